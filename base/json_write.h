@@ -1,0 +1,52 @@
+/*
+ * Writes JSON into a buffer that grows in an arena up to a stated maximum.
+ * Errors stick: check `status` once at the end. Commas are the writer's.
+ */
+
+#ifndef POS_JSON_WRITE_H
+#define POS_JSON_WRITE_H
+
+#include "base/arena.h"
+#include "base/base.h"
+#include "base/json.h"
+
+typedef struct {
+    pos_arena_t *arena;
+    char        *start;
+    char        *pos;
+    char        *end;
+    size_t       max;      /* bytes                                          */
+    pos_status_t status;   /* POS_OK, POS_NO_MEMORY or POS_LIMIT; sticks     */
+    bool         comma;    /* the next value needs a comma before it         */
+} pos_writer_t;
+
+void pos_writer_init(pos_writer_t *w, pos_arena_t *arena, size_t initial,
+    size_t max);
+/* Writes into memory of the caller's; never grows. */
+void pos_writer_init_fixed(pos_writer_t *w, char *buffer, size_t size);
+pos_str_t pos_writer_result(const pos_writer_t *w);
+
+void pos_write_object_begin(pos_writer_t *w);
+void pos_write_object_end(pos_writer_t *w);
+void pos_write_array_begin(pos_writer_t *w);
+void pos_write_array_end(pos_writer_t *w);
+/* A member's name, which must need no escape: a literal. */
+#define pos_write_key(w, literal) \
+    pos_write_key_raw(w, "\"" literal "\":", sizeof(literal) + 2)
+void pos_write_key_raw(pos_writer_t *w, const char *quoted, size_t len);
+void pos_write_key_str(pos_writer_t *w, pos_str_t key);   /* escaped */
+void pos_write_string(pos_writer_t *w, pos_str_t s);      /* escaped, UTF-8 */
+void pos_write_int(pos_writer_t *w, int64_t n);
+void pos_write_bool(pos_writer_t *w, bool b);
+void pos_write_null(pos_writer_t *w);
+/* n / 10^digits without trailing zeros: (125000, 4) writes 12.5. */
+void pos_write_decimal(pos_writer_t *w, int64_t n, unsigned digits);
+/* Text that is JSON already. */
+void pos_write_raw(pos_writer_t *w, pos_str_t json);
+void pos_write_json(pos_writer_t *w, const pos_json_t *value);
+/* Bytes as they are, no comma handling: newlines between documents. */
+void pos_write_bytes(pos_writer_t *w, pos_str_t bytes);
+/* RFC 3339 UTC with the least fraction that is exact, as a string. */
+void pos_write_time(pos_writer_t *w, int64_t unix_us);
+
+#endif
