@@ -1,0 +1,83 @@
+/*
+ * What a compiled book holds; for the engine's own files.
+ */
+
+#ifndef POS_BOOK_DATA_H
+#define POS_BOOK_DATA_H
+
+#include "engine/book.h"
+#include "engine/promotion.h"
+
+typedef struct pos_category_s pos_category_t;
+struct pos_category_s {
+    pos_str_t              code;
+    uint64_t               hash;
+    pos_category_t        *parent;
+    uint32_t               depth;
+    bool                   broken;      /* its parent is missing or a cycle */
+};
+
+typedef struct {
+    pos_str_t         code, tax_region;
+    const pos_zone_t *zone;
+} pos_store_t;
+
+typedef struct {
+    pos_str_t    code, currency;
+    bool         tax_included;
+    int64_t      priority;
+    pos_strset_t stores, channels, customer_groups;
+    int64_t      from, until;
+} pos_price_list_t;
+
+typedef struct {
+    pos_str_t region, category, code;
+    int64_t   ppm;
+    bool      compound;
+    pos_str_t ship_country, ship_region;   /* empty: none / any              */
+    uint32_t  ordinal;                     /* order of application           */
+} pos_tax_row_t;
+
+typedef struct {
+    pos_str_t code;
+    int64_t   weight;
+} pos_arm_t;
+
+typedef struct {
+    pos_str_t  code;
+    bool       by_customer;                /* else by session                */
+    uint32_t   arm_count;
+    pos_arm_t *arms;
+    int64_t    weight_sum;
+} pos_experiment_t;
+
+typedef struct pos_index_s pos_index_t;    /* index.h */
+
+struct pos_book_s {
+    pos_arena_t      *arena;
+    uint32_t          refs;
+    pos_script_vm_t  *vm;
+    /* settings */
+    pos_str_t         retailer, currency, shipping_tax_category;
+    const pos_zone_t *zone;
+    pos_rounding_t    rounding;
+    bool              tax_by_order;        /* tax_rounding "order"           */
+    bool              optimise_priority;
+    bool              script_cost;         /* scripts may read cost          */
+    int64_t           cash_rounding;
+    int64_t           points_per;          /* minor units a point; 0: none   */
+    bool              has_token_key;
+    pos_hmac_key_t    token_key;           /* from "token_key" (hex) if any  */
+    int64_t           token_ttl_us;
+    /* entities */
+    pos_map_t         stores, categories, lists, experiments;
+    uint32_t          list_count, tax_count, promotion_count;
+    pos_price_list_t *list_array;          /* priority desc, then code       */
+    pos_tax_row_t    *taxes;               /* by (region, category), ordinal */
+    pos_promotion_t **promotions;          /* by (priority desc, id asc)     */
+    pos_map_t         promotion_by_id;     /* id to its index + 1            */
+    pos_index_t      *index;
+    pos_book_report_t *reports;
+};
+
+#endif

@@ -1,0 +1,115 @@
+/*
+ * A cart while it is priced. Lines of the request become items (design:
+ * "lines of the same SKU, unit price, attributes, manual discount and tax
+ * category are one item"), in canonical order; all arithmetic is on items and
+ * is split back over lines at the end. Filters, conditions and scripts see
+ * items at unit prices.
+ */
+
+#ifndef POS_CART_H
+#define POS_CART_H
+
+#include "engine/book_data.h"
+
+typedef struct {
+    pos_str_t              id;             /* the line's, or ""              */
+    pos_str_t              sku;
+    int64_t                quantity;       /* thousandths                    */
+    uint32_t               attribute_count;
+    const pos_attribute_t *attributes;     /* by name                        */
+    bool                   has_override;
+    int64_t                override_amount;
+    pos_str_t              override_reason;
+    bool                   has_discount;   /* manual                         */
+    pos_reduce_t           discount_reduce;    /* PERCENT or AMOUNT (a line) */
+    int64_t                discount_value;
+    pos_str_t              discount_reason;
+    pos_str_t              tax_category;   /* empty: the product's           */
+    uint32_t               item;           /* index of its item              */
+} pos_line_t;
+
+typedef struct {
+    const pos_product_t        *product;
+    const pos_line_t           *line;      /* one of its lines: attributes … */
+    uint32_t                    index;     /* canonical                      */
+    uint32_t                    category_count;
+    const pos_category_t      **categories;    /* own and all ancestors      */
+    pos_str_t                   price_list;
+    bool                        tax_included;
+    bool                        on_sale;
+    bool                        measured;
+    bool                        gift;      /* added by a promotion: unseen   */
+    int64_t                     quantity;  /* thousandths, of all its lines  */
+    int64_t                     units;     /* whole units; 1 when measured   */
+    int64_t                     list_price, unit_price;   /* minor units     */
+    int64_t                     subtotal;  /* before any discount            */
+    int64_t                     after_line;    /* left after line discounts  */
+    uint64_t                    sku_hash;
+} pos_item_t;
+
+typedef struct {
+    /* the request */
+    pos_str_t              currency, channel, session, fulfilment;
+    const pos_store_t     *store;
+    int64_t                at;             /* µs                             */
+    bool                   simulated;      /* `at` was given                 */
+    pos_civil_t            local;          /* `at` in the store's zone       */
+    bool                   customer_known;
+    pos_str_t              customer_id;
+    pos_strset_t           customer_groups;
+    int64_t                customer_orders;    /* -1: not said               */
+    int32_t                customer_birthday;  /* days since 1970; INT32_MIN: not said */
+    bool                   tax_exempt;
+    pos_strset_t           tenders;
+    pos_str_t              ship_country, ship_region;
+    uint32_t               attribute_count;
+    const pos_attribute_t *attributes;
+    uint32_t               coupon_count;
+    const pos_str_t       *coupons;        /* as given                       */
+    bool                   has_shipping;
+    pos_str_t              shipping_method;
+    int64_t                shipping_amount;
+    bool                   has_compare;
+    int64_t                compare_total;
+    bool                   explain;
+    /* lines and items */
+    uint32_t               line_count, item_count;
+    pos_line_t            *lines;          /* in the request's order         */
+    pos_item_t            *items;          /* canonical order; gifts behind  */
+    int64_t                subtotal;       /* of all items, before discounts */
+    int64_t                subtotal_after_line;   /* set before the order class */
+    bool                   after_line_known;
+    pos_arena_t           *arena;          /* the quote's                    */
+    const pos_book_t      *book;
+} pos_cart_t;
+
+/* filter.c: does the item match? Gifts never do. */
+bool pos_filter_match(const pos_filter_t *filter, const pos_item_t *item);
+
+/* condition.c: does it hold? A NULL condition holds. */
+bool pos_condition_holds(const pos_condition_t *condition, const pos_cart_t *cart);
+
+/* Why it does not hold, for explain: the reason and, where one exists, the
+ * smallest change that would make it hold, as a JSON object in the arena. */
+typedef struct {
+    const char *reason;    /* condition, wrong_store, wrong_channel, wrong_tender, customer, no_items */
+    pos_str_t   missing;   /* JSON object text, or empty */
+} pos_unmet_t;
+void pos_condition_unmet(const pos_condition_t *condition, const pos_cart_t *cart, pos_unmet_t *out);
+
+/* active.c: NULL when live at the cart's time; else not_started, ended,
+ * outside_hours. */
+const char *pos_promotion_inactive(const pos_promotion_t *promotion, const pos_cart_t *cart);
+
+/* experiment.c: is the cart in the promotion's arm? (True without one.) */
+bool pos_experiment_in_arm(const pos_promotion_t *promotion, const pos_cart_t *cart);
+
+/* index.c: the promotions that could touch this cart, as indices into
+ * book->promotions, ascending (so by priority desc, id asc), no duplicates. Coupons given that name a
+ * promotion bring it in. In the cart's arena. */
+pos_status_t pos_index_candidates(const pos_cart_t *cart,
+    const pos_coupon_t *const *coupons, uint32_t coupon_count,
+    const uint32_t **out, uint32_t *count) POS_MUSTCHECK;
+pos_status_t pos_index_build(pos_book_t *book) POS_MUSTCHECK;
+
+#endif

@@ -1,0 +1,62 @@
+/*
+ * The engine's door: a request and a book to a quote (docs/pricing.md).
+ *
+ * Pure: no clock, no file, no randomness; the same book, request and inputs
+ * give the same bytes. After warm-up a quote allocates nothing but from the
+ * arena given.
+ */
+
+#ifndef POS_QUOTE_H
+#define POS_QUOTE_H
+
+#include "base/json_write.h"
+#include "engine/book.h"
+#include "engine/script.h"
+
+typedef struct {
+    const pos_book_t        *book;
+    const pos_book_source_t *source;
+    pos_script_vm_t         *vm;
+    pos_str_t                revision;     /* as the quote names it          */
+    int64_t                  now;          /* µs: `at` where none is given   */
+    /* what the key may set; a request that sets more is refused with code
+     * scope_required, each place named */
+    bool                     may_simulate;      /* at                        */
+    bool                     may_override;      /* price_override, discount  */
+    bool                     may_customer;      /* customer facts beyond id  */
+    bool                     may_shipping;      /* shipping.amount           */
+    uint64_t                 node_budget;       /* of the solver; 0: default */
+    pos_str_t                pointer;           /* prefix of faults' pointers */
+} pos_quote_options_t;
+
+/* Filled beside the answer, for counters and logs. */
+typedef struct {
+    uint32_t lines, candidates, applied, script_errors;
+    bool     optimal;
+    int64_t  total;
+    bool     compare_differs;
+    bool     forbidden;       /* the faults are scope_required ones: 403     */
+    /* script failures by promotion id, in the arena */
+    uint32_t         failure_count;
+    const pos_str_t *failed_promotions;
+} pos_quote_stats_t;
+
+/* Prices one request and writes the quote's JSON object. POS_INVALID: the
+ * faults say why (unknown_sku, unknown_store, unknown_currency, no_price,
+ * quantity, overflow, mixed_tax, unknown_field, …) and nothing was written. */
+pos_status_t pos_quote(const pos_quote_options_t *options,
+    const pos_json_t *request, pos_arena_t *arena, pos_faults_t *faults,
+    pos_writer_t *out, pos_quote_stats_t *stats) POS_MUSTCHECK;
+
+/* Shelf prices: list and unit price of one SKU for a context, before any
+ * promotion; writes {"sku","list_price","unit_price","price_list","tax_included", "from","until"…}. */
+typedef struct {
+    pos_str_t store, channel, currency, customer_group;
+    int64_t   at;
+    int64_t   quantity;    /* thousandths */
+} pos_price_query_t;
+pos_status_t pos_price_write(const pos_quote_options_t *options,
+    const pos_price_query_t *query, pos_str_t sku, pos_arena_t *arena,
+    pos_faults_t *faults, pos_writer_t *out) POS_MUSTCHECK;
+
+#endif

@@ -1,0 +1,65 @@
+/*
+ * Lua promotions: the sandbox's door.
+ *
+ * One VM a worker (or thread), made for promotions alone, JIT off. Limits are
+ * counted in instructions and bytes, never in time, so that a quote replays.
+ */
+
+#ifndef POS_SCRIPT_H
+#define POS_SCRIPT_H
+
+#include "engine/cart.h"
+
+typedef struct {
+    uint32_t instructions;     /* a call; default 100,000                   */
+    size_t   call_memory;      /* bytes allocated since its start; 1 MiB    */
+    size_t   load_memory;      /* of all scripts of the VM; 16 MiB a retailer */
+    uint32_t proposals;        /* a call; 1,000                             */
+    size_t   source;           /* bytes; 64 KiB                             */
+} pos_script_limits_t;
+
+void pos_script_limits_default(pos_script_limits_t *limits);
+pos_status_t pos_script_vm_create(const pos_script_limits_t *limits,
+    pos_script_vm_t **out) POS_MUSTCHECK;
+void pos_script_vm_destroy(pos_script_vm_t *vm);
+
+/* Runs a source in the sandbox and takes what it returns: one promotion or a
+ * list of them, each as its JSON document (functions left out) with a handle
+ * to its functions (NULL: it has none). Faults carry line and column. `settings`
+ * are values set by the merchandiser over the script's declared parameters
+ * (NULL: defaults). `cases` (JSON text of the file's own examples, empty when it
+ * has none) serve the tests and validate. */
+typedef struct {
+    pos_str_t     id;
+    pos_str_t     document;    /* JSON text: `effects` renamed to `then`    */
+    pos_str_t     cases;       /* JSON array text, or empty                 */
+    pos_script_t *script;      /* one reference                             */
+} pos_script_promotion_t;
+
+pos_status_t pos_script_load(pos_script_vm_t *vm, pos_str_t source,
+    pos_str_t name, const pos_json_t *settings, pos_str_t base,
+    pos_arena_t *arena, pos_faults_t *faults, pos_script_promotion_t **out,
+    uint32_t *count) POS_MUSTCHECK;
+void pos_script_release(pos_script_t *script);
+
+/* What a call proposed. `effects` are of the promotion's class, their filters
+ * carrying selections; all in the cart's arena. */
+typedef struct {
+    bool          eligible;        /* false: eligible(cart) said no          */
+    uint32_t      effect_count;
+    pos_effect_t *effects;
+    pos_str_t     explain_reason;  /* cart:explain(…); empty: none           */
+    pos_str_t     explain_missing; /* JSON object; empty: none               */
+    bool          failed;          /* a limit or an error: skip it this time */
+    const char   *failure;         /* instructions, memory, proposals, error */
+    pos_str_t     failure_text;    /* bounded, "line 12: …"                  */
+} pos_script_result_t;
+
+/* Calls eligible (if any) and apply (if any) of one script over a cart whose
+ * items stand at unit prices. Never fails but for memory of our own: whatever
+ * the script does is in the result. */
+pos_status_t pos_script_apply(pos_script_vm_t *vm, pos_script_t *script,
+    const pos_promotion_t *promotion, const pos_cart_t *cart,
+    pos_script_result_t *out) POS_MUSTCHECK;
+
+#endif
