@@ -1,0 +1,580 @@
+/*
+ * Preparing and swapping generations.
+ *
+ * One cancelable timer drives everything, so that a worker told to leave does
+ * not wait for it. It ticks every 10 ms, which bounds how late a publish is
+ * seen; while a generation is being prepared it ticks as fast as the loop
+ * allows, each tick a slice of at most 2 ms, with requests served in between.
+ */
+
+#include "ngx_pos_generation.h"
+
+#include <ngx_event.h>
+
+#define NGX_POS_TICK        10     /* ms between looks at the replica         */
+#define NGX_POS_TICK_FAST   1      /* ms between slices                       */
+#define NGX_POS_TICK_OPEN   100    /* ms between attempts to open             */
+#define NGX_POS_SLICE_US    1500   /* leaves room below 2 ms for one more row */
+#define NGX_POS_SLICE_ROWS  20     /* rows between two looks at the clock     */
+
+typedef struct {
+    ngx_event_t                 timer;
+    ngx_str_t                   dir;
+    pos_replica_t              *replica;
+    pos_script_vm_t            *vm;
+    ngx_pos_generation_t       *current;
+    ngx_pos_generation_t       *next;       /* being prepared                 */
+    pos_book_builder_t         *builder;    /* of next's last shop            */
+    uint32_t                    last_no;    /* heads up to here are in next   */
+    uint64_t                    started_us;
+    ngx_uint_t                  number;
+    ngx_pos_generation_stats_t  stats;
+    unsigned                    missing_logged:1;
+} ngx_pos_edge_t;
+
+static ngx_pos_edge_t  edge;
+static ngx_connection_t  edge_dummy;   /* timers log through data->fd: -1 */
+
+
+static uint64_t
+ngx_pos_clock_us(void)
+{
+    struct timespec  ts;
+
+    (void) clock_gettime(CLOCK_MONOTONIC, &ts);
+
+    return (uint64_t) ts.tv_sec * 1000000 + (uint64_t) ts.tv_nsec / 1000;
+}
+
+
+ngx_pos_shop_t *
+ngx_pos_generation_shop(ngx_pos_generation_t *generation, uint32_t no)
+{
+    size_t            low, high, middle;
+    ngx_pos_shop_t  **shops;
+
+    shops = generation->shops.elts;
+    low = 0;
+    high = generation->shops.nelts;
+
+    while (low < high) {
+        middle = low + (high - low) / 2;
+
+        if (shops[middle]->head.no == no) {
+            return shops[middle];
+        }
+
+        if (shops[middle]->head.no < no) {
+            low = middle + 1;
+
+        } else {
+            high = middle;
+        }
+    }
+
+    return NULL;
+}
+
+
+static ngx_pos_shop_t *
+ngx_pos_generation_shop_by_id(ngx_pos_generation_t *generation, const char *id,
+    uint32_t hint)
+{
+    ngx_uint_t        i;
+    ngx_pos_shop_t   *shop, **shops;
+
+    if (generation == NULL) {
+        return NULL;
+    }
+
+    /* numbers stay the same but across a rebuilt file */
+
+    shop = ngx_pos_generation_shop(generation, hint);
+
+    if (shop != NULL && ngx_strcmp(shop->head.id, id) == 0) {
+        return shop;
+    }
+
+    shops = generation->shops.elts;
+
+    for (i = 0; i < generation->shops.nelts; i++) {
+        if (ngx_strcmp(shops[i]->head.id, id) == 0) {
+            return shops[i];
+        }
+    }
+
+    return NULL;
+}
+
+
+static void
+ngx_pos_generation_destroy(ngx_pos_generation_t *generation)
+{
+    ngx_uint_t        i;
+    ngx_pos_shop_t  **shops;
+
+    shops = generation->shops.elts;
+
+    for (i = 0; i < generation->shops.nelts; i++) {
+        if (shops[i]->book != NULL) {
+            pos_book_release(shops[i]->book);
+        }
+    }
+
+    if (generation->snapshot != NULL) {
+        pos_snapshot_close(generation->snapshot);
+    }
+
+    edge.stats.alive--;
+    ngx_destroy_pool(generation->pool);
+}
+
+
+ngx_pos_generation_t *
+ngx_pos_generation_acquire(void)
+{
+    if (edge.current != NULL) {
+        edge.current->refs++;
+    }
+
+    return edge.current;
+}
+
+
+void
+ngx_pos_generation_release(ngx_pos_generation_t *generation)
+{
+    if (--generation->refs == 0) {
+        ngx_pos_generation_destroy(generation);
+    }
+}
+
+
+pos_script_vm_t *
+ngx_pos_generation_vm(void)
+{
+    return edge.vm;
+}
+
+
+pos_replica_t *
+ngx_pos_generation_replica(void)
+{
+    return edge.replica;
+}
+
+
+const ngx_pos_generation_stats_t *
+ngx_pos_generation_stats(void)
+{
+    return &edge.stats;
+}
+
+
+static void
+ngx_pos_generation_abandon(void)
+{
+    if (edge.builder != NULL) {
+        pos_book_builder_destroy(edge.builder);
+        edge.builder = NULL;
+    }
+
+    if (edge.next != NULL) {
+        ngx_pos_generation_release(edge.next);
+        edge.next = NULL;
+    }
+}
+
+
+/* Opens a snapshot and makes the empty generation that shops are added to. */
+
+static ngx_int_t
+ngx_pos_generation_begin(void)
+{
+    ngx_pool_t            *pool;
+    ngx_pos_generation_t  *generation;
+
+    pool = ngx_create_pool(NGX_DEFAULT_POOL_SIZE, ngx_cycle->log);
+    if (pool == NULL) {
+        return NGX_ERROR;
+    }
+
+    generation = ngx_pcalloc(pool, sizeof(ngx_pos_generation_t));
+    if (generation == NULL
+        || ngx_array_init(&generation->shops, pool, 16,
+                          sizeof(ngx_pos_shop_t *))
+           != NGX_OK)
+    {
+        ngx_destroy_pool(pool);
+        return NGX_ERROR;
+    }
+
+    generation->pool = pool;
+    generation->refs = 1;
+    generation->number = ++edge.number;
+    edge.stats.alive++;
+
+    if (pos_snapshot_open(edge.replica, &generation->snapshot) != POS_OK) {
+        generation->snapshot = NULL;
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "pos: no snapshot of the replica: %s; serving by the one "
+                      "before", pos_replica_error(edge.replica));
+        ngx_pos_generation_release(generation);
+        return NGX_ERROR;
+    }
+
+    edge.next = generation;
+    edge.last_no = 0;
+    edge.started_us = ngx_pos_clock_us();
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_pos_generation_name_revision(ngx_pos_shop_t *shop)
+{
+    u_char  *p;
+
+    p = ngx_snprintf(shop->revision_text, NGX_POS_REVISION_MAX - 16, "%L-",
+                     (int64_t) shop->head.rev);
+    p = ngx_hex_dump(p, shop->head.hash, 8);
+
+    shop->revision = pos_str_of((char *) shop->revision_text,
+                                p - shop->revision_text);
+}
+
+
+/*
+ * A retailer's shop in the next generation: its book is taken over when the
+ * small entities did not change; otherwise a builder is left to work on it.
+ */
+
+static ngx_int_t
+ngx_pos_generation_add_shop(const pos_head_t *head)
+{
+    pos_status_t      status;
+    ngx_pos_shop_t   *shop, *before, **slot;
+
+    shop = ngx_pcalloc(edge.next->pool, sizeof(ngx_pos_shop_t));
+    slot = ngx_array_push(&edge.next->shops);
+    if (shop == NULL || slot == NULL) {
+        return NGX_ERROR;
+    }
+
+    *slot = shop;
+    shop->head = *head;
+
+    pos_snapshot_source(edge.next->snapshot, head, &shop->context,
+                        &shop->source);
+    ngx_pos_generation_name_revision(shop);
+
+    before = ngx_pos_generation_shop_by_id(edge.current, head->id, head->no);
+
+    if (before != NULL && before->book != NULL
+        && ngx_memcmp(before->head.small, head->small, POS_SHA256_SIZE) == 0)
+    {
+        shop->book = before->book;
+        pos_book_retain(shop->book);
+        return NGX_OK;
+    }
+
+    status = pos_book_builder_create(&shop->source,
+                                     before != NULL ? before->book : NULL,
+                                     edge.vm, &edge.builder);
+
+    if (status != POS_OK) {
+        edge.builder = NULL;
+        return NGX_ERROR;
+    }
+
+    return NGX_AGAIN;
+}
+
+
+static void
+ngx_pos_generation_log_reports(ngx_pos_shop_t *shop)
+{
+    const pos_book_report_t  *report;
+
+    for (report = pos_book_reports(shop->book); report; report = report->next) {
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "pos: retailer %s revision %*s: %s \"%*s\" left out%s: %*s",
+                      shop->head.id, shop->revision.len, shop->revision.data,
+                      pos_kind_name(report->kind),
+                      report->key.len, report->key.data,
+                      report->kept_before ? ", its version before serves" : "",
+                      report->message.len, report->message.data);
+    }
+}
+
+
+/* Gives the last shop's builder some rows. NGX_DONE: that shop is finished. */
+
+static ngx_int_t
+ngx_pos_generation_build(void)
+{
+    pos_book_t      *book;
+    pos_status_t     status;
+    ngx_pos_shop_t  *shop;
+
+    status = pos_book_builder_step(edge.builder, NGX_POS_SLICE_ROWS, &book);
+
+    if (status == POS_AGAIN) {
+        return NGX_AGAIN;
+    }
+
+    pos_book_builder_destroy(edge.builder);
+    edge.builder = NULL;
+
+    shop = ((ngx_pos_shop_t **) edge.next->shops.elts)
+                                                [edge.next->shops.nelts - 1];
+
+    if (status != POS_OK) {
+        edge.stats.failed++;
+        ngx_log_error(NGX_LOG_CRIT, ngx_cycle->log, 0,
+                      "pos: retailer %s revision %*s: its book cannot be built "
+                      "(status %d); its quotes are refused",
+                      shop->head.id, shop->revision.len, shop->revision.data,
+                      (int) status);
+        return NGX_DONE;
+    }
+
+    shop->book = book;
+    edge.stats.compiled++;
+    ngx_pos_generation_log_reports(shop);
+
+    return NGX_DONE;
+}
+
+
+static void
+ngx_pos_generation_swap(void)
+{
+    ngx_uint_t                i, reports;
+    ngx_pos_shop_t          **shops;
+    ngx_pos_generation_t     *before;
+    const pos_book_report_t  *report;
+
+    before = edge.current;
+    edge.current = edge.next;
+    edge.next = NULL;
+
+    reports = 0;
+    shops = edge.current->shops.elts;
+
+    for (i = 0; i < edge.current->shops.nelts; i++) {
+        if (shops[i]->book == NULL) {
+            continue;
+        }
+
+        for (report = pos_book_reports(shops[i]->book);
+             report;
+             report = report->next)
+        {
+            reports++;
+        }
+    }
+
+    edge.stats.swaps++;
+    edge.stats.reports = reports;
+    edge.stats.prepare_last =
+        (ngx_msec_t) ((ngx_pos_clock_us() - edge.started_us) / 1000);
+
+    if (before != NULL) {
+        ngx_pos_generation_release(before);
+    }
+}
+
+
+/* One slice. NGX_OK: swapped. NGX_AGAIN: more to do. NGX_ERROR: given up. */
+
+static ngx_int_t
+ngx_pos_generation_slice(void)
+{
+    uint64_t      begun, used;
+    ngx_int_t     rc;
+    pos_head_t    head;
+    pos_status_t  status;
+
+    begun = ngx_pos_clock_us();
+
+    do {
+        if (edge.builder != NULL) {
+            rc = ngx_pos_generation_build();
+
+            if (rc == NGX_AGAIN || rc == NGX_DONE) {
+                used = ngx_pos_clock_us() - begun;
+                continue;
+            }
+        }
+
+        status = pos_snapshot_next_head(edge.next->snapshot, edge.last_no,
+                                        &head);
+
+        if (status == POS_NOT_FOUND) {
+            ngx_pos_generation_swap();
+            return NGX_OK;
+        }
+
+        edge.last_no = head.no;
+        used = ngx_pos_clock_us() - begun;
+
+        if (status != POS_OK) {
+            ngx_log_error(NGX_LOG_CRIT, ngx_cycle->log, 0,
+                          "pos: damaged head of retailer %uD in the replica",
+                          head.no);
+            continue;
+        }
+
+        if (ngx_pos_generation_add_shop(&head) == NGX_ERROR) {
+            ngx_pos_generation_abandon();
+            return NGX_ERROR;
+        }
+
+    } while (used < NGX_POS_SLICE_US);
+
+    used = ngx_pos_clock_us() - begun;
+
+    if (used > edge.stats.slice_max) {
+        edge.stats.slice_max = (ngx_msec_t) used;
+    }
+
+    return NGX_AGAIN;
+}
+
+
+static ngx_msec_t
+ngx_pos_generation_open(void)
+{
+    ngx_uint_t    level;
+    pos_status_t  status;
+
+    status = pos_replica_open((char *) edge.dir.data, &edge.replica);
+
+    if (status == POS_OK) {
+        edge.missing_logged = 0;
+        return NGX_POS_TICK_FAST;
+    }
+
+    edge.replica = NULL;
+
+    if (!edge.missing_logged) {
+        edge.missing_logged = 1;
+        level = (status == POS_NOT_FOUND) ? NGX_LOG_NOTICE : NGX_LOG_CRIT;
+        ngx_log_error(level, ngx_cycle->log, 0, "pos: replica \"%V\": %s; looking "
+                      "again", &edge.dir,
+                      status == POS_NOT_FOUND ? "not there yet"
+                                              : pos_replica_error(NULL));
+    }
+
+    return NGX_POS_TICK_OPEN;
+}
+
+
+static ngx_msec_t
+ngx_pos_generation_work(void)
+{
+    if (edge.replica == NULL) {
+        return ngx_pos_generation_open();
+    }
+
+    if (edge.next == NULL) {
+        if (edge.current != NULL && !pos_replica_changed(edge.replica)) {
+            return NGX_POS_TICK;
+        }
+
+        if (ngx_pos_generation_begin() != NGX_OK) {
+            return NGX_POS_TICK_OPEN;
+        }
+    }
+
+    switch (ngx_pos_generation_slice()) {
+
+    case NGX_AGAIN:
+        return NGX_POS_TICK_FAST;
+
+    case NGX_OK:
+        return NGX_POS_TICK;
+
+    default:
+        return NGX_POS_TICK_OPEN;
+    }
+}
+
+
+static void
+ngx_pos_generation_tick(ngx_event_t *ev)
+{
+    ngx_msec_t  wait;
+
+    if (ngx_exiting || ngx_terminate) {
+        ngx_pos_generation_abandon();
+        return;
+    }
+
+    wait = ngx_pos_generation_work();
+
+    ngx_add_timer(ev, wait);
+}
+
+
+ngx_int_t
+ngx_pos_generation_init_worker(ngx_cycle_t *cycle, ngx_str_t *dir)
+{
+    pos_script_limits_t  limits;
+
+    ngx_memzero(&edge, sizeof(ngx_pos_edge_t));
+
+    edge.dir = *dir;
+
+    pos_script_limits_default(&limits);
+
+    if (pos_script_vm_create(&limits, &edge.vm) != POS_OK) {
+        ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
+                      "pos: no memory for the promotion scripts' state");
+        return NGX_ERROR;
+    }
+
+    edge_dummy.fd = (ngx_socket_t) -1;
+
+    edge.timer.handler = ngx_pos_generation_tick;
+    edge.timer.data = &edge_dummy;
+    edge.timer.log = cycle->log;
+    edge.timer.cancelable = 1;
+
+    ngx_add_timer(&edge.timer, NGX_POS_TICK_FAST);
+
+    return NGX_OK;
+}
+
+
+void
+ngx_pos_generation_exit_worker(void)
+{
+    if (edge.timer.timer_set) {
+        ngx_del_timer(&edge.timer);
+    }
+
+    ngx_pos_generation_abandon();
+
+    if (edge.current != NULL) {
+        ngx_pos_generation_release(edge.current);
+        edge.current = NULL;
+    }
+
+    /* A request still suspended holds its generation; the process is about to
+     * end and the map goes with it, so nothing is closed under its feet. */
+
+    if (edge.stats.alive != 0) {
+        return;
+    }
+
+    pos_replica_close(edge.replica);
+    edge.replica = NULL;
+
+    if (edge.vm != NULL) {
+        pos_script_vm_destroy(edge.vm);
+        edge.vm = NULL;
+    }
+}
