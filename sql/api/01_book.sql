@@ -1,0 +1,240 @@
+-- The book's one way to change, and what the feed reads.
+
+set local role pos_owner;
+
+-- Called last by every function that changed the book: one transaction, one
+-- retailer, one revision. `keys` are [kind, key] pairs; `bulk` says that they
+-- are too many to list and the reader copies the retailer whole: the log then
+-- has no keys ([]), and pg_temp.book_change (kind, key) has them here.
+--
+-- The head's row lock is held to commit, so revisions have no gaps and come in
+-- commit order. The chain, which the log's rows alone prove:
+--
+--   hash(0) = 32 zero bytes
+--   hash(n) = sha256( hash(n-1)             32 bytes
+--                  || n                     8 bytes, big-endian
+--                  || nonce                 16 random bytes
+--                  || sha256(keys)          32 bytes; of the column's text, `keys::text` in UTF-8
+--                  || digest )              32 bytes
+--   digest  = sha256( sha256(row) of each changed row, in byte order of (kind, key), joined )
+--   row     = kind || 0x1f || key || 0x1f || value      (value empty when the row is gone)
+--
+-- The nonce tells two histories apart that happen to say the same: a failover
+-- that lost a commit, after which the same change was made again.
+create or replace function pos.book_changed(keys jsonb, bulk boolean default false) returns bigint
+language plpgsql set search_path = ''
+as $$
+declare
+    me     bigint := pos.current_retailer();
+    head   pos.revision;
+    sorted jsonb := '[]';
+    nonce  bytea := pos.random_bytes(16);
+    digest bytea;
+begin
+    select * into strict head from pos.revision r where r.retailer_id = me for update;
+    head.rev := head.rev + 1;
+    if bulk then
+        with added as (
+            insert into pos.book_history as h (retailer_id, kind, key, rev, value)
+            select me, c.kind, c.key, head.rev, s.value
+              from pg_temp.book_change c
+              left join pos.book_sku s on s.retailer_id = me and s.key = c.key
+             where c.kind = 'sku'
+            union all
+            select me, c.kind, c.key, head.rev, s.value
+              from pg_temp.book_change c
+              left join pos.book_small s on s.retailer_id = me and s.kind = c.kind and s.key = c.key
+             where c.kind <> 'sku'
+            returning h.kind, h.key, h.value)
+        select sha256(coalesce(string_agg(
+                   sha256(convert_to(a.kind || e'\x1f' || a.key || e'\x1f' || coalesce(a.value, ''), 'UTF8')),
+                   ''::bytea order by a.kind collate "C", a.key collate "C"), ''))
+          into digest from added a;
+    else
+        select coalesce(jsonb_agg(jsonb_build_array(k.kind, k.key) order by k.kind, k.key), '[]') into sorted
+          from (select distinct (e ->> 0) collate "C" as kind, (e ->> 1) collate "C" as key
+                  from jsonb_array_elements(keys) e) k;
+        with added as (
+            insert into pos.book_history as h (retailer_id, kind, key, rev, value)
+            select me, b.kind, b.key, head.rev, b.value from pos.book_rows(me, sorted) b
+            returning h.kind, h.key, h.value)
+        select sha256(coalesce(string_agg(
+                   sha256(convert_to(a.kind || e'\x1f' || a.key || e'\x1f' || coalesce(a.value, ''), 'UTF8')),
+                   ''::bytea order by a.kind collate "C", a.key collate "C"), ''))
+          into digest from added a;
+    end if;
+    head.hash := sha256(head.hash || int8send(head.rev) || nonce || sha256(convert_to(sorted::text, 'UTF8')) || digest);
+    insert into pos.revision_log (retailer_id, rev, hash, nonce, bulk, keys, digest)
+    values (me, head.rev, head.hash, nonce, bulk, sorted, digest);
+    update pos.revision r set rev = head.rev, hash = head.hash, at = now() where r.retailer_id = me;
+    perform pg_notify('pos_book', me::text);
+    return head.rev;
+end
+$$;
+
+-- The current rows of the keys given; a null value: there is none.
+create or replace function pos.book_rows(retailer bigint, keys jsonb)
+returns table (kind text, key text, value text)
+language sql stable set search_path = ''
+as $$
+    select k.kind, k.key, case when k.kind = 'sku' then s.value else b.value end
+      from (select e ->> 0 as kind, (e ->> 1) collate "C" as key from jsonb_array_elements(keys) e) k
+      left join lateral (
+          select w.value from pos.book_small w
+           where w.retailer_id = retailer and w.kind = k.kind and w.key = k.key and k.kind <> 'sku') b on true
+      left join lateral (
+          select w.value from pos.book_sku w
+           where w.retailer_id = retailer and w.key = k.key and k.kind = 'sku') s on true
+$$;
+
+-- All of a retailer, in byte order of (kind, key). For millions of SKUs declare
+-- a cursor over pos.book_sku instead, which streams:
+--   declare c cursor for select key, value from pos.book_sku where retailer_id = … order by key
+create or replace function pos.book_scan_small(retailer bigint)
+returns table (kind text, key text, value text)
+language sql stable set search_path = ''
+as $$
+    select w.kind, w.key, w.value from pos.book_small w
+     where w.retailer_id = retailer order by w.kind collate "C", w.key
+$$;
+
+create or replace function pos.book_scan_sku(retailer bigint)
+returns table (kind text, key text, value text)
+language sql stable set search_path = ''
+as $$
+    select w.kind, w.key, w.value from pos.book_sku w where w.retailer_id = retailer order by w.key
+$$;
+
+-- Where every retailer stands; posd's policy lets it read all heads. `no` is
+-- the retailer's small number, for keys in the replica.
+create or replace function pos.book_heads()
+returns table (retailer_id bigint, no int, rev bigint, hash bytea)
+language sql stable set search_path = ''
+as $$ select r.retailer_id, r.retailer_id::int, r.rev, r.hash from pos.revision r order by r.retailer_id $$;
+
+-- Which history of the database this is: the cluster's identifier and the
+-- timeline it writes. A standby writes none: null.
+create or replace function pos.book_epoch() returns text
+language sql volatile set search_path = ''
+as $$
+    select case when not pg_is_in_recovery()
+           then (select s.system_identifier::text from pg_control_system() s) || '-'
+                || left(pg_walfile_name(pg_current_wal_lsn()), 8) end
+$$;
+
+-- The book of a retailer as it was at a revision.
+create or replace function pos.book_at(retailer bigint, at_rev bigint)
+returns table (kind text, key text, value text)
+language sql stable set search_path = ''
+as $$
+    select l.kind, l.key, l.value
+      from (select distinct on (h.kind, h.key) h.kind, h.key, h.value
+              from pos.book_history h
+             where h.retailer_id = retailer and h.rev <= at_rev
+             order by h.kind, h.key, h.rev desc) l
+     where l.value is not null
+$$;
+
+-- The revision as quotes name it: number and the start of its hash.
+create or replace function pos.revision_name() returns text
+language sql stable set search_path = ''
+as $$
+    select r.rev || '-' || left(encode(r.hash, 'hex'), 16) from pos.revision r where r.retailer_id = pos.current_retailer()
+$$;
+
+-- The end of an operation that put or removed one entity: audit, revision and
+-- answer. A change that changes nothing makes no revision.
+create or replace function pos.book_put(request jsonb, operation text, kind text, key text, feed_keys jsonb,
+    before jsonb, after jsonb, location text default null) returns pos.response
+language plpgsql set search_path = ''
+as $$
+declare
+    headers jsonb := '{}';
+begin
+    if before is distinct from after then
+        perform pos.audited(request, operation, kind, key, before, after);
+        perform pos.book_changed(feed_keys);
+    end if;
+    headers := jsonb_build_object('Pos-Revision', pos.revision_name());
+    if after is null then
+        return pos.answer(204, null, headers);
+    end if;
+    headers := headers || jsonb_build_object('ETag', pos.etag(after));
+    if before is null then
+        return pos.answer(201, after, headers || jsonb_strip_nulls(jsonb_build_object('Location', location)));
+    end if;
+    return pos.answer(200, after, headers);
+end
+$$;
+
+-- A retailer's settings with what is not said filled in.
+create or replace function pos.retailer_settings(settings jsonb) returns jsonb
+language sql immutable parallel safe set search_path = ''
+as $$
+    select '{"timezone": "UTC", "rounding": "half_up", "tax_rounding": "line", "optimise": "customer"}'::jsonb || settings
+$$;
+
+-- A new retailer row of one mode, empty, with its revision 0. Sets the
+-- transaction's retailer to it.
+create or replace function pos.new_retailer(settings jsonb, mode text, twin_of bigint) returns bigint
+language plpgsql set search_path = ''
+as $$
+declare
+    me bigint := nextval('pos.retailer_no');
+begin
+    perform set_config('pos.retailer', me::text, true);
+    insert into pos.retailer (retailer_id, mode, twin_of, document, token_key)
+    values (me, mode, twin_of, pos.retailer_settings(settings), pos.random_bytes(32));
+    insert into pos.revision (retailer_id) values (me);
+    return me;
+end
+$$;
+
+-- A new key of the transaction's retailer; the secret is in the answer and
+-- nowhere else. Does not make a revision.
+create or replace function pos.new_key(name text, scopes text[], store text default null,
+    expires_at timestamptz default null, created_by text default null)
+returns table (key_id text, hash text, secret text)
+language plpgsql set search_path = ''
+as $$
+declare
+    made text := (select 'pos_' || r.mode || '_' from pos.retailer r where r.retailer_id = pos.current_retailer())
+                 || lower(pos.base32(pos.random_bytes(24)));
+begin
+    return query
+    insert into pos.api_key as k (retailer_id, key_id, hash, name, hint, scopes, store, expires_at, created_by)
+    values (pos.current_retailer(), pos.new_id('key'), encode(sha256(convert_to(made, 'UTF8')), 'hex'), name,
+            left(made, 9) || '…' || right(made, 4), scopes, store, expires_at, created_by)
+    returning k.key_id, k.hash, made;
+end
+$$;
+
+-- A retailer with its sandbox twin, each with an admin's and a storefront's
+-- key: {"live": {"retailer_id", "admin", "storefront"}, "sandbox": {…}}.
+-- `document` is the retailer's settings. For setting up; no operation.
+create or replace function pos.create_retailer(document jsonb) returns jsonb
+language plpgsql set search_path = ''
+as $$
+declare
+    live    bigint;
+    me      bigint;
+    of_mode text;
+    admin   record;
+    front   record;
+    answer  jsonb := '{}';
+begin
+    foreach of_mode in array array['live', 'test'] loop
+        me := pos.new_retailer(document, of_mode, live);
+        live := coalesce(live, me);
+        select * into admin from pos.new_key('admin', '{*}');
+        select * into front from pos.new_key('storefront', '{quotes:write,prices:read,products:read,categories:read,stores:read}');
+        perform pos.book_changed(jsonb_build_array(jsonb_build_array('retailer', ''), jsonb_build_array('key', admin.hash),
+                                                   jsonb_build_array('key', front.hash)));
+        answer := answer || jsonb_build_object(case of_mode when 'live' then 'live' else 'sandbox' end,
+            jsonb_build_object('retailer_id', me, 'admin', admin.secret, 'storefront', front.secret));
+    end loop;
+    return answer;
+end
+$$;
+
+reset role;
