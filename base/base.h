@@ -96,5 +96,9 @@ void pos_faults_init(pos_faults_t *faults, pos_arena_t *arena);
  * `return pos_fault(…)`; without memory the fault is counted, not kept. */
 pos_status_t pos_fault(pos_faults_t *faults, pos_str_t pointer,
     const char *code, const char *format, ...) POS_PRINTF(4, 5);
+/* The same, with a place in a source text. */
+pos_status_t pos_fault_at(pos_faults_t *faults, pos_str_t pointer,
+    uint32_t line, uint32_t column, const char *code, const char *format, ...)
+    POS_PRINTF(6, 7);
 
 #endif

@@ -26,8 +26,14 @@ void pos_hmac(const pos_hmac_key_t *key, pos_str_t bytes,
 /* Takes the same time whatever differs. */
 bool pos_equal_secret(const uint8_t *a, const uint8_t *b, size_t len);
 
+/* Goes on from `crc`, the result over the bytes before (0 at the start). */
 uint32_t pos_crc32c(uint32_t crc, pos_str_t bytes);
+/* The same by table, whatever the processor can. */
+uint32_t pos_crc32c_portable(uint32_t crc, pos_str_t bytes);
 uint64_t pos_hash64(pos_str_t bytes);
+/* For tables over names a client chooses: with a seed it cannot know, it
+ * cannot pick names that collide. */
+uint64_t pos_hash64_seeded(pos_str_t bytes, uint64_t seed);
 
 void pos_hex(pos_str_t bytes, char *out);                 /* 2 * len, lower */
 bool pos_unhex(pos_str_t hex, uint8_t *out);              /* len / 2 bytes  */

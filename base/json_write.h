@@ -44,7 +44,8 @@ void pos_write_decimal(pos_writer_t *w, int64_t n, unsigned digits);
 /* Text that is JSON already. */
 void pos_write_raw(pos_writer_t *w, pos_str_t json);
 void pos_write_json(pos_writer_t *w, const pos_json_t *value);
-/* Bytes as they are, no comma handling: newlines between documents. */
+/* Bytes as they are, and no comma before the next value: newlines between
+ * documents. */
 void pos_write_bytes(pos_writer_t *w, pos_str_t bytes);
 /* RFC 3339 UTC with the least fraction that is exact, as a string. */
 void pos_write_time(pos_writer_t *w, int64_t unix_us);

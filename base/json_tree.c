@@ -1,0 +1,153 @@
+/*
+ * Reading the tree that the JSON door made.
+ */
+
+#include "base/json.h"
+
+
+const pos_json_t *
+pos_json_get_str(const pos_json_t *object, pos_str_t name)
+{
+    const pos_json_t *member;
+
+    if (object == NULL || object->type != POS_JSON_OBJECT) {
+        return NULL;
+    }
+
+    for (member = object->first; member; member = member->next) {
+        if (pos_str_eq(member->key, name)) {
+            return member;
+        }
+    }
+
+    return NULL;
+}
+
+
+const pos_json_t *
+pos_json_get(const pos_json_t *object, const char *name)
+{
+    return pos_json_get_str(object, pos_str_z(name));
+}
+
+
+/* Digits to n * 10^count + digits; false on overflow or another character. */
+static bool
+pos_json_digits(const char *p, const char *end, int64_t *n)
+{
+    for (; p < end; p++) {
+        if (*p < '0' || *p > '9' || __builtin_mul_overflow(*n, 10, n)
+            || __builtin_sub_overflow(*n, *p - '0', n)) {
+            return false;
+        }
+    }
+
+    return true;
+}
+
+
+bool
+pos_json_decimal(const pos_json_t *v, unsigned digits, int64_t *out)
+{
+    bool        negative;
+    int64_t     n = 0;
+    unsigned    pad;
+    const char *p, *end, *point;
+
+    if (v == NULL || v->type != POS_JSON_NUMBER || digits > 9) {
+        return false;
+    }
+
+    p = v->text.data;
+    end = p + v->text.len;
+    negative = *p == '-';
+    p += negative;
+
+    point = memchr(p, '.', (size_t) (end - p));
+    pad = digits;
+
+    /* Counted downwards, since INT64_MIN has no positive twin. */
+    if (!pos_json_digits(p, point ? point : end, &n)) {
+        return false;
+    }
+
+    if (point) {
+        if ((size_t) (end - point - 1) > digits || !pos_json_digits(point + 1, end, &n)) {
+            return false;
+        }
+
+        pad -= (unsigned) (end - point - 1);
+    }
+
+    while (pad--) {
+        if (__builtin_mul_overflow(n, 10, &n)) {
+            return false;
+        }
+    }
+
+    if (!negative && __builtin_sub_overflow(0, n, &n)) {
+        return false;
+    }
+
+    *out = n;
+
+    return true;
+}
+
+
+bool
+pos_json_int64(const pos_json_t *v, int64_t *out)
+{
+    return pos_json_decimal(v, 0, out);
+}
+
+
+bool
+pos_json_is_bool(const pos_json_t *v)
+{
+    return v && (v->type == POS_JSON_TRUE || v->type == POS_JSON_FALSE);
+}
+
+
+pos_str_t
+pos_json_pointer(pos_arena_t *arena, pos_str_t base, pos_str_t key)
+{
+    char  *p, *start;
+    size_t i, size = base.len + key.len + 2;
+
+    for (i = 0; i < key.len; i++) {
+        size += key.data[i] == '~' || key.data[i] == '/';
+    }
+
+    p = start = pos_arena_alloc(arena, size);
+    if (p == NULL) {
+        return pos_str_of(NULL, 0);
+    }
+
+    if (base.len) {
+        memcpy(p, base.data, base.len);
+        p += base.len;
+    }
+
+    *p++ = '/';
+
+    for (i = 0; i < key.len; i++) {
+        if (key.data[i] == '~' || key.data[i] == '/') {
+            *p++ = '~';
+            *p++ = key.data[i] == '~' ? '0' : '1';
+        } else {
+            *p++ = key.data[i];
+        }
+    }
+
+    *p = '\0';
+
+    return pos_str_of(start, (size_t) (p - start));
+}
+
+
+pos_str_t
+pos_json_pointer_index(pos_arena_t *arena, pos_str_t base, size_t index)
+{
+    return pos_arena_printf(arena, "%.*s/%zu", (int) base.len, base.data ? base.data : "", index);
+}

@@ -1,0 +1,491 @@
+#include "base/json_write.h"
+#include "base/clock.h"
+#include "base/utf8.h"
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
+#define POS_WRITER_MIN    64
+#define POS_INT_TEXT_MAX  20
+
+
+void
+pos_writer_init(pos_writer_t *w, pos_arena_t *arena, size_t initial, size_t max)
+{
+    memset(w, 0, sizeof(*w));
+    w->arena = arena;
+    w->max = max;
+
+    if (initial > max) {
+        initial = max;
+    }
+
+    if (initial < POS_WRITER_MIN) {
+        initial = POS_WRITER_MIN;
+    }
+
+    w->start = pos_arena_alloc(arena, initial);
+    if (w->start == NULL) {
+        w->status = POS_NO_MEMORY;
+        return;
+    }
+
+    w->pos = w->start;
+    w->end = w->start + (initial < max ? initial : max);
+}
+
+
+void
+pos_writer_init_fixed(pos_writer_t *w, char *buffer, size_t size)
+{
+    memset(w, 0, sizeof(*w));
+    w->start = buffer;
+    w->pos = buffer;
+    w->end = buffer + size;
+    w->max = size;
+}
+
+
+pos_str_t
+pos_writer_result(const pos_writer_t *w)
+{
+    return pos_str_of(w->start, (size_t) (w->pos - w->start));
+}
+
+
+/* After a failure there is no room left, so every later write ends here. */
+static bool
+pos_writer_fail(pos_writer_t *w, pos_status_t status)
+{
+    w->status = status;
+    w->end = w->pos;
+
+    return false;
+}
+
+
+static bool
+pos_writer_grow(pos_writer_t *w, size_t more)
+{
+    char  *bigger;
+    size_t used = (size_t) (w->pos - w->start), size = (size_t) (w->end - w->start);
+
+    if (w->status != POS_OK) {
+        return false;
+    }
+
+    if (w->arena == NULL || more > w->max - used) {
+        return pos_writer_fail(w, POS_LIMIT);
+    }
+
+    size = size > w->max / 2 ? w->max : size * 2;
+    if (size < used + more) {
+        size = used + more;
+    }
+
+    bigger = pos_arena_alloc(w->arena, size);
+    if (bigger == NULL) {
+        return pos_writer_fail(w, POS_NO_MEMORY);
+    }
+
+    if (used) {
+        memcpy(bigger, w->start, used);
+    }
+
+    w->start = bigger;
+    w->pos = bigger + used;
+    w->end = bigger + size;
+
+    return true;
+}
+
+
+static inline bool
+pos_writer_room(pos_writer_t *w, size_t n)
+{
+    return (size_t) (w->end - w->pos) >= n || pos_writer_grow(w, n);
+}
+
+
+static inline void
+pos_writer_put(pos_writer_t *w, const char *data, size_t len)
+{
+    if (len && pos_writer_room(w, len)) {
+        memcpy(w->pos, data, len);
+        w->pos += len;
+    }
+}
+
+
+/* A comma where one is due, then the bytes, checked for room once. */
+static inline void
+pos_writer_item(pos_writer_t *w, const char *data, size_t len, bool comma_after)
+{
+    if (!pos_writer_room(w, len + w->comma)) {
+        return;
+    }
+
+    if (w->comma) {
+        *w->pos++ = ',';
+    }
+
+    if (len) {
+        memcpy(w->pos, data, len);
+        w->pos += len;
+    }
+
+    w->comma = comma_after;
+}
+
+
+void
+pos_write_object_begin(pos_writer_t *w)
+{
+    pos_writer_item(w, "{", 1, false);
+}
+
+
+void
+pos_write_object_end(pos_writer_t *w)
+{
+    pos_writer_put(w, "}", 1);
+    w->comma = true;
+}
+
+
+void
+pos_write_array_begin(pos_writer_t *w)
+{
+    pos_writer_item(w, "[", 1, false);
+}
+
+
+void
+pos_write_array_end(pos_writer_t *w)
+{
+    pos_writer_put(w, "]", 1);
+    w->comma = true;
+}
+
+
+void
+pos_write_key_raw(pos_writer_t *w, const char *quoted, size_t len)
+{
+    pos_writer_item(w, quoted, len, false);
+}
+
+
+void
+pos_write_bool(pos_writer_t *w, bool b)
+{
+    pos_writer_item(w, b ? "true" : "false", b ? 4 : 5, true);
+}
+
+
+void
+pos_write_null(pos_writer_t *w)
+{
+    pos_writer_item(w, "null", 4, true);
+}
+
+
+void
+pos_write_raw(pos_writer_t *w, pos_str_t json)
+{
+    pos_writer_item(w, json.data, json.len, true);
+}
+
+
+void
+pos_write_bytes(pos_writer_t *w, pos_str_t bytes)
+{
+    pos_writer_put(w, bytes.data, bytes.len);
+    w->comma = false;
+}
+
+
+/* Writes the digits so that they end at `end`; returns where they start. */
+static char *
+pos_write_digits(char *end, uint64_t n)
+{
+    static const char pairs[] = "00010203040506070809101112131415161718192021222324"
+                                "25262728293031323334353637383940414243444546474849"
+                                "50515253545556575859606162636465666768697071727374"
+                                "75767778798081828384858687888990919293949596979899";
+
+    while (n >= 100) {
+        end -= 2;
+        memcpy(end, pairs + 2 * (n % 100), 2);
+        n /= 100;
+    }
+
+    if (n >= 10) {
+        end -= 2;
+        memcpy(end, pairs + 2 * n, 2);
+
+    } else {
+        *--end = (char) ('0' + n);
+    }
+
+    return end;
+}
+
+
+void
+pos_write_int(pos_writer_t *w, int64_t n)
+{
+    char  text[POS_INT_TEXT_MAX + 1], *end = text + sizeof(text), *p;
+
+    p = pos_write_digits(end, n < 0 ? -(uint64_t) n : (uint64_t) n);
+
+    if (n < 0) {
+        *--p = '-';
+    }
+
+    pos_writer_item(w, p, (size_t) (end - p), true);
+}
+
+
+void
+pos_write_decimal(pos_writer_t *w, int64_t n, unsigned digits)
+{
+    char     text[48], *end = text + sizeof(text), *p = end;
+    uint64_t rest = n < 0 ? -(uint64_t) n : (uint64_t) n;
+
+    while (digits > 0 && rest % 10 == 0) {
+        rest /= 10;
+        digits--;
+    }
+
+    if (digits > 0) {
+        for (; digits > 0; digits--, rest /= 10) {
+            *--p = (char) ('0' + rest % 10);
+        }
+
+        *--p = '.';
+    }
+
+    p = pos_write_digits(p, rest);
+
+    if (n < 0) {
+        *--p = '-';
+    }
+
+    pos_writer_item(w, p, (size_t) (end - p), true);
+}
+
+
+/* Bytes at the start of `p` that can be written as they are: no quote, no
+ * backslash, no control character, ASCII. */
+static inline size_t
+pos_write_plain(const char *p, size_t len)
+{
+    size_t n = 0;
+
+#if defined(__SSE2__)
+    const __m128i quote = _mm_set1_epi8('"'), slash = _mm_set1_epi8('\\');
+    const __m128i space = _mm_set1_epi8(0x20);
+
+    for (; len - n >= 16; n += 16) {
+        /* As signed bytes, those from 0x80 on are below the space too. */
+        __m128i  v = _mm_loadu_si128((const __m128i *) (p + n));
+        __m128i  odd = _mm_or_si128(_mm_cmplt_epi8(v, space),
+                                    _mm_or_si128(_mm_cmpeq_epi8(v, quote),
+                                                 _mm_cmpeq_epi8(v, slash)));
+        unsigned mask = (unsigned) _mm_movemask_epi8(odd);
+
+        if (mask) {
+            return n + (size_t) __builtin_ctz(mask);
+        }
+    }
+#endif
+
+    while (n < len && (unsigned char) p[n] >= 0x20 && (unsigned char) p[n] < 0x80
+           && p[n] != '"' && p[n] != '\\') {
+        n++;
+    }
+
+    return n;
+}
+
+
+static void
+pos_write_escape(pos_writer_t *w, unsigned char c)
+{
+    static const char digits[] = "0123456789abcdef";
+    char              text[6] = { '\\', 'u', '0', '0', 0, 0 };
+
+    switch (c) {
+    case '"':
+    case '\\':
+        text[1] = (char) c;
+        break;
+    case '\b':
+        text[1] = 'b';
+        break;
+    case '\f':
+        text[1] = 'f';
+        break;
+    case '\n':
+        text[1] = 'n';
+        break;
+    case '\r':
+        text[1] = 'r';
+        break;
+    case '\t':
+        text[1] = 't';
+        break;
+    default:
+        text[4] = digits[c >> 4];
+        text[5] = digits[c & 15];
+        pos_writer_put(w, text, 6);
+        return;
+    }
+
+    pos_writer_put(w, text, 2);
+}
+
+
+/* Text from a script may hold any bytes; what is no UTF-8 becomes U+FFFD, so
+ * that the document stays a JSON text. */
+static size_t
+pos_write_odd(pos_writer_t *w, const char *p, size_t len)
+{
+    size_t n;
+
+    if ((unsigned char) *p < 0x80) {
+        pos_write_escape(w, (unsigned char) *p);
+        return 1;
+    }
+
+    n = pos_utf8_len(p, len);
+    if (n == 0) {
+        pos_writer_put(w, "\xEF\xBF\xBD", 3);
+        return 1;
+    }
+
+    pos_writer_put(w, p, n);
+
+    return n;
+}
+
+
+static void
+pos_write_quoted(pos_writer_t *w, pos_str_t s)
+{
+    size_t i = 0, n;
+
+    while (i < s.len) {
+        n = pos_write_plain(s.data + i, s.len - i);
+        pos_writer_put(w, s.data + i, n);
+        i += n;
+
+        if (i < s.len) {
+            i += pos_write_odd(w, s.data + i, s.len - i);
+        }
+    }
+}
+
+
+void
+pos_write_string(pos_writer_t *w, pos_str_t s)
+{
+    size_t plain = pos_write_plain(s.data, s.len);
+
+    if (plain == s.len && pos_writer_room(w, s.len + 2 + w->comma)) {
+        if (w->comma) {
+            *w->pos++ = ',';
+        }
+
+        *w->pos++ = '"';
+        if (s.len) {
+            memcpy(w->pos, s.data, s.len);
+            w->pos += s.len;
+        }
+        *w->pos++ = '"';
+        w->comma = true;
+        return;
+    }
+
+    pos_writer_item(w, "\"", 1, true);
+    pos_write_quoted(w, s);
+    pos_writer_put(w, "\"", 1);
+}
+
+
+void
+pos_write_key_str(pos_writer_t *w, pos_str_t key)
+{
+    pos_write_string(w, key);
+    pos_writer_put(w, ":", 1);
+    w->comma = false;
+}
+
+
+/* Written from the nodes, not from their raw text: that has the sender's
+ * white space in it, line ends too. */
+static void
+pos_write_members(pos_writer_t *w, const pos_json_t *value)
+{
+    const pos_json_t *member;
+
+    for (member = value->first; member; member = member->next) {
+        if (value->type == POS_JSON_OBJECT) {
+            pos_write_key_str(w, member->key);
+        }
+
+        pos_write_json(w, member);
+    }
+}
+
+
+void
+pos_write_json(pos_writer_t *w, const pos_json_t *value)
+{
+    switch ((pos_json_type_t) value->type) {
+    case POS_JSON_NULL:
+        pos_write_null(w);
+        break;
+    case POS_JSON_FALSE:
+        pos_write_bool(w, false);
+        break;
+    case POS_JSON_TRUE:
+        pos_write_bool(w, true);
+        break;
+    case POS_JSON_NUMBER:
+        pos_write_raw(w, value->text);
+        break;
+    case POS_JSON_STRING:
+        pos_write_string(w, value->text);
+        break;
+    case POS_JSON_ARRAY:
+        pos_write_array_begin(w);
+        pos_write_members(w, value);
+        pos_write_array_end(w);
+        break;
+    case POS_JSON_OBJECT:
+        pos_write_object_begin(w);
+        pos_write_members(w, value);
+        pos_write_object_end(w);
+        break;
+    }
+}
+
+
+void
+pos_write_time(pos_writer_t *w, int64_t unix_us)
+{
+    char   text[POS_TIME_TEXT_MAX + 2];
+    size_t n;
+
+    if (unix_us == POS_TIME_MIN || unix_us == POS_TIME_MAX) {
+        pos_write_null(w);
+        return;
+    }
+
+    text[0] = '"';
+    n = pos_time_write(unix_us, text + 1);
+    text[n + 1] = '"';
+    pos_writer_item(w, text, n + 2, true);
+}

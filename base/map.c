@@ -1,0 +1,129 @@
+#include "base/map.h"
+
+#define POS_MAP_MIN  8
+
+
+static pos_status_t
+pos_map_alloc(pos_map_t *map, size_t size)
+{
+    map->slots = pos_arena_array(map->arena, size, sizeof(pos_map_slot_t));
+    map->mask = size - 1;
+
+    return map->slots ? POS_OK : POS_NO_MEMORY;
+}
+
+
+pos_status_t
+pos_map_init(pos_map_t *map, pos_arena_t *arena, size_t expected)
+{
+    size_t size = POS_MAP_MIN;
+
+    if (expected > SIZE_MAX / 4 / sizeof(pos_map_slot_t)) {
+        return POS_NO_MEMORY;
+    }
+
+    /* At most half full, so that a miss looks at about two slots. */
+    while (size < expected * 2) {
+        size *= 2;
+    }
+
+    map->arena = arena;
+    map->count = 0;
+
+    return pos_map_alloc(map, size);
+}
+
+
+static inline uint64_t
+pos_map_hash(pos_str_t key)
+{
+    uint64_t hash = pos_hash64(key);
+
+    return hash + (hash == 0);
+}
+
+
+/* The key's slot, or the free one where it belongs. */
+static inline pos_map_slot_t *
+pos_map_slot(const pos_map_t *map, pos_str_t key, uint64_t hash)
+{
+    size_t          i;
+    pos_map_slot_t *slot;
+
+    for (i = hash & map->mask;; i = (i + 1) & map->mask) {
+        slot = &map->slots[i];
+
+        if (slot->hash == 0 || (slot->hash == hash && pos_str_eq(slot->key, key))) {
+            return slot;
+        }
+    }
+}
+
+
+void *
+pos_map_get_hashed(const pos_map_t *map, pos_str_t key, uint64_t hash)
+{
+    if (map->count == 0) {
+        return NULL;
+    }
+
+    return pos_map_slot(map, key, hash + (hash == 0))->value;
+}
+
+
+void *
+pos_map_get(const pos_map_t *map, pos_str_t key)
+{
+    return map->count ? pos_map_slot(map, key, pos_map_hash(key))->value : NULL;
+}
+
+
+static pos_status_t
+pos_map_grow(pos_map_t *map)
+{
+    size_t          i, old_size = map->mask + 1;
+    pos_map_t       bigger = *map;
+    pos_map_slot_t *old = map->slots;
+
+    if (pos_map_alloc(&bigger, old_size * 2) != POS_OK) {
+        return POS_NO_MEMORY;
+    }
+
+    for (i = 0; i < old_size; i++) {
+        if (old[i].hash) {
+            *pos_map_slot(&bigger, old[i].key, old[i].hash) = old[i];
+        }
+    }
+
+    *map = bigger;
+
+    return POS_OK;
+}
+
+
+pos_status_t
+pos_map_set(pos_map_t *map, pos_str_t key, void *value, void **old)
+{
+    uint64_t        hash = pos_map_hash(key);
+    pos_map_slot_t *slot;
+
+    if (map->count * 2 >= map->mask + 1 && pos_map_grow(map) != POS_OK) {
+        return POS_NO_MEMORY;
+    }
+
+    slot = pos_map_slot(map, key, hash);
+
+    if (old) {
+        *old = slot->value;
+    }
+
+    if (slot->hash == 0) {
+        slot->hash = hash;
+        slot->key = key;
+        map->count++;
+    }
+
+    slot->value = value;
+
+    return POS_OK;
+}
