@@ -40,7 +40,7 @@ const char *pos_replica_error(const pos_replica_t *replica);
 
 /* Did anything of the book change since the snapshot last opened (its content,
  * or the file it lives in)? No system call, about 20 ns: ask as often as you like. */
-bool pos_replica_changed(const pos_replica_t *replica);
+bool pos_replica_changed(pos_replica_t *replica);
 
 /* A snapshot of the newest whole commit; moves to the new file when the book's
  * file was switched. POS_NOT_FOUND or POS_BROKEN: keep the one you have.
