@@ -191,7 +191,7 @@ start_postgres() {
     pg_running && return 0
     rm -f "$STATE/pg/postmaster.pid"
     (cd / && as_service "$PG_BIN/pg_ctl" -D "$STATE/pg" -l "$STATE/log/postgres.log" -w -t 60 -s start \
-        </dev/null >>"$STATE/log/postgres.log" 2>&1) \
+        </dev/null >>"$STATE/log/start.log" 2>&1) \
         || { tail -5 "$STATE/log/postgres.log" >&2; die "PostgreSQL did not start"; }
 }
 
@@ -206,21 +206,16 @@ write_postgres_conf() {
         || echo "include 'pos.conf'" | as_service tee -a "$STATE/pg/postgresql.conf" >/dev/null
 }
 
-# Three roles: the owner migrates, posd reads every retailer, nginx only what row-level
-# security lets through.
+# The migrations make the roles: an owner that never logs in, pos_api for nginx and
+# pos_daemon for posd, both under row-level security.
 create_database() {
     psql_as pos_super -d postgres -tAc "select 1 from pg_database where datname = 'pos'" \
         | grep -q 1 && return 0
-    psql_as pos_super -d postgres <<SQL
-create role pos_owner login;
-create role pos_posd login bypassrls in role pos_owner;
-create role pos_api login;
-create database pos owner pos_owner;
-SQL
+    psql_as pos_super -d postgres -c 'create database pos'
 }
 
 migrate() {
-    (cd / && as_service "$STATE/lib/posd" migrate --database "$(conninfo pos_owner)" \
+    (cd / && as_service "$STATE/lib/posd" migrate --database "$(conninfo pos_super)" \
         --sql "$STATE/lib/sql" --functions "$STATE/lib/functions.txt" >>"$STATE/log/posd.log" 2>&1) \
         || { tail -5 "$STATE/log/posd.log" >&2; die "migration failed, see $STATE/log/posd.log"; }
 }
@@ -231,7 +226,7 @@ start_posd() {
     # The shell that becomes posd writes its own number.
     # shellcheck disable=SC2016
     detach "$STATE/log/posd.log" sh -c 'echo $$ > "$1"; shift; exec "$@"' posd \
-        "$STATE/run/posd.pid" "$STATE/lib/posd" run --database "$(conninfo pos_posd)" \
+        "$STATE/run/posd.pid" "$STATE/lib/posd" run --database "$(conninfo pos_daemon)" \
         --replica "$STATE/replica" --spool "$STATE/spool"
     wait_until 5 is_running posd posd || die "posd did not start, see $STATE/log/posd.log"
 }
@@ -243,8 +238,8 @@ start_nginx() {
     chmod a+r "$STATE/nginx.conf.new"
     mv "$STATE/nginx.conf.new" "$STATE/nginx.conf"
     (cd / && as_service "$(nginx_binary)" -e "$STATE/log/nginx.log" -c "$STATE/nginx.conf" -p "$STATE" \
-        </dev/null >>"$STATE/log/nginx.log" 2>&1) \
-        || { tail -5 "$STATE/log/nginx.log" >&2; die "nginx did not start on port $POS_PORT"; }
+        </dev/null >>"$STATE/log/start.log" 2>&1) \
+        || { tail -5 "$STATE/log/start.log" >&2; die "nginx did not start on port $POS_PORT"; }
     wait_until 5 is_running nginx nginx || die "nginx did not start, see $STATE/log/nginx.log"
 }
 
@@ -301,7 +296,7 @@ load_sample() {
     [ -s "$STATE/keys.json" ] && return 0
     [ "${POS_SAMPLE:-1}" = 1 ] || return 0
     local keys mode
-    keys=$(psql_as pos_owner -d pos -tAc "select pos.bootstrap_retailer('sample')") \
+    keys=$(psql_as pos_super -d pos -tAc "select pos.bootstrap_retailer('sample')") \
         || die "could not create the sample retailer"
     (umask 077 && printf '%s\n' "$keys" > "$STATE/keys.json.new")
     say "loading the sample retailer"

@@ -200,7 +200,7 @@ sub sql {
 sub check_replica {
     my ($self, $name) = @_;
     my @command = (service_user(), "$self->{state}/lib/posd", 'check',
-        '--database', "host=$self->{state}/run dbname=pos user=pos_posd",
+        '--database', "host=$self->{state}/run dbname=pos user=pos_daemon",
         '--replica', "$self->{state}/replica");
     my ($ok, $said) = (0, '');
     my $end = time + 20;
