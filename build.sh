@@ -188,8 +188,8 @@ start_postgres() {
             || { cat "$STATE/log/initdb.log" >&2; die "initdb failed"; }
     fi
     write_postgres_conf
+    # A pid file left by a crash stays: by it PostgreSQL knows its own orphans.
     pg_running && return 0
-    rm -f "$STATE/pg/postmaster.pid"
     (cd / && as_service "$PG_BIN/pg_ctl" -D "$STATE/pg" -l "$STATE/log/postgres.log" -w -t 60 -s start \
         </dev/null >>"$STATE/log/start.log" 2>&1) \
         || { tail -5 "$STATE/log/postgres.log" >&2; die "PostgreSQL did not start"; }
@@ -234,6 +234,7 @@ start_posd() {
 start_nginx() {
     is_running nginx nginx && return 0
     rm -f "$STATE/run/nginx.pid"
+    end_orphans
     nginx_conf > "$STATE/nginx.conf.new"
     chmod a+r "$STATE/nginx.conf.new"
     mv "$STATE/nginx.conf.new" "$STATE/nginx.conf"
@@ -241,6 +242,24 @@ start_nginx() {
         </dev/null >>"$STATE/log/start.log" 2>&1) \
         || { tail -5 "$STATE/log/start.log" >&2; die "nginx did not start on port $POS_PORT"; }
     wait_until 5 is_running nginx nginx || die "nginx did not start, see $STATE/log/nginx.log"
+}
+
+# Workers whose master was killed still hold the port. They are known by our module
+# in their memory, wherever they came from.
+end_orphans() {
+    local maps pids=
+    for maps in $(grep -ls "$STATE/lib/ngx_http_pos_module" /proc/[0-9]*/maps 2>/dev/null); do
+        pids="$pids $(basename "$(dirname "$maps")")"
+    done
+    [ -n "$pids" ] || return 0
+    # shellcheck disable=SC2086
+    kill -QUIT $pids 2>/dev/null || true
+    wait_until 5 all_gone $pids || kill -9 $pids 2>/dev/null || true
+}
+
+all_gone() {
+    local pid
+    for pid in "$@"; do gone "$pid" || return 1; done
 }
 
 nginx_binary() { command -v "${POS_NGINX:-nginx}" || echo /usr/sbin/nginx; }
@@ -352,6 +371,43 @@ curl -s http://127.0.0.1:$POS_PORT/v1/quotes \\
 TEXT
 }
 
+# --- what dies is started again ---------------------------------------------
+
+# In production systemd does this. Here a small loop does, so that a killed process
+# is back within a second or so.
+start_watch() {
+    is_running watch build.sh && return 0
+    # shellcheck disable=SC2016
+    (cd / && exec setsid bash -c 'echo $$ > "$1"; exec "$2" watch' watch "$STATE/run/watch.pid" \
+        "$ROOT/build.sh" </dev/null >>"$STATE/log/watch.log" 2>&1 9>&-) &
+    wait_until 5 is_running watch build.sh || die "the watcher did not start"
+}
+
+watch() {
+    STATE=$(cd "$POS_DIR" && pwd -P)
+    while [ -e "$STATE/run/watch.pid" ]; do
+        if ! quick_running postgres; then (start_postgres) || true; fi
+        if ! quick_running posd; then (start_posd) || true; fi
+        if ! quick_running nginx; then (start_nginx) || true; fi
+        sleep 0.3
+    done
+}
+
+# No fork: this runs three times a second for ever.
+quick_running() {
+    local pid= file=$STATE/run/$1.pid
+    [ "$1" != postgres ] || file=$STATE/pg/postmaster.pid
+    { read -r pid < "$file"; } 2>/dev/null || true
+    [ -n "$pid" ] && not_zombie "$pid"
+}
+
+# A zombie is not running: its first letter of state says so.
+not_zombie() {
+    local line=
+    { read -r line < "/proc/$1/stat"; } 2>/dev/null || return 1
+    case ${line##*) } in Z*|X*) return 1 ;; esac
+}
+
 # --- commands -------------------------------------------------------------
 
 start() {
@@ -371,6 +427,7 @@ start() {
         load_sample
     fi
     wait_until 30 healthy || die "not ready after 30 s, see $STATE/log"
+    [ "${POS_WATCH:-1}" = 0 ] || start_watch
     exec 9>&-
 }
 
@@ -396,7 +453,9 @@ gone() { [ ! -e "/proc/$1" ] || grep -q '^State:.*[ZX]' "/proc/$1/status" 2>/dev
 stop() {
     [ -d "$POS_DIR" ] || return 0
     STATE=$(cd "$POS_DIR" && pwd -P)
+    ask_to_end watch build.sh TERM 5
     ask_to_end nginx nginx QUIT "${POS_STOP_SECONDS:-10}"
+    end_orphans
     ask_to_end posd posd TERM 10
     if pg_running; then
         (cd / && as_service "$PG_BIN/pg_ctl" -D "$STATE/pg" -m fast -w -t 60 -s stop >/dev/null 2>&1) \
@@ -425,10 +484,10 @@ run() {
     trap 'stop' EXIT
     start
     welcome
-    while is_running nginx nginx; do
-        read -rt 1 <> <(:) || true
+    while is_running watch build.sh; do
+        sleep 1
     done
-    die "nginx ended, see $STATE/log/nginx.log"
+    die "stopped from elsewhere, see $STATE/log"
 }
 
 run_tests() {
@@ -463,6 +522,7 @@ case $command in
     run)    run ;;
     start)  start; welcome ;;
     stop)   stop ;;
+    watch)  watch ;;
     status) status ;;
     build)  build ;;
     test)   run_tests "$@" ;;

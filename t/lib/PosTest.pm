@@ -21,6 +21,7 @@ use File::Basename qw(dirname);
 use File::Path qw(remove_tree);
 use IO::Select;
 use IO::Socket::INET;
+use POSIX ();
 use Socket qw(TCP_NODELAY IPPROTO_TCP);
 use Test::More;
 use Time::HiRes qw(time sleep);
@@ -152,12 +153,6 @@ sub stop_postgres {
 sub start_postgres {
     my ($self) = @_;
     return $self->pg_ctl('start', '-l', "$self->{state}/log/postgres.log");
-}
-
-# After kill -9 the socket's lock file and shared memory stay until the children are gone.
-sub start_postgres_again {
-    my ($self) = @_;
-    return $self->wait_for('postgres started again', 30, sub { !$self->start_postgres });
 }
 
 sub pg_ctl {
@@ -437,6 +432,57 @@ sub is_problem {
     return ok($good, $name) || diag("got $r->{status} $r->{body}");
 }
 
+# --- load ----------------------------------------------------------------------
+
+# Clients that send the same cart for as long as they are told, each in a process of its
+# own; every 20th request opens a new connection, so that all workers are met. `stop`
+# gives what each answer was: [sent, got, status, total, revision, {promotion => amount}].
+sub load {
+    my ($self, %o) = @_;
+    my $file = "$self->{dir}.load" . ++$self->{loads};
+    my @pids;
+    for my $client (1 .. $o{clients} || 2) {
+        my $pid = fork // die "fork: $!";
+        if (!$pid) {
+            @running = ();
+            $SIG{$_} = 'DEFAULT' for qw(INT TERM HUP);
+            $self->load_client("$file.$client", %o);
+            POSIX::_exit(0);
+        }
+        push @pids, $pid;
+    }
+    return bless { pids => \@pids, file => $file }, 'PosTest::Load';
+}
+
+sub load_client {
+    my ($self, $file, %o) = @_;
+    my $ended = 0;
+    local $SIG{TERM} = sub { $ended = 1 };
+    open my $out, '>:raw', $file or die "$file: $!";
+    my $cart = { currency => 'GBP', store => 'london', channel => 'web', %{ $o{cart} } };
+    my %head = (json => $cart, key => $o{key} // $self->key('storefront'));
+    my $text;
+    my ($socket, $count) = (undef, 0);
+    until ($ended) {
+        if (!$socket || ++$count % 20 == 0) {
+            close $socket if $socket;
+            $socket = $self->connect;
+            if (!$socket) { select undef, undef, undef, 0.01; next }
+            $text //= $self->request_text('POST', '/v1/quotes', %head, socket => 1);
+        }
+        my $sent = time;
+        send_all($socket, $text, 10);
+        my $r = read_answer($socket, 'POST', 10);
+        my $j = $r->{json} || {};
+        my %p = map { $_->{id} => $_->{amount} } @{ $j->{promotions} || [] };
+        print $out json([$sent, time, $r->{status}, $j->{total}, $j->{revision}, \%p, $r->{status} == 200 ? '' : $r->{body}]), "\n";
+        undef $socket if !$r->{status} || ($r->{headers}{connection} // '') eq 'close';
+        select undef, undef, undef, $o{pause} if $o{pause};
+    }
+    close $out;
+    return;
+}
+
 # --- the end ------------------------------------------------------------------
 
 # Lines that a test provokes on purpose.
@@ -479,6 +525,22 @@ sub finish {
     }
     return $failed;
 }
+
+package PosTest::Load;
+
+sub stop {
+    my ($self) = @_;
+    kill 'TERM', @{ $self->{pids} };
+    waitpid $_, 0 for @{ $self->{pids} };
+    my @records;
+    for my $file (glob "$self->{file}.*") {
+        push @records, map { PosTest::parse($_) } split /\n/, PosTest::slurp($file);
+        unlink $file;
+    }
+    return [sort { $a->[0] <=> $b->[0] } @records];
+}
+
+package PosTest;
 
 my $owner = $$;
 

@@ -1,0 +1,87 @@
+#!/usr/bin/perl
+# What the house rules forbid, checked by reading the sources.
+
+use strict;
+use warnings;
+
+use FindBin;
+use Test::More;
+
+chdir "$FindBin::Bin/.." or die;
+
+# Money is never parsed by floating point; nothing blocks an nginx worker; no string
+# function writes without a bound.
+my @banned = (
+    [qr/\b(?:strcpy|strcat|sprintf|vsprintf|gets|atoi|atol|atof|strtok|system|popen)\s*\(/, [qw(base engine replica posd ngx_pos_module)]],
+    [qr/\b(?:strtod|double|float)\b/, ['engine']],
+    [qr/\b(?:sleep|usleep|getaddrinfo|PQexec|PQexecParams|PQexecPrepared|PQcancel|PQconnectdb|PQreset)\s*\(/, ['ngx_pos_module']],
+    [qr/(?<![_\w])(?:malloc|calloc|realloc)\s*\(/, ['ngx_pos_module']],
+);
+for my $rule (@banned) {
+    my ($pattern, $rooms) = @$rule;
+    my @hits;
+    for my $file (sources(@$rooms)) {
+        my $text = code_only(slurp($file));
+        my $line = 0;
+        for (split /\n/, $text) { $line++; push @hits, "$file:$line: $_" if /$pattern/ }
+    }
+    is(join("\n", @hits), '', "@$rooms: nothing of $pattern");
+}
+
+# The arrows between the rooms.
+my %may = (
+    base           => qr{^base/},
+    engine         => qr{^(?:base|engine)/},
+    replica        => qr{^(?:base|engine|replica)/},
+    posd           => qr{^(?:base|engine|replica|posd)/},
+    ngx_pos_module => qr{^(?:base|engine|replica|ngx_pos_module)/},
+);
+for my $room (sort keys %may) {
+    my @wrong;
+    for my $file (sources($room)) {
+        my @includes = slurp($file) =~ /^\s*#\s*include\s+"([^"]+\/[^"]+)"/mg;
+        push @wrong, map { "$file includes $_" } grep { $_ !~ $may{$room} } @includes;
+    }
+    is(join("\n", @wrong), '', "$room includes only what lies below it");
+}
+my @glue = grep { slurp($_) =~ /include\s*[<"](?:ngx_|libpq|lmdb|curl)/ } sources('engine', 'base');
+is("@glue", '', 'engine and base know no nginx, libpq, LMDB or curl');
+
+my @long = grep { my $n = () = slurp($_) =~ /\n/g; $n > 900 } sources(qw(base engine replica posd ngx_pos_module));
+is("@long", '', 'no C file is longer than 900 lines');
+
+my @tracked = split /\n/, qx{git ls-files 2>/dev/null};
+SKIP: {
+    skip 'not a git checkout', 1 if !@tracked;
+    my @todo = grep { -f && !/^t\/style\.t$/ && slurp($_) =~ /\b(?:TODO|FIXME|XXX)\b/ } @tracked;
+    is("@todo", '', 'nothing is left for later in a comment');
+}
+
+for my $tool (['luacheck', glob 'scripts/promotions/*.lua']) {
+    my ($program, @files) = @$tool;
+    SKIP: {
+        skip "$program finds no files", 1 if !@files;
+        my $out = qx{luacheck --no-color --config scripts/.luacheckrc @files 2>&1};
+        is($?, 0, 'scripts/promotions are luacheck clean') or diag($out);
+    }
+}
+
+for my $script ('build.sh', '.ci/run') {
+    is(system('bash', '-n', $script), 0, "$script parses");
+}
+for my $perl (grep { -f } glob('bench/*.pl scripts/sample/*.pl api/*.pl sql/*.pl t/*.pl')) {
+    my $out = qx{perl -It/lib -c $perl 2>&1};
+    is($?, 0, "$perl compiles") or diag($out);
+}
+
+done_testing;
+
+sub sources { return map { glob("$_/*.c $_/*.h $_/*.cc") } @_ }
+sub slurp   { my ($path) = @_; open my $f, '<', $path or die "$path: $!"; local $/; return scalar(<$f>) // '' }
+
+# Comments and strings may say what code may not; lines keep their numbers.
+sub code_only {
+    my ($text) = @_;
+    $text =~ s{(/\*.*?\*/|//[^\n]*|"(?:[^"\\\n]|\\.)*")}{ my $m = $1; $m =~ tr/\n//cd; $m }gse;
+    return $text;
+}
