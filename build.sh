@@ -315,7 +315,9 @@ load_sample() {
     [ -s "$STATE/keys.json" ] && return 0
     [ "${POS_SAMPLE:-1}" = 1 ] || return 0
     local keys mode
-    keys=$(psql_as pos_super -d pos -tAc "select pos.bootstrap_retailer('sample')") \
+    keys=$(perl -MCpanel::JSON::XS -0777 -ne 'print encode_json(decode_json($_)->{retailer})' "$BUILD/sample.json" \
+        | { read -r settings; psql_as pos_daemon -d pos -tA -v settings="$settings" <<< \
+            "select pos.create_retailer(:'settings') #- '{live,retailer_id}' #- '{sandbox,retailer_id}'"; }) \
         || die "could not create the sample retailer"
     (umask 077 && printf '%s\n' "$keys" > "$STATE/keys.json.new")
     say "loading the sample retailer"

@@ -91,6 +91,7 @@ sub build_sh {
     if (!$pid) {
         @ENV{ keys %env } = values %env;
         delete $ENV{POS_TEMPLATE} if !($self->{options}{sample} // 1);
+        local $ENV{PATH} = "$ENV{PATH}:/usr/sbin";
         open STDIN,  '<', '/dev/null';
         open STDOUT, '>', $out;
         open STDERR, '>&', \*STDOUT;
@@ -398,6 +399,17 @@ sub lines {
         push @lines, { id => 1 + @lines . '', sku => $sku, quantity => $quantity };
     }
     return \@lines;
+}
+
+# Whether several connections in a row, so both workers, answer by revision n or later.
+sub at_revision {
+    my ($self, $n) = @_;
+    for (1 .. 6) {
+        my $r = $self->quote({ lines => lines('TEA', 1) });
+        my ($rev) = ($r->{headers}{'pos-revision'} // '') =~ /^(\d+)/;
+        return 0 if !defined $rev || $rev < $n;
+    }
+    return 1;
 }
 
 # Loads a book document under the key and waits for its job.

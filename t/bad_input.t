@@ -1,0 +1,165 @@
+#!/usr/bin/perl
+# Whatever a client gets wrong, it is told where, in one clear answer, and nothing changes.
+
+use strict;
+use warnings;
+use utf8;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use PosTest;
+use Test::More;
+
+my $pos  = PosTest->start;
+my %shop = (key => $pos->key('storefront'));
+my $good = '{"currency":"GBP","store":"london","channel":"web","lines":[{"id":"1","sku":"MUG-RED","quantity":1}]}';
+is($pos->request('POST', '/v1/quotes', body => $good, %shop)->{status}, 200, 'the good cart is good');
+my $revision = revision();
+my @workers  = $pos->workers;
+
+sub revision { return $pos->get('/v1/prices?sku=MUG-RED&store=london', %shop)->{headers}{'pos-revision'} }
+
+# name => [body, status, pointer or undef]
+my @bodies = (
+    ['nothing',              '',                                  422 => undef],
+    ['not JSON',             'hello',                             400 => undef],
+    ['broken JSON',          '{"lines": [',                       400 => undef],
+    ['truncated JSON',       substr($good, 0, -3),                400 => undef],
+    ['something after',      "$good x",                           400 => undef],
+    ['two documents',        "$good$good",                        400 => undef],
+    ['deeply nested',        ('[' x 5000) . (']' x 5000),         400 => undef],
+    ['nested in a field',    with('attributes', ('{"a":' x 2000) . '1' . ('}' x 2000)), 400 => undef],
+    ['a key twice',          '{"currency":"GBP","currency":"USD","store":"london","channel":"web","lines":[]}', 400 => undef],
+    ['2 MB',                 with('session', '"' . ('x' x 2_097_152) . '"'), 413 => undef],
+    ['bad UTF-8',            "{\"currency\":\"G\xff\xfe\"}",      400 => undef],
+    ['half a surrogate',     with('session', '"\ud800"'),         400 => undef],
+    ['a zero byte',          "{\"currency\":\"GBP\0\"}",          400 => undef],
+    ['an array',             '[]',                                422 => ''],
+    ['null',                 'null',                              422 => ''],
+    ['an unknown field',     with('curency', '"GBP"'),            422 => '/curency'],
+    ['lines that are text',  with('lines', '"x"'),                422 => '/lines'],
+    ['a number for a store', with('store', '7'),                  422 => '/store'],
+    ['an unknown store',     with('store', '"atlantis"'),         422 => '/store'],
+    ['an unknown currency',  with('currency', '"XXQ"'),           422 => '/currency'],
+    ['a currency without a list', with('currency', '"JPY"'),      422 => undef],
+    ['a bad time',           with('at', '"yesterday"'),           422 => '/at', admin => 1],
+    ['30 February',          with('at', '"2026-02-30T00:00:00Z"'), 422 => '/at', admin => 1],
+    ['an unknown SKU',       line('sku', '"NO-SUCH"'),            422 => '/lines/0/sku'],
+    ['a SKU that is null',   line('sku', 'null'),                 422 => '/lines/0/sku'],
+    ['quantity zero',        line('quantity', '0'),               422 => '/lines/0/quantity'],
+    ['quantity below zero',  line('quantity', '-1'),              422 => '/lines/0/quantity'],
+    ['half a mug',           line('quantity', '0.5'),             422 => '/lines/0/quantity'],
+    ['four decimals',        line('quantity', '0.3541', 'CHEESE'), 422 => '/lines/0/quantity'],
+    ['too many',             line('quantity', '100001'),          422 => '/lines/0/quantity'],
+    ['a huge quantity',      line('quantity', '1e300'),           422 => '/lines/0/quantity'],
+    ['quantity as text',     line('quantity', '"1"'),             422 => '/lines/0/quantity'],
+    ['an unknown line field', line('qty', '1'),                   422 => '/lines/0/qty'],
+    ['no SKU at all',        with('lines', '[{"id":"1","quantity":1}]'), 422 => '/lines/0/sku'],
+    ['a line id twice',      with('lines', '[{"id":"1","sku":"MUG-RED","quantity":1},{"id":"1","sku":"MUG-RED","quantity":1}]'), 422 => '/lines/1/id'],
+    ['an override without a reason', line('price_override', '{"amount":1}'), 422 => '/lines/0/price_override/reason', admin => 1],
+    ['a negative override',  line('price_override', '{"amount":-1,"reason":"x"}'), 422 => '/lines/0/price_override/amount', admin => 1],
+    ['overflow of the total', line('price_override', '{"amount":9223372036854775807,"reason":"x"}', 'MUG-RED', 100_000), 422 => undef, admin => 1],
+    ['a discount over 100 %', line('discount', '{"percent":101,"reason":"x"}'), 422 => '/lines/0/discount/percent', admin => 1],
+);
+
+for my $case (@bodies) {
+    my ($name, $body, $status, $pointer, %o) = @$case;
+    my $r = $pos->request('POST', '/v1/quotes', body => $body, ($o{admin} ? () : %shop));
+    my @allowed = $status == 400 || $status == 422 ? (400, 422) : ($status);
+    ok((grep { $_ == $r->{status} } @allowed), "$name: $status") or diag(substr("$r->{status} $r->{body}", 0, 400));
+    PosTest::is_problem($r, $r->{status}, undef, "$name: is a problem");
+    next if !defined $pointer;
+    my @pointers = map { $_->{pointer} } @{ ($r->{json} || {})->{errors} || [] };
+    ok((grep { $_ eq $pointer } @pointers), "$name: names $pointer") or diag("named: @pointers; " . substr($r->{body}, 0, 400));
+}
+
+subtest 'all faults in one answer' => sub {
+    my $r = $pos->request('POST', '/v1/quotes', %shop,
+        body => '{"currency":1,"store":"london","chanel":"web","lines":[{"id":"1","sku":"MUG-RED","quantity":"x"},{"id":"2","sku":5,"quantity":1}]}');
+    my %p = map { $_->{pointer} => 1 } @{ $r->{json}{errors} || [] };
+    ok($p{$_}, "names $_") for '/currency', '/chanel', '/lines/0/quantity', '/lines/1/sku';
+    $r = $pos->quote({ lines => PosTest::lines('NO-1', 1, 'MUG-RED', 1, 'NO-2', 1) }, %shop);
+    %p = map { $_->{pointer} => 1 } @{ $r->{json}{errors} || [] };
+    is_deeply([sort keys %p], ['/lines/0/sku', '/lines/2/sku'], 'both unknown SKUs');
+};
+
+subtest 'overflow by sum' => sub {
+    my $r = $pos->quote({ lines => [map { { id => "$_", sku => 'MUG-RED', quantity => 1, price_override => { amount => 4_611_686_018_427_387_904, reason => 'x' } } } 1 .. 3] });
+    PosTest::is_problem($r, 422, undef, 'three halves of the range');
+};
+
+subtest 'who may set what' => sub {
+    my %need = (
+        'quotes:simulate' => { at => '2026-03-02T12:00:00Z' },
+        'quotes:customer' => { customer => { id => 'c', groups => ['staff'] } },
+        'quotes:shipping' => { shipping => { method => 'standard', amount => 1 } },
+        'quotes:override' => { lines => [{ id => '1', sku => 'MUG-RED', quantity => 1, price_override => { amount => 1, reason => 'x' } }] },
+    );
+    for my $scope (sort keys %need) {
+        my $cart = { lines => PosTest::lines('MUG-RED', 1), %{ $need{$scope} } };
+        PosTest::is_problem($pos->quote($cart, %shop), 403, undef, "a storefront key lacks $scope");
+        is($pos->quote($cart)->{status}, 200, 'an admin has it');
+    }
+};
+
+subtest 'keys' => sub {
+    my $cart = { lines => PosTest::lines('MUG-RED', 1) };
+    my $real = $pos->key('storefront');
+    (my $wrong = $real) =~ s/(.)$/$1 eq 'A' ? 'B' : 'A'/e;
+    my %keys = (none => undef, empty => '', unknown => 'pos_test_' . 'x' x 32, 'wrong in one letter' => $wrong, 'of another kind' => 'Basic abc', long => 'pos_test_' . 'y' x 4000);
+    for my $name (sort keys %keys) {
+        my $r = $pos->quote($cart, key => $keys{$name});
+        PosTest::is_problem($r, 401, undef, "a key that is $name");
+        ok($r->{headers}{'www-authenticate'}, 'and says how to authenticate');
+    }
+    PosTest::is_problem($pos->quote($cart, key => undef, headers => { Authorization => 'Basic cG9zOng=' }), 401, undef, 'Basic');
+    PosTest::is_problem($pos->put('/v1/promotions/x', { id => 'x' }, %shop), 403, undef, 'a storefront key may not write promotions');
+};
+
+subtest 'paths and methods' => sub {
+    PosTest::is_problem($pos->get('/v1/nowhere'), 404, undef, 'an unknown path');
+    PosTest::is_problem($pos->get('/v1/../etc/passwd'), 404, undef, 'a path that climbs');
+    my $r = $pos->get('/v1/quotes');
+    PosTest::is_problem($r, 405, undef, 'a wrong method');
+    like($r->{headers}{allow} // '', qr/POST/, 'names the right one');
+    PosTest::is_problem($pos->get('/v1/prices?sku=MUG-RED&store=london&colour=red', %shop), 422, undef, 'an unknown query parameter');
+    PosTest::is_problem($pos->get('/v1/prices?store=london', %shop), 422, undef, 'a query parameter that is missing');
+    PosTest::is_problem($pos->get('/v1/products?limit=abc'), 422, undef, 'a limit that is no number');
+    PosTest::is_problem($pos->get('/v1/products?limit=201'), 422, undef, 'a limit too large');
+};
+
+subtest 'content types' => sub {
+    PosTest::is_problem($pos->request('POST', '/v1/quotes', %shop, body => $good, headers => { 'Content-Type' => undef }), 415, undef, 'no type');
+    PosTest::is_problem($pos->request('POST', '/v1/quotes', %shop, body => $good, headers => { 'Content-Type' => 'text/plain' }), 415, undef, 'text');
+    is($pos->request('POST', '/v1/quotes', %shop, body => $good, headers => { 'Content-Type' => 'application/json; charset=utf-8' })->{status}, 200, 'JSON with a charset');
+};
+
+subtest 'books' => sub {
+    my $r = $pos->import_book({ prices => [{ sku => 'NOT-THERE', list => 'gb', amount => 1, min_quantity => 1, kind => 'regular' }],
+            products => [{ sku => 'THERE', name => 'There', unit => 'each', tax_category => 'standard' }] });
+    like($r->{body}, qr/NOT-THERE|\/prices\/0/, 'a price for a product that is not there is named') or diag($r->{body});
+    ok($r->{status} =~ /^4/ || ($r->{json}{status} // '') eq 'failed', 'and the book refused');
+    $r = $pos->import_book('{"products": [');
+    ok($r->{status} =~ /^4/ || ($r->{json}{status} // '') eq 'failed', 'a broken book is refused') or diag($r->{body});
+    $r = $pos->import_book({ produkts => [] });
+    ok($r->{status} =~ /^4/ || ($r->{json}{status} // '') eq 'failed', 'so is an unknown section') or diag($r->{body});
+};
+
+is(revision(), $revision, 'nothing changed: the revision is what it was');
+is_deeply([$pos->workers], \@workers, 'no worker died');
+is($pos->request('POST', '/v1/quotes', body => $good, %shop)->{status}, 200, 'and the good cart is still good');
+done_testing;
+
+sub with {
+    my ($field, $json) = @_;
+    my %cart = (currency => '"GBP"', store => '"london"', channel => '"web"', lines => '[{"id":"1","sku":"MUG-RED","quantity":1}]');
+    $cart{$field} = $json;
+    return '{' . join(',', map { "\"$_\":$cart{$_}" } sort keys %cart) . '}';
+}
+
+sub line {
+    my ($field, $json, $sku, $quantity) = @_;
+    my %line = (id => '"1"', sku => '"' . ($sku // 'MUG-RED') . '"', quantity => $quantity // 1);
+    $line{$field} = $json;
+    return with('lines', '[{' . join(',', map { "\"$_\":$line{$_}" } sort keys %line) . '}]');
+}
