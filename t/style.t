@@ -70,7 +70,7 @@ for my $script ('build.sh', '.ci/run') {
     is(system('bash', '-n', $script), 0, "$script parses");
 }
 for my $perl (grep { -f } glob('bench/*.pl scripts/sample/*.pl api/*.pl sql/*.pl t/*.pl')) {
-    my $out = qx{perl -It/lib -c $perl 2>&1};
+    my $out = qx{perl -It/lib -Ibench -c $perl 2>&1};
     is($?, 0, "$perl compiles") or diag($out);
 }
 

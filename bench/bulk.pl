@@ -1,0 +1,125 @@
+#!/usr/bin/perl
+# A retailer with a million SKUs, beside a small one.
+
+use strict;
+use warnings;
+
+use Bench;
+use PosTest;
+use Time::HiRes qw(time);
+
+my $count = $ENV{POS_BENCH_SKUS} || 1_000_000;
+my $pos   = Bench::instance();
+my %live  = (key => $pos->key('admin', 'live'));
+Bench::import_book($pos, Bench::book(products => 200, promotions => Bench::promotions(20)), %live);
+
+my $file = "$pos->{state}/big.json";
+write_book($file, $count);
+my $took = import_file($file);
+Bench::row("import of $count SKUs", $took, 's');
+
+# The first copy: a replica that is lost is made from the tables again.
+$pos->stop;
+PosTest::quietly('sh', '-c', "rm -rf '$pos->{state}'/replica/*");
+my $start = time;
+$pos->start_again;
+Bench::pin($pos);
+$pos->wait_for('the whole book', 600, sub { quote_of($count)->{status} == 200 }) or die "the copy did not finish\n";
+Bench::row('first copy of the replica (with starting)', time - $start, 's', ['<=', 60]);
+Bench::row('replica after the first copy', replica_mb(), 'MB', ['<=', 700]);
+
+my ($small, $large) = Bench::in_turn(
+    sub { Bench::wrk($pos, '/v1/quotes', random_script($pos->key('storefront', 'live'), 200)) },
+    sub { Bench::wrk($pos, '/v1/quotes', random_script($pos->key('storefront'), $count)) },
+);
+Bench::row('quotes of 10 random SKUs, small book', $small->{rps}, '/s');
+Bench::row("quotes of 10 random SKUs of $count", $large->{rps}, '/s');
+Bench::row('what a million costs more, a quote', 1e6 / $large->{rps} - 1e6 / $small->{rps}, 'µs', ['<=', 15]);
+Bench::row('private memory of the worker', private_mb(), 'MB', ['<=', 40]);
+
+# All of it again, while the small retailer publishes.
+my $importer = fork // die "fork: $!";
+if (!$importer) {
+    my $ok = eval { import_file($file); 1 };
+    warn $@ if !$ok;
+    POSIX::_exit($ok ? 0 : 1);
+}
+my @ms = Bench::publish_delays($pos, admin => $live{key}, shop => $pos->key('storefront', 'live'), cart => Bench::cart(),
+    until => sub { waitpid($importer, POSIX::WNOHANG()) != 0 });
+Bench::row("another retailer's publish during the import, median of " . @ms, Bench::percentile(50, @ms), 'ms');
+Bench::row("another retailer's publish during the import, p99", Bench::percentile(99, @ms), 'ms', ['<=', 100]);
+Bench::row('replica after importing it all again', replica_mb(), 'MB', ['<=', 1400]);
+Bench::row('private memory of the worker', private_mb(), 'MB', ['<=', 40]);
+Bench::table('A million SKUs');
+
+# Streamed: neither Perl nor curl holds it all.
+sub import_file {
+    my ($path) = @_;
+    my $start = time;
+    my $head = PosTest::command_output('curl', '-sS', '-m', 600, '-o', '/dev/null', '-D', '-', '-X', 'POST', '-T', $path, '-H', 'Expect:',
+        '-H', 'Content-Type: application/json', '-H', 'Authorization: Bearer ' . $pos->key('admin'), "http://127.0.0.1:$pos->{port}/v1/imports");
+    my ($job) = $head =~ /^location: (\S+)/mi or die "import: $head\n";
+    my $end = $pos->wait_job($job, 600);
+    die "import: $end->{body}\n" if ($end->{json}{status} // '') ne 'succeeded';
+    return time - $start;
+}
+
+sub write_book {
+    my ($path, $n) = @_;
+    my $book = Bench::book(products => 0);
+    my ($products, $prices) = (delete $book->{products}, delete $book->{prices});
+    open my $f, '>:raw', $path or die "$path: $!";
+    my $head = PosTest::json($book);
+    chop $head;
+    print $f $head, ',"products":[';
+    for my $i (1 .. $n) { print $f $i > 1 ? ',' : '', PosTest::json(Bench::product($i)) }
+    print $f '],"prices":[';
+    for my $i (1 .. $n) { print $f $i > 1 ? ',' : '', PosTest::json(Bench::price($i)) }
+    print $f ']}';
+    close $f or die "$path: $!";
+    return;
+}
+
+sub quote_of {
+    my ($i) = @_;
+    return $pos->request('POST', '/v1/quotes', key => $pos->key('storefront'), json => Bench::cart(Bench::sku($i)));
+}
+
+# Bodies are made before, so that wrk's core is not what is measured.
+sub random_script {
+    my ($key, $n) = @_;
+    return Bench::post_script($key, '') . <<"LUA";
+math.randomseed(7)
+local bodies = {}
+for i = 1, 20000 do
+  local lines = {}
+  for l = 1, 10 do
+    lines[l] = string.format('{"id":"%d","quantity":1,"sku":"SKU%07d"}', l, math.random($n))
+  end
+  bodies[i] = wrk.format("POST", "/v1/quotes", nil, '{"currency":"GBP","store":"london","channel":"web","lines":[' .. table.concat(lines, ",") .. "]}")
+end
+local at = 0
+request = function()
+  at = at % #bodies + 1
+  return bodies[at]
+end
+LUA
+}
+
+sub replica_mb {
+    my $kb = 0;
+    for my $f (glob "$pos->{state}/replica/*", glob "$pos->{state}/replica/*/*") {
+        $kb += (stat $f)[12] / 2 if -f $f;
+    }
+    return $kb / 1024;
+}
+
+# Pages of the replica are shared with the file; what is dirty and ours alone is private.
+sub private_mb {
+    my $kb = 0;
+    for my $pid ($pos->workers) {
+        my ($dirty) = (PosTest::slurp("/proc/$pid/smaps_rollup") // '') =~ /^Private_Dirty:\s+(\d+)/m;
+        $kb = $dirty if ($dirty // 0) > $kb;
+    }
+    return $kb / 1024;
+}
