@@ -12,7 +12,6 @@ use Time::HiRes qw(time);
 our $SECONDS = $ENV{POS_BENCH_SECONDS} || 5;
 our $ROUNDS  = $ENV{POS_BENCH_ROUNDS}  || 3;
 
-sub null { return Cpanel::JSON::XS::null }
 
 sub sku { return sprintf 'SKU%07d', $_[0] }
 
@@ -26,7 +25,7 @@ sub book {
         stores      => [{ code => 'london', tax_region => 'GB', timezone => 'Europe/London' }],
         categories  => [{ code => 'all' }, map { { code => "cat$_", parent => 'all' } } 0 .. 9],
         products    => [map { product($_) } 1 .. $n],
-        price_lists => [{ code => 'base', currency => 'GBP', tax_included => Cpanel::JSON::XS::true, priority => 0, stores => [], channels => [], customer_groups => [], from => null(), until => null() }],
+        price_lists => [{ code => 'base', currency => 'GBP', tax_included => Cpanel::JSON::XS::true, priority => 0, stores => [], channels => [], customer_groups => [], from => undef, until => undef }],
         prices      => [map { price($_) } 1 .. $n],
         taxes       => [{ region => 'GB', category => 'standard', code => 'vat', percent => 20, compound => Cpanel::JSON::XS::false }],
         promotions  => $o{promotions} || [], coupons => [], experiments => [],
