@@ -3,9 +3,7 @@
 #include "engine/total.h"
 
 bool
-pos_fee_amount(const pos_work_t *w, const pos_item_t *item, const pos_fee_t *fee, int64_t quantity,
-    int64_t *out)
+pos_fee_amount(const pos_work_t *w, const pos_fee_t *fee, int64_t quantity, int64_t *out)
 {
-    (void) item;
     return pos_muldiv(fee->amount, quantity, POS_THOUSANDTHS, w->book->rounding, out);
 }

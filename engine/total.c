@@ -86,7 +86,7 @@ add_item(taxing_t *t, uint32_t i)
         const pos_fee_t *fee = &item->product->fees[f];
         int64_t          amount;
 
-        if (!pos_fee_amount(t->w, item, fee, item->quantity, &amount) ||
+        if (!pos_fee_amount(t->w, fee, item->quantity, &amount) ||
             !pos_add(t->out->fees_total, amount, &t->out->fees_total)) {
             return POS_LIMIT;
         }

@@ -27,8 +27,7 @@ typedef struct {
 pos_status_t pos_totals(pos_state_t *s, pos_totals_t *out) POS_MUSTCHECK;
 
 /* fees.c: one fee of an item, all its units; false: overflow. */
-bool pos_fee_amount(const pos_work_t *w, const pos_item_t *item, const pos_fee_t *fee, int64_t quantity,
-    int64_t *out);
+bool pos_fee_amount(const pos_work_t *w, const pos_fee_t *fee, int64_t quantity, int64_t *out);
 
 /* tax.c: each rate's part of one amount, rounded. */
 bool pos_tax_piece(const pos_taxset_t *set, int64_t base, bool included, pos_rounding_t rounding,
