@@ -45,8 +45,10 @@ pos_fuzz_build(pos_fuzz_t *f)
 {
     pos_status_t        status;
     pos_book_builder_t *builder;
+    pos_script_limits_t limits;
 
-    if (pos_script_vm_create(NULL, &f->vm) != POS_OK) {
+    pos_script_limits_default(&limits);
+    if (pos_script_vm_create(&limits, &f->vm) != POS_OK) {
         return false;
     }
 
