@@ -41,12 +41,9 @@ CONTRACT  = $(if $(wildcard api/bundle.pl),$(BUILD)/openapi.json) \
             $(if $(wildcard sql/manifest.pl),$(BUILD)/functions.txt)
 MODULE    = $(if $(wildcard config),$(BUILD)/ngx_http_pos_module.so)
 
-FUZZERS   = $(patsubst t/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard t/fuzz/fuzz_*.c))
-
-.PHONY: all check-build unit fuzz clean
+.PHONY: all check-build unit clean
 all: $(PROGRAMS) $(CONTRACT) $(MODULE)
 check-build: all unit
-fuzz: $(FUZZERS)
 unit: $(BASE_T) $(ENGINE_T) $(REPLICA_T) $(POSD_T)
 clean:
 	rm -rf $(BUILD)
@@ -90,11 +87,6 @@ $(BUILD)/t/posd_%: $(BUILD)/o/posd/t/%.c.o $(filter-out %/posd.c.o,$(POSD)) $(LI
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_P)
 
-# By clang only: build.sh fuzz gives CC, CXX and SAN=address,undefined,fuzzer-no-link.
-$(BUILD)/fuzz/%: $(BUILD)/o/t/fuzz/%.c.o $(BUILD)/o/t/fuzz/fuzz.c.o $(LIBENGINE) $(LIBBASE)
-	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS)
-
 $(BUILD)/openapi.json: api/bundle.pl $(wildcard api/*.yaml)
 	@mkdir -p $(@D)
 	perl api/bundle.pl api/*.yaml > $@.new && mv $@.new $@
@@ -103,16 +95,20 @@ $(BUILD)/functions.txt: sql/manifest.pl $(wildcard sql/api/*.sql)
 	@mkdir -p $(@D)
 	perl sql/manifest.pl sql/api/*.sql > $@.new && mv $@.new $@
 
-# nginx's own configure and make, out of tree, with Debian's flags.
+# nginx's own configure and make, out of tree, with Debian's flags. The module
+# is linked afresh whenever an archive changed, which nginx's make cannot know.
 NGX_SRC  ?= /usr/share/nginx/src
 NGX_OUT   = $(abspath $(BUILD))/nginx
-$(NGX_OUT)/Makefile: config
+$(NGX_OUT)/Makefile: config | $(LIBREPL) $(LIBENGINE) $(LIBBASE)
 	@mkdir -p $(NGX_OUT)
-	cd $(NGX_SRC) && . ./conf_flags && ./configure "$${NGX_CONF_FLAGS[@]}" --builddir=$(NGX_OUT) --add-dynamic-module=$(CURDIR) > $(NGX_OUT)/configure.log
+	cd $(NGX_SRC) && . ./conf_flags && POS_LIBDIR=$(abspath $(BUILD)) ./configure "$${NGX_CONF_FLAGS[@]}" \
+	    --with-cc-opt="$(OPT) -g -fstack-protector-strong -D_FORTIFY_SOURCE=2" --with-ld-opt="-Wl,-z,relro,-z,now" \
+	    --builddir=$(NGX_OUT) --add-dynamic-module=$(CURDIR) > $(NGX_OUT)/configure.log
 $(NGX_OUT)/Makefile: SHELL = /bin/bash
 
 $(BUILD)/ngx_http_pos_module.so: $(NGX_OUT)/Makefile $(wildcard ngx_pos_module/*.c ngx_pos_module/*.h base/*.h engine/*.h replica/*.h) $(LIBREPL) $(LIBENGINE) $(LIBBASE)
-	cd $(NGX_SRC) && $(MAKE) -s -f $(NGX_OUT)/Makefile modules POS_LIBDIR=$(abspath $(BUILD))
+	@rm -f $(NGX_OUT)/ngx_http_pos_module.so
+	cd $(NGX_SRC) && $(MAKE) -s -f $(NGX_OUT)/Makefile modules
 	cp $(NGX_OUT)/ngx_http_pos_module.so $@
 
 -include $(shell find $(BUILD)/o -name '*.d' 2>/dev/null)

@@ -1,0 +1,52 @@
+/*
+ * Counters in shared memory, written by every worker without a lock, read by
+ * /metrics of any. The zone's name carries the contract's digest, so a reload
+ * with the same operations goes on counting and another one starts anew.
+ */
+
+#ifndef NGX_POS_METRICS_H
+#define NGX_POS_METRICS_H
+
+#include "ngx_pos.h"
+
+#include "engine/quote.h"
+
+#define NGX_POS_METRICS_WORKERS  64
+#define NGX_POS_METRICS_BUCKETS  14
+#define NGX_POS_METRICS_CLASSES  6    /* 0: no answer, 1xx to 5xx */
+
+typedef struct {
+    ngx_atomic_t classes[NGX_POS_METRICS_CLASSES];
+    ngx_atomic_t buckets[NGX_POS_METRICS_BUCKETS + 1];   /* the last: beyond */
+    ngx_atomic_t sum_us;
+} ngx_pos_metrics_op_t;
+
+/* What one worker says of itself; only it writes. */
+typedef struct {
+    ngx_pid_t  pid;
+    ngx_uint_t pg_live, pg_busy, pg_waiting;
+    uint64_t   pg_lost, pg_retries, pg_overloads, pg_timeouts, pg_connect_failures;
+    uint64_t   missing_functions;    /* operations the database does not know */
+    uint64_t   generations, books_compiled, books_failed, reports;
+    uint64_t   slice_max_us;
+    uint64_t   quotes, quote_lines, script_errors, compare_differs, not_optimal;
+} ngx_pos_metrics_worker_t;
+
+struct ngx_pos_metrics_s {
+    uint32_t                 operation_count;
+    ngx_pos_metrics_worker_t workers[NGX_POS_METRICS_WORKERS];
+    ngx_pos_metrics_op_t     operations[];   /* one more: no operation found */
+};
+
+ngx_int_t ngx_pos_metrics_zone(ngx_conf_t *cf, ngx_pos_main_conf_t *conf);
+/* A request ends: counted by operation, status and time. */
+void ngx_pos_metrics_request(ngx_pos_ctx_t *ctx);
+/* A quote was answered. */
+void ngx_pos_metrics_quote(const pos_quote_stats_t *stats);
+/* This worker's own; never NULL. */
+ngx_pos_metrics_worker_t *ngx_pos_metrics_mine(void);
+ngx_pos_metrics_t *ngx_pos_metrics(void);
+extern const uint32_t ngx_pos_metrics_bounds_us[NGX_POS_METRICS_BUCKETS];
+uint64_t ngx_pos_metrics_now_us(void);
+
+#endif

@@ -1,0 +1,296 @@
+/*
+ * Promotions as people send them, a JSON document or a Lua source, compiled
+ * before anything is stored: what could not be sold by never reaches the
+ * database. The scripts run in the same sandbox as in quotes.
+ */
+
+#include "ngx_pos_contract.h"
+#include "ngx_pos_generation.h"
+
+#include "engine/promotion.h"
+#include "engine/script.h"
+
+#define NGX_POS_PROMOTION_MAX  (4 * 1024 * 1024)   /* of what is written from it */
+
+typedef struct {
+    pos_str_t  source;       /* Lua; empty: data only                         */
+    pos_str_t  documents;    /* JSON array: what the body came to             */
+    uint32_t   count;
+} ngx_pos_promotion_t;
+
+/* {"id": …, "script": …} as text and tree: the form in which a script stands
+ * in a book. */
+static pos_json_t *
+ngx_pos_promotion_wrap(ngx_pos_ctx_t *ctx, pos_str_t id, pos_str_t source)
+{
+    pos_json_t   *json;
+    pos_faults_t  faults;
+    pos_writer_t  w;
+
+    pos_writer_init(&w, ctx->arena, source.len + 256, NGX_POS_PROMOTION_MAX);
+    pos_write_object_begin(&w);
+    pos_write_key(&w, "id");
+    pos_write_string(&w, id);
+    pos_write_key(&w, "script");
+    pos_write_string(&w, source);
+    pos_write_object_end(&w);
+
+    pos_faults_init(&faults, ctx->arena);
+
+    if (w.status != POS_OK
+        || pos_json_read(ngx_pos_worker.reader, pos_writer_result(&w), ctx->arena, &faults, &json) != POS_OK)
+    {
+        return NULL;
+    }
+
+    return json;
+}
+
+/* The script's table with the outer document's fields over it; the source is
+ * kept apart. */
+static pos_status_t
+ngx_pos_promotion_merge(ngx_pos_ctx_t *ctx, const pos_json_t *outer, pos_str_t inner_text, pos_writer_t *w)
+{
+    pos_json_t        *inner;
+    pos_status_t       rc;
+    const pos_json_t  *member;
+
+    rc = pos_json_read(ngx_pos_worker.reader, inner_text, ctx->arena, &ctx->faults, &inner);
+    if (rc != POS_OK) {
+        return rc;
+    }
+
+    pos_write_object_begin(w);
+
+    for (member = inner->first; member != NULL; member = member->next) {
+        if (pos_json_get_str(outer, member->key) == NULL) {
+            pos_write_key_str(w, member->key);
+            pos_write_json(w, member);
+        }
+    }
+
+    for (member = outer != NULL ? outer->first : NULL; member != NULL; member = member->next) {
+        if (!pos_str_eq(member->key, pos_str("script"))) {
+            pos_write_key_str(w, member->key);
+            pos_write_json(w, member);
+        }
+    }
+
+    pos_write_object_end(w);
+
+    return w->status;
+}
+
+/* What a document's check adds to the source's own: filters, effects, dates. */
+static pos_status_t
+ngx_pos_promotion_check(ngx_pos_ctx_t *ctx, const pos_json_t *document)
+{
+    pos_status_t      rc;
+    pos_promotion_t  *promotion;
+
+    rc = pos_promotion_compile(document, pos_zone_utc(), ngx_pos_generation_vm(), pos_str(""), &ctx->faults,
+        &promotion);
+
+    if (rc == POS_OK) {
+        pos_promotion_release(promotion);
+    }
+
+    return rc;
+}
+
+/* One file may return several promotions; each is checked by itself. */
+static pos_status_t
+ngx_pos_promotion_script(ngx_pos_ctx_t *ctx, const pos_json_t *outer, ngx_pos_promotion_t *out)
+{
+    uint32_t                 i;
+    pos_status_t             rc;
+    pos_json_t              *document;
+    pos_writer_t             w;
+    pos_script_promotion_t  *made;
+
+    rc = pos_script_load(ngx_pos_generation_vm(), out->source, pos_str("promotion"),
+        pos_json_get(outer, "settings"), outer != NULL ? pos_str("/script") : pos_str(""), ctx->arena, &ctx->faults,
+        &made, &out->count);
+
+    if (rc != POS_OK) {
+        return rc;
+    }
+
+    pos_writer_init(&w, ctx->arena, 2048, NGX_POS_PROMOTION_MAX);
+    pos_write_array_begin(&w);
+
+    for (i = 0; i < out->count; i++) {
+        if (rc == POS_OK) {
+            rc = ngx_pos_promotion_merge(ctx, outer, made[i].document, &w);
+        }
+
+        if (rc == POS_OK && outer == NULL && out->count == 1) {
+            document = ngx_pos_promotion_wrap(ctx, made[i].id, out->source);
+            rc = document != NULL ? ngx_pos_promotion_check(ctx, document) : POS_NO_MEMORY;
+        }
+
+        if (made[i].script != NULL) {
+            pos_script_release(made[i].script);
+        }
+    }
+
+    pos_write_array_end(&w);
+    out->documents = pos_writer_result(&w);
+
+    if (rc == POS_OK && outer != NULL) {
+        rc = ngx_pos_promotion_check(ctx, outer);
+    }
+
+    return rc == POS_OK ? w.status : rc;
+}
+
+static pos_status_t
+ngx_pos_promotion_read(ngx_pos_ctx_t *ctx, ngx_pos_promotion_t *out)
+{
+    const pos_json_t *script;
+
+    ngx_memzero(out, sizeof(*out));
+
+    if (ngx_pos_generation_vm() == NULL) {
+        return POS_AGAIN;
+    }
+
+    if (ctx->json == NULL) {
+        out->source = ctx->body;
+        return ngx_pos_promotion_script(ctx, NULL, out);
+    }
+
+    script = pos_json_get(ctx->json, "script");
+
+    if (script != NULL && script->type == POS_JSON_STRING) {
+        out->source = script->text;
+        return ngx_pos_promotion_script(ctx, ctx->json, out);
+    }
+
+    out->count = 1;
+    out->documents = pos_arena_printf(ctx->arena, "[%.*s]", (int) ctx->json->text.len, ctx->json->text.data);
+
+    return out->documents.data == NULL ? POS_NO_MEMORY : ngx_pos_promotion_check(ctx, ctx->json);
+}
+
+static void
+ngx_pos_promotion_fail(ngx_pos_ctx_t *ctx, pos_status_t rc)
+{
+    if (rc == POS_INVALID) {
+        ngx_pos_problem_faults(ctx, 422, "invalid_promotion",
+            "The promotion does not compile; errors[] says where.");
+        return;
+    }
+
+    if (rc == POS_LIMIT) {
+        ngx_pos_problem(ctx, 422, "script_limit", "The script does not keep the limits of a promotion.");
+        return;
+    }
+
+    ngx_pos_problem_unavailable(ctx, "sandbox_unavailable", "The promotion cannot be compiled now; try again.");
+}
+
+/* PUT /v1/promotions/{id}: on to the database with what it came to. */
+void
+ngx_pos_promotion_prepare(ngx_pos_ctx_t *ctx)
+{
+    pos_writer_t         w;
+    pos_status_t         rc;
+    ngx_pos_promotion_t  promotion;
+
+    rc = ngx_pos_promotion_read(ctx, &promotion);
+
+    if (rc != POS_OK) {
+        ngx_pos_promotion_fail(ctx, rc);
+        return;
+    }
+
+    pos_writer_init(&w, ctx->arena, promotion.documents.len + promotion.source.len + 256, NGX_POS_PROMOTION_MAX);
+    pos_write_object_begin(&w);
+    pos_write_key(&w, "documents");
+    pos_write_raw(&w, promotion.documents);
+    pos_write_key(&w, "source");
+
+    if (promotion.source.len > 0) {
+        pos_write_string(&w, promotion.source);
+    } else {
+        pos_write_null(&w);
+    }
+
+    pos_write_object_end(&w);
+
+    if (w.status != POS_OK) {
+        ngx_pos_promotion_fail(ctx, w.status);
+        return;
+    }
+
+    ctx->prepared = pos_writer_result(&w);
+    ngx_pos_request_dispatch(ctx);
+}
+
+static void
+ngx_pos_promotion_diagnostics(pos_writer_t *w, const pos_faults_t *faults)
+{
+    const pos_fault_t *fault;
+
+    pos_write_array_begin(w);
+
+    for (fault = faults->first; fault != NULL; fault = fault->next) {
+        pos_write_object_begin(w);
+        pos_write_key(w, "pointer");
+        pos_write_string(w, fault->pointer);
+        pos_write_key(w, "line");
+        if (fault->line > 0) {
+            pos_write_int(w, fault->line);
+        } else {
+            pos_write_null(w);
+        }
+        pos_write_key(w, "column");
+        if (fault->column > 0) {
+            pos_write_int(w, fault->column);
+        } else {
+            pos_write_null(w);
+        }
+        pos_write_key(w, "code");
+        pos_write_string(w, pos_str_z(fault->code));
+        pos_write_key(w, "message");
+        pos_write_string(w, fault->message);
+        pos_write_object_end(w);
+    }
+
+    pos_write_array_end(w);
+}
+
+/* POST /v1/promotions/validate: nothing is stored; faults are the answer, not
+ * a refusal. */
+void
+ngx_pos_promotion_validate_handler(ngx_pos_ctx_t *ctx)
+{
+    pos_writer_t         w;
+    pos_status_t         rc;
+    ngx_pos_promotion_t  promotion;
+
+    rc = ngx_pos_promotion_read(ctx, &promotion);
+
+    if (rc != POS_OK && rc != POS_INVALID) {
+        ngx_pos_promotion_fail(ctx, rc);
+        return;
+    }
+
+    pos_writer_init(&w, ctx->arena, 4096, NGX_POS_PROMOTION_MAX);
+    pos_write_object_begin(&w);
+    pos_write_key(&w, "valid");
+    pos_write_bool(&w, rc == POS_OK);
+    pos_write_key(&w, "diagnostics");
+    ngx_pos_promotion_diagnostics(&w, &ctx->faults);
+    pos_write_key(&w, "documents");
+    pos_write_raw(&w, rc == POS_OK ? promotion.documents : pos_str("[]"));
+    pos_write_object_end(&w);
+
+    if (w.status != POS_OK) {
+        ngx_pos_promotion_fail(ctx, w.status);
+        return;
+    }
+
+    ngx_pos_answer(ctx, NGX_HTTP_OK, pos_str("application/json"), pos_writer_result(&w));
+}
