@@ -66,6 +66,19 @@ for my $tool (['luacheck', glob 'scripts/promotions/*.lua']) {
     }
 }
 
+# The catalogue has every code that an answer can carry.
+my %documented = map { $_ => 1 } slurp('docs/errors.md') =~ /<a id="(\w+)">/g;
+my %missing;
+for my $file (sources(qw(base engine posd ngx_pos_module)), glob 'sql/api/*.sql') {
+    my $text = slurp($file);
+    my @codes = $file =~ /sql$/
+        ? ($text =~ /refuse\(\s*'POS\d\d',\s*'([a-z_]+)'/g, $text =~ /refuse_field\([^,]*,\s*'([a-z_]+)'/g, $text =~ /'code',\s*'([a-z_]+[a-z])'/g)
+        : ($text =~ /\bfault(?:_at)?\s*\([^;]*?,\s*"([a-z][a-z0-9_]{2,})"/g, $text =~ /\bpos_fault(?:_at)?\s*\([^;]*?,\s*"([a-z][a-z0-9_]{2,})"/g,
+           $text =~ /\bngx_pos_problem(?:_faults|_send)?\s*\([^;]*?,\s*"([a-z][a-z0-9_]{2,})"/g);
+    $missing{$_} = $file for grep { !$documented{$_} && $_ ne 'schema_keyword' } @codes;
+}
+is(join(' ', map { "$_ ($missing{$_})" } sort keys %missing), '', 'docs/errors.md knows every code');
+
 for my $script ('build.sh', '.ci/run') {
     is(system('bash', '-n', $script), 0, "$script parses");
 }
