@@ -41,9 +41,12 @@ CONTRACT  = $(if $(wildcard api/bundle.pl),$(BUILD)/openapi.json) \
             $(if $(wildcard sql/manifest.pl),$(BUILD)/functions.txt)
 MODULE    = $(if $(wildcard config),$(BUILD)/ngx_http_pos_module.so)
 
-.PHONY: all check-build unit clean
+FUZZERS   = $(patsubst t/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard t/fuzz/fuzz_*.c))
+
+.PHONY: all check-build unit fuzz clean
 all: $(PROGRAMS) $(CONTRACT) $(MODULE)
 check-build: all unit
+fuzz: $(FUZZERS)
 unit: $(BASE_T) $(ENGINE_T) $(REPLICA_T) $(POSD_T)
 clean:
 	rm -rf $(BUILD)
@@ -86,6 +89,11 @@ $(BUILD)/t/replica_%: $(BUILD)/o/replica/t/%.c.o $(LIBREPL) $(LIBENGINE) $(LIBBA
 $(BUILD)/t/posd_%: $(BUILD)/o/posd/t/%.c.o $(filter-out %/posd.c.o,$(POSD)) $(LIBREPL) $(LIBENGINE) $(LIBBASE)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_P)
+
+# By clang only: build.sh fuzz gives CC, CXX and SAN=address,undefined,fuzzer-no-link.
+$(BUILD)/fuzz/%: $(BUILD)/o/t/fuzz/%.c.o $(BUILD)/o/t/fuzz/fuzz.c.o $(LIBENGINE) $(LIBBASE)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS)
 
 $(BUILD)/openapi.json: api/bundle.pl $(wildcard api/*.yaml)
 	@mkdir -p $(@D)

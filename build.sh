@@ -514,7 +514,7 @@ run_soak() {
 
 run_fuzz() {
     install_packages $PACKAGES $TEST_PACKAGES
-    make -s -C "$ROOT" BUILD="$BUILD-fuzz" CC=clang CXX=clang++ SAN=address,undefined fuzz >&2
+    make -s -C "$ROOT" BUILD="$BUILD-fuzz" CC=clang CXX=clang++ SAN=address,undefined,fuzzer-no-link fuzz >&2
     exec perl "$ROOT/t/fuzz.pl" "$BUILD-fuzz/fuzz" "$@"
 }
 

@@ -108,7 +108,7 @@ LUA
 
 sub replica_mb {
     my $kb = 0;
-    for my $f (glob "$pos->{state}/replica/*", glob "$pos->{state}/replica/*/*") {
+    for my $f (glob "$pos->{state}/replica/* $pos->{state}/replica/*/*") {
         $kb += (stat $f)[12] / 2 if -f $f;
     }
     return $kb / 1024;

@@ -154,12 +154,22 @@ pos_str_t pos_memory_book_revision(const pos_memory_book_t *memory);
 
 /* One product element ({product fields…, "prices": […]}) decoded; used by the
  * memory book and by the replica's encoder. Times without offset are read in
- * `zone`. Faults' pointers start with `base`. */
+ * `zone`. Faults' pointers start with `base`. Unknown fields are ignored, so
+ * that stored rows may grow; whoever takes input from people calls the
+ * `check_fields` of the same element too. */
 pos_status_t pos_product_decode(const pos_json_t *json, const pos_zone_t *zone,
     pos_str_t base, pos_arena_t *arena, pos_faults_t *faults,
     const pos_product_t **out) POS_MUSTCHECK;
 pos_status_t pos_coupon_decode(const pos_json_t *json, const pos_zone_t *zone,
     pos_str_t base, pos_arena_t *arena, pos_faults_t *faults,
     const pos_coupon_t **out) POS_MUSTCHECK;
+void pos_product_check_fields(const pos_json_t *json, pos_str_t base,
+    pos_faults_t *faults);
+void pos_coupon_check_fields(const pos_json_t *json, pos_str_t base,
+    pos_faults_t *faults);
+/* One row of `prices`, without its SKU. */
+pos_status_t pos_price_decode(const pos_json_t *json, const pos_zone_t *zone,
+    pos_str_t base, pos_arena_t *arena, pos_faults_t *faults, pos_price_t *out)
+    POS_MUSTCHECK;
 
 #endif

@@ -20,6 +20,8 @@ typedef struct {
 } pos_strset_t;
 
 bool pos_strset_has(const pos_strset_t *set, pos_str_t value, uint64_t hash);
+/* The same without a hash at hand: short sets are compared by bytes. */
+bool pos_strset_contains(const pos_strset_t *set, pos_str_t value);
 
 typedef struct {
     int64_t min, max;           /* both included; POS_NONE, POS_INF: open */
@@ -172,7 +174,7 @@ typedef struct pos_promotion_s pos_promotion_t;
 struct pos_promotion_s {
     pos_arena_t           *arena;        /* its own                          */
     uint32_t               refs;
-    uint8_t                digest[POS_SHA256_SIZE];  /* of its JSON text (script included) */
+    uint8_t                digest[POS_SHA256_SIZE];  /* of its JSON text, script and zone included */
     pos_str_t              id, name;
     pos_class_t            class;
     int64_t                priority;

@@ -1,0 +1,275 @@
+/* Units of items in classes: claiming, splitting, merging. */
+
+#include "engine/state.h"
+
+
+static bool
+grow(pos_state_t *s, void *array, size_t old, size_t room, size_t size)
+{
+    void **slot = array;
+    void  *p = pos_arena_alloc(s->arena, room * size);
+
+    if (p == NULL) {
+        s->status = POS_NO_MEMORY;
+        return false;
+    }
+    if (old) {
+        memcpy(p, *slot, old * size);
+    }
+    *slot = p;
+    return true;
+}
+
+static bool
+grow_segs(pos_state_t *s, uint32_t room)
+{
+    uint32_t old = s->seg_count;
+    bool     ok;
+
+    ok = grow(s, &s->segs, old, room, sizeof(*s->segs)) &&
+        grow(s, &s->bits, (size_t) old * s->plan->words, (size_t) room * s->plan->words, sizeof(uint64_t)) &&
+        grow(s, &s->touched, 0, room, sizeof(uint32_t)) && grow(s, &s->group_from, 0, room + 1, sizeof(uint32_t)) &&
+        grow(s, &s->weights, 0, room, sizeof(int64_t)) && grow(s, &s->caps, 0, room, sizeof(int64_t)) &&
+        grow(s, &s->parts, 0, room, sizeof(int64_t)) && grow(s, &s->group_weights, 0, room, sizeof(int64_t)) &&
+        grow(s, &s->group_caps, 0, room, sizeof(int64_t)) && grow(s, &s->group_parts, 0, room, sizeof(int64_t));
+    if (ok) {
+        s->seg_room = room;
+    }
+    return ok;
+}
+
+pos_status_t
+pos_state_init(pos_state_t *s, const pos_plan_t *plan)
+{
+    pos_arena_t *arena = plan->work->arena;
+    uint32_t     span = plan->span, most = 1;
+    size_t       acts = plan->act_count + 1, cands = plan->candidate_count + 1;
+
+    *s = (pos_state_t) { .plan = plan, .arena = arena };
+    for (uint32_t a = 0; a < plan->act_count; a++) {
+        most = plan->acts[a].subset_count > most ? plan->acts[a].subset_count : most;
+    }
+    s->first = pos_arena_alloc(arena, 3 * span * sizeof(uint32_t));
+    s->times = pos_arena_alloc(arena, acts * sizeof(int64_t));
+    s->saved = pos_arena_alloc(arena, 3 * cands * sizeof(int64_t));
+    s->off = pos_arena_alloc(arena, 2 * cands + acts + span);
+    s->open = pos_arena_alloc(arena, (2 * (size_t) span + most) * sizeof(int64_t));
+    if (!s->first || !s->times || !s->saved || !s->off || !s->open) {
+        return POS_NO_MEMORY;
+    }
+    s->adjust_first = s->first + span;
+    s->adjust_last = s->adjust_first + span;
+    s->cap_left = s->saved + cands;
+    s->uses_left = s->cap_left + cands;
+    s->worked = s->off + cands;
+    s->off_act = s->worked + cands;
+    s->gifts = s->off_act + acts;
+    s->take = s->open + span;
+    s->slack = s->take + span;
+    return grow_segs(s, span + span / 2 + 8) ? POS_OK : s->status;
+}
+
+static int64_t
+min_price_of(const pos_state_t *s, const pos_item_t *item)
+{
+    int64_t n;
+
+    if (item->gift || item->product->min_price <= 0) {
+        return 0;
+    }
+    if (!pos_muldiv(item->product->min_price, item->quantity, POS_THOUSANDTHS,
+            s->plan->work->book->rounding, &n)) {
+        return POS_MONEY_MAX;
+    }
+    return n;
+}
+
+void
+pos_class_open(pos_state_t *s, uint32_t item, int64_t units, int64_t original, int64_t floor)
+{
+    uint32_t at;
+
+    if (s->seg_count == s->seg_room && !grow_segs(s, s->seg_room * 2)) {
+        return;
+    }
+    at = s->seg_count++;
+    s->segs[at] = (pos_class_units_t) { .item = item, .next = POS_NIL, .units = units,
+        .original = original, .left = original, .floor = floor };
+    memset(&s->bits[(size_t) at * s->plan->words], 0, s->plan->words * sizeof(uint64_t));
+    s->first[item] = at;
+}
+
+void
+pos_state_reset(pos_state_t *s, const pos_choice_t *choice)
+{
+    const pos_plan_t *plan = s->plan;
+    const pos_cart_t *cart = &plan->work->cart;
+    uint32_t          span = plan->span;
+
+    s->choice = choice;
+    s->status = POS_OK;
+    s->dropped = false;
+    s->seg_count = 0;
+    s->adjust_count = 0;
+    memset(s->first, 0xff, 3 * span * sizeof(uint32_t));
+    memset(s->times, 0, plan->act_count * sizeof(int64_t));
+    memset(s->off, 0, 2 * ((size_t) plan->candidate_count + 1) + plan->act_count + 1 + span);
+    for (uint32_t k = 0; k < plan->candidate_count; k++) {
+        s->saved[k] = 0;
+        s->cap_left[k] = plan->candidates[k].amount_max;
+        s->uses_left[k] = plan->candidates[k].uses_max;
+        if (choice->repeat[k] < s->uses_left[k]) {
+            s->uses_left[k] = choice->repeat[k];
+        }
+    }
+    for (uint32_t i = 0; i < cart->item_count; i++) {
+        const pos_item_t *item = &cart->items[i];
+
+        pos_class_open(s, i, item->units, item->subtotal, min_price_of(s, item));
+    }
+    if (plan->shipping != POS_NIL) {
+        pos_class_open(s, plan->shipping, 1, cart->shipping_amount, 0);
+    }
+}
+
+bool
+pos_may_touch(const pos_state_t *s, const pos_act_t *act, uint32_t seg)
+{
+    const pos_plan_t      *plan = s->plan;
+    const pos_candidate_t *c = &plan->candidates[act->candidate];
+    const uint64_t        *bits = &s->bits[(size_t) seg * plan->words];
+    bool                   exclusive = c->promotion->stacking == POS_STACK_EXCLUSIVE;
+    bool                   deal = act->phase == POS_PHASE_DEAL;
+
+    if (s->choice->veto && s->choice->veto[(size_t) act->candidate * plan->span + s->segs[seg].item]) {
+        return false;
+    }
+    for (uint32_t i = 0; i < plan->words; i++) {
+        uint64_t others = bits[i] & ~c->own[i];
+
+        if ((exclusive && others) || (others & plan->exclusive[i]) ||
+            (c->group && (others & c->group[i])) || (deal && (bits[i] & plan->deals[i]))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+int64_t
+pos_units_open(const pos_state_t *s, const pos_act_t *act, uint32_t item)
+{
+    int64_t n = 0;
+
+    for (uint32_t seg = s->first[item]; seg != POS_NIL; seg = s->segs[seg].next) {
+        n += pos_may_touch(s, act, seg) ? s->segs[seg].units : 0;
+    }
+    return n;
+}
+
+/* Splits a class in two: `units` stay, the rest follows it. */
+static bool
+split(pos_state_t *s, uint32_t seg, int64_t units)
+{
+    pos_class_units_t *a, *b;
+    int64_t            all = s->segs[seg].units;
+    uint32_t           words = s->plan->words, at;
+
+    if (s->seg_count == s->seg_room && !grow_segs(s, s->seg_room * 2)) {
+        return false;
+    }
+    at = s->seg_count++;
+    a = &s->segs[seg];
+    b = &s->segs[at];
+    *b = *a;
+    b->units = all - units;
+    b->original = a->original / all * b->units;
+    b->left = b->original;
+    b->floor = a->floor / all * b->units;
+    a->units = units;
+    a->original -= b->original;
+    a->left = a->original;
+    a->floor -= b->floor;
+    a->next = at;
+    memcpy(&s->bits[(size_t) at * words], &s->bits[(size_t) seg * words], words * sizeof(uint64_t));
+    return true;
+}
+
+static void
+claim_front(pos_state_t *s, const pos_act_t *act, uint32_t touch, uint32_t item, int64_t units)
+{
+    for (uint32_t seg = s->first[item]; seg != POS_NIL && units > 0; seg = s->segs[seg].next) {
+        if (!pos_may_touch(s, act, seg)) {
+            continue;
+        }
+        if (s->segs[seg].units > units && !split(s, seg, units)) {
+            return;
+        }
+        units -= s->segs[seg].units;
+        pos_bit_set(&s->bits[(size_t) seg * s->plan->words], touch);
+    }
+}
+
+static void
+claim_back(pos_state_t *s, const pos_act_t *act, uint32_t touch, uint32_t item, int64_t units)
+{
+    while (units > 0 && s->status == POS_OK) {
+        uint32_t last = POS_NIL;
+
+        for (uint32_t seg = s->first[item]; seg != POS_NIL; seg = s->segs[seg].next) {
+            if (!pos_bit(&s->bits[(size_t) seg * s->plan->words], touch) && pos_may_touch(s, act, seg)) {
+                last = seg;
+            }
+        }
+        if (last == POS_NIL) {
+            return;
+        }
+        if (s->segs[last].units > units) {
+            if (!split(s, last, s->segs[last].units - units)) {
+                return;
+            }
+            last = s->segs[last].next;
+        }
+        units -= s->segs[last].units;
+        pos_bit_set(&s->bits[(size_t) last * s->plan->words], touch);
+    }
+}
+
+void
+pos_claim(pos_state_t *s, const pos_act_t *act, uint32_t touch, uint32_t item, int64_t units,
+    bool back)
+{
+    if (back) {
+        claim_back(s, act, touch, item, units);
+    } else {
+        claim_front(s, act, touch, item, units);
+    }
+}
+
+/* Two claims may have left alike what one had split; an item's classes differ
+ * in their touches. */
+void
+pos_classes_merge(pos_state_t *s)
+{
+    uint32_t words = s->plan->words;
+
+    for (uint32_t i = 0; i < s->plan->span; i++) {
+        for (uint32_t a = s->first[i]; a != POS_NIL; a = s->segs[a].next) {
+            uint32_t before = a;
+
+            while (s->segs[before].next != POS_NIL) {
+                uint32_t b = s->segs[before].next;
+
+                if (memcmp(&s->bits[(size_t) a * words], &s->bits[(size_t) b * words],
+                        words * sizeof(uint64_t)) != 0) {
+                    before = b;
+                    continue;
+                }
+                s->segs[a].units += s->segs[b].units;
+                s->segs[a].original += s->segs[b].original;
+                s->segs[a].left = s->segs[a].original;
+                s->segs[a].floor += s->segs[b].floor;
+                s->segs[before].next = s->segs[b].next;
+            }
+        }
+    }
+}

@@ -1,0 +1,455 @@
+#include "engine/index.h"
+#include "engine/cart.h"
+
+#include <stdlib.h>
+
+#define BLOCK    16
+#define VISITED  32
+
+typedef struct {
+    int64_t  from, until, subtotal;
+    uint64_t key;
+    uint32_t promotion;
+} entry_t;
+
+/* Bounds over up to BLOCK entries of one list. */
+typedef struct {
+    int64_t  from, until, subtotal;    /* least, greatest, least */
+    uint32_t first, count;             /* entries                */
+} block_t;
+
+typedef struct {
+    uint64_t key;                      /* 0: free */
+    uint32_t first, count;             /* blocks  */
+} slot_t;
+
+struct pos_index_s {
+    uint32_t  words;                   /* of a set of promotions, 64 a word  */
+    uint32_t  kinds;                   /* bit: some promotion is filed so    */
+    uint32_t  entry_count, block_count;
+    entry_t  *entries;                 /* by key, then latest end first      */
+    block_t  *blocks;
+    slot_t   *slots;
+    size_t    mask;
+};
+
+
+/* ---- build ---- */
+
+static int
+by_key(const void *a, const void *b)
+{
+    const entry_t *x = a, *y = b;
+
+    if (x->key != y->key) {
+        return x->key < y->key ? -1 : 1;
+    }
+    if (x->until != y->until) {
+        return x->until > y->until ? -1 : 1;
+    }
+    if (x->from != y->from) {
+        return x->from < y->from ? -1 : 1;
+    }
+    if (x->subtotal != y->subtotal) {
+        return x->subtotal < y->subtotal ? -1 : 1;
+    }
+    return (x->promotion > y->promotion) - (x->promotion < y->promotion);
+}
+
+
+typedef struct {
+    entry_t *entries;
+    uint32_t count, room;
+} gathered_t;
+
+
+static bool
+gather(gathered_t *g, const pos_promotion_t *p, uint32_t index, uint64_t key,
+    int64_t subtotal)
+{
+    if (g->count == g->room) {
+        uint32_t room = g->room * 2;
+        entry_t *grown = realloc(g->entries, room * sizeof(*grown));
+
+        if (grown == NULL) {
+            return false;
+        }
+        g->entries = grown;
+        g->room = room;
+    }
+    g->entries[g->count++] = (entry_t) { p->from, p->until, subtotal, key, index };
+    return true;
+}
+
+
+static pos_status_t
+gather_all(const pos_book_t *book, pos_arena_t *scratch, pos_index_t *index,
+    gathered_t *g)
+{
+    for (uint32_t i = 0; i < book->promotion_count; i++) {
+        const pos_promotion_t *p = book->promotions[i];
+        pos_anchor_t           a;
+        pos_status_t           status = pos_anchor_of(p, scratch, &a);
+        uint64_t               always = pos_anchor_key(POS_ANCHOR_ALWAYS, 0);
+
+        if (status != POS_OK) {
+            return status;
+        }
+        if (a.kind == POS_ANCHOR_ALWAYS) {
+            a.keys = &always;
+            a.count = 1;
+        }
+        for (uint32_t k = 0; k < a.count; k++) {
+            if (!gather(g, p, i, a.keys[k], a.subtotal)) {
+                return POS_NO_MEMORY;
+            }
+        }
+        index->kinds |= a.kinds;
+        pos_arena_reset(scratch);
+    }
+    return POS_OK;
+}
+
+
+static slot_t *
+slot_of(const pos_index_t *index, uint64_t key)
+{
+    size_t i = key & index->mask;
+
+    while (index->slots[i].key != 0 && index->slots[i].key != key) {
+        i = (i + 1) & index->mask;
+    }
+    return &index->slots[i];
+}
+
+
+static void
+add_to_block(block_t *b, const entry_t *e)
+{
+    b->from = e->from < b->from ? e->from : b->from;
+    b->until = e->until > b->until ? e->until : b->until;
+    b->subtotal = e->subtotal < b->subtotal ? e->subtotal : b->subtotal;
+    b->count++;
+}
+
+
+static void
+cut_blocks(pos_index_t *index)
+{
+    block_t *block = NULL;
+    slot_t  *slot = NULL;
+
+    for (uint32_t i = 0; i < index->entry_count; i++) {
+        const entry_t *e = &index->entries[i];
+
+        if (slot == NULL || slot->key != e->key) {
+            slot = slot_of(index, e->key);
+            slot->key = e->key;
+            slot->first = index->block_count;
+            block = NULL;
+        }
+        if (block == NULL || block->count == BLOCK) {
+            block = &index->blocks[index->block_count++];
+            *block = (block_t) { INT64_MAX, INT64_MIN, INT64_MAX, i, 0 };
+            slot->count++;
+        }
+        add_to_block(block, e);
+    }
+}
+
+
+static uint32_t
+distinct_keys(const gathered_t *g, uint32_t *blocks)
+{
+    uint32_t keys = 0, run = 0;
+
+    *blocks = 0;
+    for (uint32_t i = 0; i < g->count; i++) {
+        bool next = i == 0 || g->entries[i].key != g->entries[i - 1].key;
+
+        keys += next;
+        run = next ? 0 : run + 1;
+        *blocks += run % BLOCK == 0;
+    }
+    return keys;
+}
+
+
+static pos_status_t
+lay_out(pos_index_t *index, const gathered_t *g, pos_arena_t *arena)
+{
+    uint32_t blocks, keys = distinct_keys(g, &blocks);
+    size_t   size = 16;
+
+    while (size < 2 * (size_t) keys) {
+        size *= 2;
+    }
+    index->mask = size - 1;
+    index->slots = pos_arena_array(arena, size, sizeof(*index->slots));
+    index->blocks = pos_arena_array(arena, blocks + 1, sizeof(*index->blocks));
+    index->entries = pos_arena_array(arena, g->count + 1, sizeof(*index->entries));
+    if (index->slots == NULL || index->blocks == NULL || index->entries == NULL) {
+        return POS_NO_MEMORY;
+    }
+    if (g->count > 0) {
+        memcpy(index->entries, g->entries, g->count * sizeof(*index->entries));
+    }
+    index->entry_count = g->count;
+    cut_blocks(index);
+    return POS_OK;
+}
+
+
+pos_status_t
+pos_index_build(pos_book_t *book)
+{
+    pos_index_t *index = pos_arena_zalloc(book->arena, sizeof(*index));
+    pos_arena_t *scratch = pos_arena_create(16384, 0);
+    gathered_t   g = { NULL, 0, book->promotion_count + 64 };
+    pos_status_t status = POS_NO_MEMORY;
+
+    g.entries = malloc(g.room * sizeof(*g.entries));
+    if (index != NULL && scratch != NULL && g.entries != NULL) {
+        status = gather_all(book, scratch, index, &g);
+    }
+    if (status == POS_OK) {
+        qsort(g.entries, g.count, sizeof(*g.entries), by_key);
+        index->words = (book->promotion_count + 63) / 64;
+        status = lay_out(index, &g, book->arena);
+        book->index = index;
+    }
+    free(g.entries);
+    pos_arena_destroy(scratch);
+    return status;
+}
+
+
+/* ---- look up ---- */
+
+typedef struct {
+    const pos_index_t *index;
+    const pos_cart_t  *cart;
+    uint64_t          *set;
+    uint32_t           visited_count;
+    const slot_t      *visited[VISITED];
+} lookup_t;
+
+
+static void
+mark(lookup_t *l, uint32_t promotion)
+{
+    l->set[promotion / 64] |= UINT64_C(1) << promotion % 64;
+}
+
+
+/* A category's long list is walked once, however many lines are in it. */
+static bool
+visited_before(lookup_t *l, const slot_t *slot)
+{
+    if (slot->count == 1) {
+        return false;
+    }
+    for (uint32_t i = 0; i < l->visited_count; i++) {
+        if (l->visited[i] == slot) {
+            return true;
+        }
+    }
+    if (l->visited_count < VISITED) {
+        l->visited[l->visited_count++] = slot;
+    }
+    return false;
+}
+
+
+static void
+visit_block(lookup_t *l, const block_t *b)
+{
+    int64_t at = l->cart->at, subtotal = l->cart->subtotal;
+
+    for (uint32_t i = b->first; i < b->first + b->count; i++) {
+        const entry_t *e = &l->index->entries[i];
+
+        if (e->until > at && e->from <= at && e->subtotal <= subtotal) {
+            mark(l, e->promotion);
+        }
+    }
+}
+
+
+static void
+visit(lookup_t *l, uint64_t key)
+{
+    const slot_t  *slot = slot_of(l->index, key);
+    const block_t *b, *end;
+
+    if (slot->key == 0 || visited_before(l, slot)) {
+        return;
+    }
+    b = &l->index->blocks[slot->first];
+    end = b + slot->count;
+    /* Latest end first: once a block has ended, all behind it have. */
+    for (; b < end && b->until > l->cart->at; b++) {
+        if (b->from <= l->cart->at && b->subtotal <= l->cart->subtotal) {
+            visit_block(l, b);
+        }
+    }
+}
+
+
+static bool
+filed(const lookup_t *l, pos_anchor_kind_t kind)
+{
+    return (l->index->kinds >> kind & 1) != 0;
+}
+
+
+static void
+visit_attributes(lookup_t *l, pos_anchor_kind_t kind, const pos_attribute_t *a,
+    uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        visit(l, pos_anchor_pair(kind, a[i].name, a[i].value));
+    }
+}
+
+
+static void
+visit_item(lookup_t *l, const pos_item_t *item)
+{
+    const pos_product_t *p = item->product;
+
+    if (filed(l, POS_ANCHOR_SKU)) {
+        visit(l, pos_anchor_key(POS_ANCHOR_SKU, item->sku_hash));
+    }
+    if (filed(l, POS_ANCHOR_ATTRIBUTE)) {
+        visit_attributes(l, POS_ANCHOR_ATTRIBUTE, p->attributes, p->attribute_count);
+        if (item->line != NULL) {
+            visit_attributes(l, POS_ANCHOR_ATTRIBUTE, item->line->attributes,
+                item->line->attribute_count);
+        }
+    }
+    for (uint32_t i = 0; i < p->tag_count && filed(l, POS_ANCHOR_TAG); i++) {
+        visit(l, pos_anchor_key(POS_ANCHOR_TAG, pos_hash64(p->tags[i])));
+    }
+    if (filed(l, POS_ANCHOR_BRAND)) {
+        visit(l, pos_anchor_key(POS_ANCHOR_BRAND, pos_hash64(p->brand)));
+    }
+    for (uint32_t i = 0; i < item->category_count && filed(l, POS_ANCHOR_CATEGORY); i++) {
+        visit(l, pos_anchor_key(POS_ANCHOR_CATEGORY, item->categories[i]->hash));
+    }
+}
+
+
+static void
+visit_str(lookup_t *l, pos_anchor_kind_t kind, pos_str_t value)
+{
+    if (value.len > 0 && filed(l, kind)) {
+        visit(l, pos_anchor_key(kind, pos_hash64(value)));
+    }
+}
+
+
+static void
+visit_set(lookup_t *l, pos_anchor_kind_t kind, const pos_strset_t *set)
+{
+    for (uint32_t i = 0; i < set->count && filed(l, kind); i++) {
+        visit(l, pos_anchor_key(kind, set->hashes[i]));
+    }
+}
+
+
+static void
+visit_coupons(lookup_t *l, const pos_coupon_t *const *coupons, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        for (uint32_t k = 0; k < coupons[i]->promotion_count; k++) {
+            uintptr_t found = (uintptr_t) pos_map_get(&l->cart->book->promotion_by_id,
+                coupons[i]->promotions[k]);
+
+            if (found != 0) {
+                mark(l, (uint32_t) (found - 1));
+            }
+        }
+    }
+}
+
+
+static void
+visit_cart(lookup_t *l)
+{
+    const pos_cart_t *cart = l->cart;
+
+    visit(l, pos_anchor_key(POS_ANCHOR_ALWAYS, 0));
+    for (uint32_t i = 0; i < cart->item_count; i++) {
+        if (!cart->items[i].gift) {
+            visit_item(l, &cart->items[i]);
+        }
+    }
+    visit_str(l, POS_ANCHOR_CUSTOMER, cart->customer_id);
+    visit_set(l, POS_ANCHOR_GROUP, &cart->customer_groups);
+    if (filed(l, POS_ANCHOR_CART_ATTRIBUTE)) {
+        visit_attributes(l, POS_ANCHOR_CART_ATTRIBUTE, cart->attributes,
+            cart->attribute_count);
+    }
+    if (cart->store != NULL) {
+        visit_str(l, POS_ANCHOR_STORE, cart->store->code);
+    }
+    visit_str(l, POS_ANCHOR_CHANNEL, cart->channel);
+    visit_set(l, POS_ANCHOR_TENDER, &cart->tenders);
+    visit_str(l, POS_ANCHOR_COUNTRY, cart->ship_country);
+    visit_str(l, POS_ANCHOR_FULFILMENT, cart->fulfilment);
+}
+
+
+/* With explain everything is looked at, so that each promotion can say why it
+ * does not apply; which ones apply stays the same. */
+static void
+mark_all(lookup_t *l, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        mark(l, i);
+    }
+}
+
+
+static pos_status_t
+list_marked(const lookup_t *l, const uint32_t **out, uint32_t *count)
+{
+    uint32_t *list, n = 0;
+
+    for (uint32_t w = 0; w < l->index->words; w++) {
+        n += (uint32_t) __builtin_popcountll(l->set[w]);
+    }
+    list = pos_arena_alloc(l->cart->arena, (n + 1) * sizeof(*list));
+    if (list == NULL) {
+        return POS_NO_MEMORY;
+    }
+    *out = list;
+    *count = n;
+    for (uint32_t w = 0; w < l->index->words; w++) {
+        for (uint64_t bits = l->set[w]; bits != 0; bits &= bits - 1) {
+            *list++ = w * 64 + (uint32_t) __builtin_ctzll(bits);
+        }
+    }
+    return POS_OK;
+}
+
+
+pos_status_t
+pos_index_candidates(const pos_cart_t *cart, const pos_coupon_t *const *coupons,
+    uint32_t coupon_count, const uint32_t **out, uint32_t *count)
+{
+    lookup_t l = { .index = cart->book->index, .cart = cart };
+
+    l.set = pos_arena_array(cart->arena, l.index->words + 1, sizeof(*l.set));
+    if (l.set == NULL) {
+        return POS_NO_MEMORY;
+    }
+    if (cart->explain) {
+        mark_all(&l, cart->book->promotion_count);
+    } else {
+        visit_cart(&l);
+        visit_coupons(&l, coupons, coupon_count);
+    }
+    return list_marked(&l, out, count);
+}

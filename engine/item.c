@@ -1,0 +1,395 @@
+/*
+ * Lines to items. Lines of the same SKU, unit price, attributes, manual
+ * discount and tax category are one item; items stand in canonical order, so
+ * that neither the order of lines nor splitting one changes anything. Measured
+ * lines are never merged.
+ */
+
+#include "engine/work.h"
+
+static uint32_t
+sku_find(const pos_work_t *w, const pos_map_t *map, pos_str_t sku, uint64_t hash)
+{
+    if (map->slots) {
+        pos_sku_t *found = pos_map_get_hashed(map, sku, hash);
+
+        return found ? (uint32_t) (found - w->skus) : POS_NIL;
+    }
+    for (uint32_t i = 0; i < w->sku_count; i++) {
+        if (w->skus[i].hash == hash && pos_str_eq(w->skus[i].sku, sku)) {
+            return i;
+        }
+    }
+    return POS_NIL;
+}
+
+static pos_status_t
+sku_add(pos_work_t *w, pos_map_t *map, pos_str_t sku, uint64_t hash, uint32_t *out)
+{
+    const pos_book_source_t *source = w->options->source;
+    pos_sku_t               *entry = &w->skus[w->sku_count];
+
+    entry->sku = sku;
+    entry->hash = hash;
+    entry->found = source->product(source->ctx, sku, w->arena, &entry->product);
+    if (entry->found == POS_NO_MEMORY) {
+        return POS_NO_MEMORY;
+    }
+    if (map->slots && pos_map_set(map, sku, entry, NULL) != POS_OK) {
+        return POS_NO_MEMORY;
+    }
+    *out = w->sku_count++;
+    return POS_OK;
+}
+
+/* Each distinct SKU once, with its quantity over the whole cart. */
+static pos_status_t
+gather_skus(pos_work_t *w)
+{
+    pos_cart_t *cart = &w->cart;
+    size_t      room = cart->line_count ? cart->line_count : 1;
+    pos_map_t   map = { 0 };
+
+    w->skus = pos_arena_array(w->arena, room, sizeof(*w->skus));
+    w->sku_of_line = pos_arena_alloc(w->arena, room * sizeof(*w->sku_of_line));
+    if (w->skus == NULL || w->sku_of_line == NULL) {
+        return POS_NO_MEMORY;
+    }
+    memset(w->sku_of_line, 0xff, room * sizeof(*w->sku_of_line));
+    if (cart->line_count > 16 && pos_map_init(&map, w->arena, cart->line_count) != POS_OK) {
+        return POS_NO_MEMORY;
+    }
+    for (uint32_t i = 0; i < cart->line_count; i++) {
+        uint64_t hash = pos_hash64(cart->lines[i].sku);
+        uint32_t at = sku_find(w, &map, cart->lines[i].sku, hash);
+
+        if (at == POS_NIL && sku_add(w, &map, cart->lines[i].sku, hash, &at) != POS_OK) {
+            return POS_NO_MEMORY;
+        }
+        w->sku_of_line[i] = at;
+        w->skus[at].quantity += cart->lines[i].quantity;
+    }
+    return POS_OK;
+}
+
+static void
+check_line(pos_work_t *w, uint32_t i)
+{
+    pos_line_t *line = &w->cart.lines[i];
+    pos_sku_t  *sku = &w->skus[w->sku_of_line[i]];
+
+    if (sku->found != POS_OK) {
+        (void) pos_line_fault(w, i, "/sku", "unknown_sku", "no such SKU");
+        return;
+    }
+    if (!sku->product->measured && line->quantity % POS_THOUSANDTHS != 0) {
+        (void) pos_line_fault(w, i, "/quantity", "quantity", "this product is sold in whole units");
+        return;
+    }
+    if (!sku->priced && !sku->reported) {
+        sku->priced = pos_price_choose(&w->cart, w->list_fits, sku->product, sku->quantity, &sku->price);
+    }
+    if (!sku->priced) {
+        sku->reported = true;
+        (void) pos_line_fault(w, i, "/sku", "no_price", "this SKU has no price here and now");
+        return;
+    }
+    if (i == 0) {
+        w->tax_included = sku->price.list->tax_included;
+    } else if (w->tax_included != sku->price.list->tax_included && !w->invalid) {
+        (void) pos_line_fault(w, i, "/sku", "mixed_tax",
+            "a cart never mixes price lists with and without tax");
+    }
+}
+
+/* ---- canonical order ---- */
+
+static int
+cmp_int(int64_t a, int64_t b)
+{
+    return (a > b) - (a < b);
+}
+
+static int64_t
+line_price(const pos_work_t *w, uint32_t i)
+{
+    const pos_line_t *line = &w->cart.lines[i];
+
+    return line->has_override ? line->override_amount
+                              : w->skus[w->sku_of_line[i]].price.unit_price;
+}
+
+static int
+cmp_attributes(const pos_line_t *a, const pos_line_t *b)
+{
+    for (uint32_t i = 0; i < a->attribute_count && i < b->attribute_count; i++) {
+        int c = pos_str_cmp(a->attributes[i].name, b->attributes[i].name);
+
+        if (c == 0) {
+            c = pos_str_cmp(a->attributes[i].value, b->attributes[i].value);
+        }
+        if (c) {
+            return c;
+        }
+    }
+    return cmp_int(a->attribute_count, b->attribute_count);
+}
+
+static int
+cmp_discount(const pos_line_t *a, const pos_line_t *b)
+{
+    int c = cmp_int(a->has_discount, b->has_discount);
+
+    if (c || !a->has_discount) {
+        return c;
+    }
+    c = cmp_int(a->discount_reduce, b->discount_reduce);
+    if (c == 0) {
+        c = cmp_int(a->discount_value, b->discount_value);
+    }
+    return c ? c : pos_str_cmp(a->discount_reason, b->discount_reason);
+}
+
+static pos_str_t
+line_tax(const pos_work_t *w, uint32_t i)
+{
+    const pos_line_t *line = &w->cart.lines[i];
+
+    return line->tax_category.len ? line->tax_category
+                                  : w->skus[w->sku_of_line[i]].product->tax_category;
+}
+
+static int
+cmp_lines(const pos_work_t *w, uint32_t x, uint32_t y)
+{
+    const pos_line_t *a = &w->cart.lines[x], *b = &w->cart.lines[y];
+    int               c = 0;
+
+    if (w->sku_of_line[x] != w->sku_of_line[y]) {
+        return pos_str_cmp(a->sku, b->sku);
+    }
+    c = cmp_int(line_price(w, x), line_price(w, y));
+    if (c == 0 && (a->attribute_count || b->attribute_count)) {
+        c = cmp_attributes(a, b);
+    }
+    if (c == 0) {
+        c = cmp_discount(a, b);
+    }
+    if (c == 0 && (a->tax_category.len || b->tax_category.len)) {
+        c = pos_str_cmp(line_tax(w, x), line_tax(w, y));
+    }
+    if (c == 0 && w->skus[w->sku_of_line[x]].product->measured) {
+        c = cmp_int(a->quantity, b->quantity);
+    }
+    return c;
+}
+
+/* Stable merge sort of line indices: equal lines stay in the order given. */
+static void
+sort_lines(const pos_work_t *w, uint32_t *a, uint32_t *scratch, size_t n)
+{
+    size_t half = n / 2, i = 0, j = half, k = 0;
+
+    if (n <= 8) {
+        for (i = 1; i < n; i++) {
+            uint32_t x = a[i];
+
+            for (j = i; j > 0 && cmp_lines(w, a[j - 1], x) > 0; j--) {
+                a[j] = a[j - 1];
+            }
+            a[j] = x;
+        }
+        return;
+    }
+    sort_lines(w, a, scratch, half);
+    sort_lines(w, a + half, scratch, n - half);
+    memcpy(scratch, a, n * sizeof(*a));
+    while (i < half && j < n) {
+        a[k++] = cmp_lines(w, scratch[i], scratch[j]) <= 0 ? scratch[i++] : scratch[j++];
+    }
+    while (i < half) {
+        a[k++] = scratch[i++];
+    }
+    while (j < n) {
+        a[k++] = scratch[j++];
+    }
+}
+
+/* ---- items ---- */
+
+static bool
+item_categories(pos_work_t *w, pos_item_t *item)
+{
+    const pos_product_t *product = item->product;
+    uint32_t             room = 0, n = 0;
+
+    if (product->category_count == 0) {
+        return true;
+    }
+    for (uint32_t i = 0; i < product->category_count; i++) {
+        const pos_category_t *c = pos_map_get(&w->book->categories, product->categories[i]);
+
+        room += c ? c->depth + 1 : 0;
+    }
+    item->categories = pos_arena_alloc(w->arena, (room ? room : 1) * sizeof(*item->categories));
+    if (item->categories == NULL) {
+        return false;
+    }
+    for (uint32_t i = 0; i < product->category_count; i++) {
+        const pos_category_t *c = pos_map_get(&w->book->categories, product->categories[i]);
+
+        for (; c && n < room; c = c->broken ? NULL : c->parent) {
+            uint32_t k = 0;
+
+            while (k < n && item->categories[k] != c) {
+                k++;
+            }
+            if (k < n) {
+                break;    /* its ancestors are there as well */
+            }
+            item->categories[n++] = c;
+        }
+    }
+    item->category_count = n;
+    return true;
+}
+
+static bool
+item_amounts(pos_item_t *item, pos_rounding_t rounding)
+{
+    item->units = item->measured ? 1 : item->quantity / POS_THOUSANDTHS;
+    if (!pos_muldiv(item->unit_price, item->quantity, POS_THOUSANDTHS, rounding, &item->subtotal)) {
+        return false;
+    }
+    item->after_line = item->subtotal;
+    return true;
+}
+
+static pos_status_t
+open_item(pos_work_t *w, uint32_t line, pos_item_t *item)
+{
+    const pos_sku_t *sku = &w->skus[w->sku_of_line[line]];
+
+    item->product = sku->product;
+    item->line = &w->cart.lines[line];
+    item->price_list = sku->price.list->code;
+    item->tax_included = sku->price.list->tax_included;
+    item->on_sale = sku->price.sale && !item->line->has_override;
+    item->measured = sku->product->measured;
+    item->list_price = sku->price.list_price;
+    item->unit_price = line_price(w, line);
+    item->sku_hash = sku->hash;
+    return item_categories(w, item) ? POS_OK : POS_NO_MEMORY;
+}
+
+static pos_status_t
+close_item(pos_work_t *w, pos_item_t *item)
+{
+    pos_cart_t *cart = &w->cart;
+
+    if (!item_amounts(item, w->book->rounding) ||
+        !pos_add(cart->subtotal, item->subtotal, &cart->subtotal)) {
+        return pos_line_fault(w, (size_t) (item->line - cart->lines), "/quantity", "overflow",
+            "the amount is more than any amount may be");
+    }
+    return POS_OK;
+}
+
+/* Items, the lines of each, and each line's item, from lines in order. */
+static pos_status_t
+merge_lines(pos_work_t *w, const uint32_t *order)
+{
+    pos_cart_t  *cart = &w->cart;
+    pos_item_t  *item = NULL;
+    pos_status_t status;
+
+    for (uint32_t k = 0; k < cart->line_count; k++) {
+        uint32_t line = order[k];
+
+        if (item == NULL || item->measured || cmp_lines(w, order[k - 1], line) != 0) {
+            if (item && (status = close_item(w, item)) != POS_OK) {
+                return status;
+            }
+            item = &cart->items[cart->item_count];
+            item->index = cart->item_count;
+            w->item_first[cart->item_count++] = k;
+            if ((status = open_item(w, line, item)) != POS_OK) {
+                return status;
+            }
+        }
+        cart->lines[line].item = item->index;
+        item->quantity += cart->lines[line].quantity;
+    }
+    w->item_first[cart->item_count] = cart->line_count;
+    return item ? close_item(w, item) : POS_OK;
+}
+
+/* Gifts are added later: room for as many as the book could give is not known
+ * here, so the array is moved when the first one comes (pos_item_gift). */
+pos_status_t
+pos_items_make(pos_work_t *w)
+{
+    pos_cart_t *cart = &w->cart;
+    uint32_t    n = cart->line_count, *scratch;
+
+    w->list_fits = pos_arena_zalloc(w->arena, w->book->list_count + 1);
+    if (w->list_fits == NULL || gather_skus(w) != POS_OK) {
+        return POS_NO_MEMORY;
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        check_line(w, i);
+    }
+    if (w->invalid) {
+        return POS_INVALID;
+    }
+    cart->items = pos_arena_array(w->arena, (size_t) n + 1, sizeof(*cart->items));
+    w->item_lines = pos_arena_alloc(w->arena, ((size_t) n + 1) * sizeof(uint32_t));
+    w->item_first = pos_arena_alloc(w->arena, ((size_t) n + 2) * sizeof(uint32_t));
+    scratch = pos_arena_alloc(w->arena, ((size_t) n + 1) * sizeof(uint32_t));
+    if (!cart->items || !w->item_lines || !w->item_first || !scratch) {
+        return POS_NO_MEMORY;
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        w->item_lines[i] = i;
+    }
+    sort_lines(w, w->item_lines, scratch, n);
+    return merge_lines(w, w->item_lines);
+}
+
+pos_item_t *
+pos_item_gift(pos_work_t *w, pos_str_t sku, int64_t quantity, pos_status_t *status)
+{
+    const pos_book_source_t *source = w->options->source;
+    pos_item_t              *item = &w->cart.items[w->cart.item_count + w->gift_count];
+    pos_line_t              *line;
+    const pos_product_t     *product;
+    pos_chosen_price_t       price;
+
+    *status = source->product(source->ctx, sku, w->arena, &product);
+    if (*status != POS_OK || w->gift_count == w->gift_room) {
+        *status = *status == POS_NO_MEMORY ? POS_NO_MEMORY : POS_OK;
+        return NULL;
+    }
+    if (!pos_price_choose(&w->cart, w->list_fits, product, quantity, &price) ||
+        (w->cart.line_count && price.list->tax_included != w->tax_included)) {
+        return NULL;
+    }
+    line = pos_arena_zalloc(w->arena, sizeof(*line));
+    if (line == NULL) {
+        *status = POS_NO_MEMORY;
+        return NULL;
+    }
+    line->sku = product->sku;
+    line->quantity = quantity;
+    *item = (pos_item_t) { .product = product, .line = line,
+        .index = w->cart.item_count + w->gift_count, .price_list = price.list->code,
+        .tax_included = price.list->tax_included, .on_sale = price.sale,
+        .measured = product->measured, .gift = true, .quantity = quantity,
+        .list_price = price.list_price, .unit_price = price.unit_price,
+        .sku_hash = pos_hash64(product->sku) };
+    if (!item_amounts(item, w->book->rounding) || !item_categories(w, item)) {
+        return NULL;
+    }
+    w->gift_count++;
+    return item;
+}

@@ -1,0 +1,171 @@
+/*
+ * Each discount on a class is dealt to its units evenly, the odd minor units
+ * going round from unit to unit (largest remainder over what each still costs
+ * comes to the same). A line holds a run of its item's units.
+ */
+
+#include "engine/lines.h"
+
+static int64_t
+overlap(int64_t a, int64_t b, int64_t c, int64_t d)
+{
+    int64_t from = a > c ? a : c, until = b < d ? b : d;
+
+    return until > from ? until - from : 0;
+}
+
+int64_t
+pos_adjust_share(const pos_state_t *s, const pos_adjust_t *adjust, int64_t from, int64_t until)
+{
+    int64_t n = s->segs[adjust->seg].units, odd = adjust->amount % n, end = adjust->shift + odd;
+    int64_t share = adjust->amount / n * (until - from);
+
+    share += overlap(from, until, adjust->shift, end < n ? end : n);
+    return share + (end > n ? overlap(from, until, 0, end - n) : 0);
+}
+
+int64_t
+pos_units_paid(const pos_class_units_t *c, int64_t from, int64_t until)
+{
+    int64_t off = c->original - c->left;
+
+    return (c->original / c->units - off / c->units) * (until - from) -
+        overlap(from, until, 0, off % c->units);
+}
+
+static int64_t
+line_total(const pos_state_t *s, const pos_line_result_t *line)
+{
+    int64_t at = 0, total = 0;
+
+    for (uint32_t seg = s->first[line->item]; seg != POS_NIL; seg = s->segs[seg].next) {
+        const pos_class_units_t *c = &s->segs[seg];
+        int64_t from = line->from > at ? line->from - at : 0;
+        int64_t until = line->until - at < c->units ? line->until - at : c->units;
+
+        if (until > from) {
+            total += pos_units_paid(c, from, until);
+        }
+        at += c->units;
+    }
+    return total;
+}
+
+static pos_status_t
+line_fees(const pos_work_t *w, const pos_item_t *item, pos_line_result_t *line)
+{
+    for (uint32_t f = 0; f < item->product->fee_count; f++) {
+        int64_t amount;
+
+        if (!pos_fee_amount(w, &item->product->fees[f], line->quantity, &amount)) {
+            return POS_LIMIT;
+        }
+        line->fees += amount;
+    }
+    return POS_OK;
+}
+
+/* The item's taxes over its lines, by what each paid. */
+static pos_status_t
+split_taxes(const pos_work_t *w, const pos_tax_list_t *taxes, pos_line_result_t *lines,
+    const uint32_t *which, uint32_t count)
+{
+    int64_t *weights = pos_arena_alloc(w->arena, 2 * (size_t) count * sizeof(int64_t));
+
+    if (weights == NULL) {
+        return POS_NO_MEMORY;
+    }
+    for (uint32_t k = 0; k < count; k++) {
+        weights[k] = lines[which[k]].total + lines[which[k]].fees;
+        lines[which[k]].taxes = pos_arena_array(w->arena, taxes->count, sizeof(int64_t));
+        if (lines[which[k]].taxes == NULL) {
+            return POS_NO_MEMORY;
+        }
+    }
+    for (uint32_t t = 0; t < taxes->count; t++) {
+        if (!pos_split(taxes->list[t].amount, weights, count, weights + count)) {
+            return POS_LIMIT;
+        }
+        for (uint32_t k = 0; k < count; k++) {
+            lines[which[k]].taxes[t] = weights[count + k];
+        }
+    }
+    return POS_OK;
+}
+
+static pos_status_t
+whole_item(const pos_work_t *w, const pos_totals_t *totals, uint32_t item, pos_line_result_t *line)
+{
+    const pos_item_t     *it = &w->cart.items[item];
+    const pos_tax_list_t *taxes = &totals->taxes[item];
+
+    *line = (pos_line_result_t) { .item = item, .until = it->units, .quantity = it->quantity,
+        .subtotal = totals->original[item], .total = totals->left[item], .fees = totals->fees[item] };
+    if (taxes->count == 0) {
+        return POS_OK;
+    }
+    line->taxes = pos_arena_alloc(w->arena, taxes->count * sizeof(int64_t));
+    if (line->taxes == NULL) {
+        return POS_NO_MEMORY;
+    }
+    for (uint32_t t = 0; t < taxes->count; t++) {
+        line->taxes[t] = taxes->list[t].amount;
+    }
+    return POS_OK;
+}
+
+static pos_status_t
+split_item(const pos_state_t *s, const pos_totals_t *totals, uint32_t item, pos_line_result_t *lines)
+{
+    const pos_work_t *w = s->plan->work;
+    const pos_item_t *it = &w->cart.items[item];
+    const uint32_t   *which = w->item_lines + w->item_first[item];
+    uint32_t          count = w->item_first[item + 1] - w->item_first[item];
+    int64_t           at = 0;
+    pos_status_t      status = POS_OK;
+
+    for (uint32_t k = 0; k < count && status == POS_OK; k++) {
+        pos_line_result_t *line = &lines[which[k]];
+        int64_t            units = w->cart.lines[which[k]].quantity / POS_THOUSANDTHS;
+
+        *line = (pos_line_result_t) { .item = item, .from = at, .until = at + units,
+            .quantity = units * POS_THOUSANDTHS, .subtotal = units * it->unit_price };
+        at += units;
+        line->total = line_total(s, line);
+        status = line_fees(w, it, line);
+    }
+    if (status == POS_OK && totals->taxes[item].count) {
+        status = split_taxes(w, &totals->taxes[item], lines, which, count);
+    }
+    return status;
+}
+
+pos_status_t
+pos_lines_split(const pos_state_t *s, const pos_totals_t *totals, pos_line_result_t **out,
+    uint32_t *count)
+{
+    const pos_work_t  *w = s->plan->work;
+    pos_line_result_t *lines;
+    uint32_t           n = w->cart.line_count;
+    pos_status_t       status = POS_OK;
+
+    lines = pos_arena_alloc(w->arena, ((size_t) n + w->gift_count + 1) * sizeof(*lines));
+    if (lines == NULL) {
+        return POS_NO_MEMORY;
+    }
+    for (uint32_t i = 0; i < w->cart.item_count && status == POS_OK; i++) {
+        if (w->item_first[i + 1] - w->item_first[i] == 1) {
+            status = whole_item(w, totals, i, &lines[w->item_lines[w->item_first[i]]]);
+        } else {
+            status = split_item(s, totals, i, lines);
+        }
+    }
+    for (uint32_t g = 0; g < w->gift_count && status == POS_OK; g++) {
+        if (s->gifts[g]) {
+            status = whole_item(w, totals, w->cart.item_count + g, &lines[n++]);
+        }
+    }
+    *out = lines;
+    *count = n;
+    return status;
+}

@@ -1,0 +1,25 @@
+/* Items split back over the lines they came from, unit by unit. */
+
+#ifndef POS_LINES_H
+#define POS_LINES_H
+
+#include "engine/total.h"
+
+typedef struct {
+    uint32_t item;
+    int64_t  from, until;      /* the item's units that are this line's     */
+    int64_t  quantity;         /* thousandths                               */
+    int64_t  subtotal, total, fees;
+    int64_t *taxes;            /* one for each of the item's tax amounts    */
+} pos_line_result_t;
+
+/* One result a line of the cart, then one a gift given. */
+pos_status_t pos_lines_split(const pos_state_t *s, const pos_totals_t *totals,
+    pos_line_result_t **out, uint32_t *count) POS_MUSTCHECK;
+
+/* What the units [from, until) of a class bear of one adjustment. */
+int64_t pos_adjust_share(const pos_state_t *s, const pos_adjust_t *adjust, int64_t from, int64_t until);
+/* What the units [from, until) of a class paid. */
+int64_t pos_units_paid(const pos_class_units_t *c, int64_t from, int64_t until);
+
+#endif

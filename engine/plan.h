@@ -1,0 +1,135 @@
+/*
+ * The plan: which promotions could apply to a cart and what each of their
+ * effects (an *act*) could bear on. Made once a quote; a choice over it is
+ * judged by evaluate.c as often as choose.c wants, so everything that does not
+ * depend on the choice is worked out here.
+ */
+
+#ifndef POS_PLAN_H
+#define POS_PLAN_H
+
+#include "engine/work.h"
+
+/* The order in which discounts are applied. */
+typedef enum {
+    POS_PHASE_MARKDOWN,
+    POS_PHASE_DEAL,
+    POS_PHASE_GIFT,
+    POS_PHASE_ORDER,
+    POS_PHASE_SHIPPING,
+    POS_PHASE_BONUS,      /* points, messages */
+    POS_PHASE_COUNT
+} pos_phase_t;
+
+/* Items in ascending order. */
+typedef struct {
+    uint32_t        count;
+    const uint32_t *items;
+} pos_match_t;
+
+/* A thing that could be taken by a deal or a limited markdown: an item, and
+ * which parts of the deal it matches (bit p: part p). */
+typedef struct {
+    uint32_t item;
+    uint64_t parts;
+    int64_t  amount;      /* what one unit costs before discounts           */
+    int64_t  most;        /* units at most (a script's selection); POS_INF  */
+} pos_pick_t;
+
+typedef struct {
+    const pos_effect_t *effect;
+    uint32_t            candidate;
+    pos_phase_t         phase;
+    uint32_t            touch;        /* its first touch id                 */
+    uint32_t            touch_count;
+    pos_match_t         match;        /* of its filter, or of all its parts */
+    /* deals and limited markdowns: what can be picked, dearest first, and the
+     * same from the cheapest on (indices; ties in canonical order both ways) */
+    uint32_t            pick_count;
+    pos_pick_t         *picks;
+    uint32_t           *cheapest;
+    uint64_t           *subsets;      /* of parts, for Hall's condition     */
+    uint32_t            subset_count;
+    uint64_t            counted;      /* parts asked by quantity            */
+    /* tiers by quantity: the tier each matched item reached, or NULL       */
+    const pos_tier_t  **tiers;
+    /* gifts */
+    uint32_t            gift_item;    /* POS_NIL: none to give              */
+    int64_t             gift_times;
+} pos_act_t;
+
+typedef struct {
+    const pos_promotion_t *promotion;
+    uint32_t               looked;       /* its entry in plan->looked        */
+    uint32_t               act_count;
+    uint32_t              *acts;         /* in the promotion's order         */
+    uint64_t              *own;          /* touch ids, a bitmap              */
+    uint64_t              *group;        /* touch ids of its group, or NULL  */
+    const pos_effect_t    *effects;      /* data and script                  */
+    uint32_t               effect_count;
+    int64_t                uses_max;     /* per order                        */
+    int64_t                amount_max;   /* per order                        */
+} pos_candidate_t;
+
+/* A promotion that was looked at, for explain. */
+typedef struct {
+    const pos_promotion_t *promotion;
+    const char            *reason;       /* why it is no candidate, or NULL  */
+    pos_str_t              missing;
+    pos_str_t              detail;       /* of a script error                */
+    uint32_t               candidate;    /* POS_NIL: none                    */
+} pos_looked_t;
+
+typedef struct {
+    pos_work_t      *work;
+    uint32_t         looked_count;
+    pos_looked_t    *looked;
+    uint32_t         candidate_count;
+    pos_candidate_t *candidates;      /* by (priority desc, id)             */
+    uint32_t         act_count;
+    pos_act_t       *acts;            /* in order of application            */
+    uint32_t         touch_count;
+    uint32_t        *act_of_touch;
+    uint32_t         words;           /* of a bitmap of touch ids           */
+    uint64_t        *exclusive;       /* touch ids of exclusive promotions  */
+    uint64_t        *deals;           /* touch ids of deals                 */
+    uint32_t        *dearest;         /* all items by unit amount, falling  */
+    bool             stacked;         /* any exclusive, alone or group      */
+    bool             contested;       /* deals that could want the same unit */
+    bool             limited;         /* acts that split items into classes */
+    uint32_t         deal_count;
+    uint32_t         shipping;        /* index of shipping as an item; POS_NIL */
+    uint32_t         span;            /* items, gifts and shipping          */
+    uint32_t         script_error_count;
+    uint32_t        *script_errors;   /* entries of looked                  */
+} pos_plan_t;
+
+/* candidate.c: looks at the promotions the index names (all, where the quote
+ * explains itself and the book is small). */
+pos_status_t pos_candidates(pos_plan_t *plan) POS_MUSTCHECK;
+/* plan.c: candidates, then their acts. */
+pos_status_t pos_plan_make(pos_work_t *w, pos_plan_t *plan) POS_MUSTCHECK;
+
+/* coupon.c: looks up the codes given; the good ones as a list. */
+pos_status_t pos_coupons_read(pos_work_t *w, const pos_coupon_t ***good, uint32_t *count)
+    POS_MUSTCHECK;
+bool pos_coupon_names(const pos_coupon_t *coupon, pos_str_t promotion);
+
+/* tier.c: the best tier reached at `reached`, judged on an amount and units;
+ * NULL: none. */
+const pos_tier_t *pos_tier_best(const pos_tier_t *tiers, uint32_t count, int64_t reached,
+    int64_t amount, int64_t units);
+
+static inline bool
+pos_bit(const uint64_t *map, uint32_t bit)
+{
+    return map[bit / 64] >> (bit % 64) & 1;
+}
+
+static inline void
+pos_bit_set(uint64_t *map, uint32_t bit)
+{
+    map[bit / 64] |= UINT64_C(1) << (bit % 64);
+}
+
+#endif

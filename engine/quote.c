@@ -1,0 +1,98 @@
+/* One quote from JSON to JSON: the steps in their order. */
+
+#include "engine/quote_write.h"
+
+static pos_status_t
+too_large(pos_work_t *w)
+{
+    return pos_fault(w->faults, w->options->pointer, "overflow",
+        "an amount of this cart is more than any amount may be");
+}
+
+static pos_status_t
+note_stats(pos_quoted_t *q, pos_quote_stats_t *stats)
+{
+    const pos_work_t *w = q->w;
+    const pos_plan_t *plan = q->plan;
+    pos_str_t        *failed;
+
+    stats->lines = w->cart.line_count;
+    stats->candidates = plan->candidate_count;
+    stats->script_errors = plan->script_error_count;
+    stats->optimal = q->solution.optimal;
+    stats->total = q->totals.total;
+    stats->compare_differs = w->cart.has_compare && w->cart.compare_total != q->totals.total;
+    for (uint32_t k = 0; k < plan->candidate_count; k++) {
+        stats->applied += q->solution.state->worked[k];
+    }
+    if (plan->script_error_count == 0) {
+        return POS_OK;
+    }
+    failed = pos_arena_array(w->arena, plan->script_error_count, sizeof(*failed));
+    if (failed == NULL) {
+        return POS_NO_MEMORY;
+    }
+    for (uint32_t i = 0; i < plan->script_error_count; i++) {
+        failed[i] = plan->looked[plan->script_errors[i]].promotion->id;
+    }
+    stats->failed_promotions = failed;
+    stats->failure_count = plan->script_error_count;
+    return POS_OK;
+}
+
+static pos_status_t
+calculate(pos_quoted_t *q)
+{
+    pos_line_result_t *lines = NULL;
+    pos_status_t       status = pos_plan_make(q->w, q->plan);
+
+    if (status == POS_OK) {
+        status = pos_choose(q->plan, POS_NIL, &q->solution);
+    }
+    if (status == POS_OK) {
+        status = pos_totals(q->solution.state, &q->totals);
+    }
+    if (status == POS_OK) {
+        status = pos_lines_split(q->solution.state, &q->totals, &lines, &q->line_count);
+    }
+    q->lines = lines;
+    return status == POS_LIMIT ? too_large(q->w) : status;
+}
+
+static void
+work_init(pos_work_t *w, const pos_quote_options_t *options, pos_arena_t *arena, pos_faults_t *faults)
+{
+    memset(w, 0, sizeof(*w));
+    w->options = options;
+    w->book = options->book;
+    w->arena = arena;
+    w->faults = faults;
+    w->tax_included = options->book->list_count && options->book->list_array[0].tax_included;
+}
+
+pos_status_t
+pos_quote(const pos_quote_options_t *options, const pos_json_t *request, pos_arena_t *arena,
+    pos_faults_t *faults, pos_writer_t *out, pos_quote_stats_t *stats)
+{
+    pos_work_t        w;
+    pos_plan_t        plan;
+    pos_quoted_t      q = { .w = &w, .plan = &plan };
+    pos_quote_stats_t unused;
+    pos_status_t      status;
+
+    stats = stats ? stats : &unused;
+    memset(stats, 0, sizeof(*stats));
+    work_init(&w, options, arena, faults);
+    status = pos_request_read(&w, request);
+    if (status == POS_OK) {
+        status = pos_items_make(&w);
+    }
+    stats->forbidden = w.forbidden && !w.invalid;
+    if (status == POS_OK) {
+        status = calculate(&q);
+    }
+    if (status == POS_OK) {
+        status = note_stats(&q, stats);
+    }
+    return status == POS_OK ? pos_quote_write(&q, out) : status;
+}

@@ -1,0 +1,297 @@
+/*
+ * Taking amounts off classes. A class never goes below its floor; every
+ * reduction is noted, so that lines and units can be told what they paid.
+ */
+
+#include "engine/state.h"
+
+uint32_t
+pos_touched(pos_state_t *s, const pos_act_t *act, uint32_t touch)
+{
+    uint32_t n = 0, words = s->plan->words;
+
+    for (uint32_t k = 0; k < act->match.count; k++) {
+        for (uint32_t seg = s->first[act->match.items[k]]; seg != POS_NIL; seg = s->segs[seg].next) {
+            if (pos_bit(&s->bits[(size_t) seg * words], touch)) {
+                s->touched[n++] = seg;
+            }
+        }
+    }
+    return n;
+}
+
+int64_t
+pos_act_cap(const pos_state_t *s, const pos_act_t *act)
+{
+    int64_t cap = s->cap_left[act->candidate];
+
+    return act->effect->max_amount < cap ? act->effect->max_amount : cap;
+}
+
+static uint32_t
+new_adjust(pos_state_t *s)
+{
+    if (s->adjust_count == s->adjust_room) {
+        uint32_t      room = s->adjust_room ? s->adjust_room * 2 : s->plan->span * 2 + 16;
+        pos_adjust_t *p = pos_arena_alloc(s->arena, room * sizeof(*p));
+
+        if (p == NULL) {
+            s->status = POS_NO_MEMORY;
+            return POS_NIL;
+        }
+        if (s->adjust_count) {
+            memcpy(p, s->adjusts, s->adjust_count * sizeof(*p));
+        }
+        s->adjusts = p;
+        s->adjust_room = room;
+    }
+    return s->adjust_count++;
+}
+
+void
+pos_take_off(pos_state_t *s, uint32_t act, uint32_t seg, int64_t amount)
+{
+    pos_class_units_t *c = &s->segs[seg];
+    int64_t            room = c->left - c->floor;
+    uint32_t           at;
+
+    amount = amount < room ? amount : room;
+    if (amount <= 0) {
+        return;
+    }
+    at = new_adjust(s);
+    if (at == POS_NIL) {
+        return;
+    }
+    s->adjusts[at] = (pos_adjust_t) { seg, act, POS_NIL, amount, c->extra };
+    if (s->adjust_first[c->item] == POS_NIL) {
+        s->adjust_first[c->item] = at;
+    } else {
+        s->adjusts[s->adjust_last[c->item]].next = at;
+    }
+    s->adjust_last[c->item] = at;
+    c->left -= amount;
+    c->extra = (c->extra + amount % c->units) % c->units;
+    if (act != POS_NIL) {
+        const pos_act_t *a = &s->plan->acts[act];
+
+        s->saved[a->candidate] += amount;
+        s->worked[a->candidate] = 1;
+        if (s->cap_left[a->candidate] != POS_INF) {
+            s->cap_left[a->candidate] -= amount;
+        }
+        if (s->plan->candidates[a->candidate].promotion->tax_before) {
+            c->untaxed += amount;
+        }
+    }
+}
+
+/* Splits `amount` by weights, each part at most its cap; what one cannot bear
+ * goes to the others, again by weight. Returns false on overflow. */
+static bool
+spread(int64_t amount, int64_t *weights, const int64_t *caps, size_t n, int64_t *parts)
+{
+    __int128 room = 0;
+    bool     over = true;
+
+    for (size_t i = 0; i < n; i++) {
+        room += caps[i];
+        parts[i] = 0;
+    }
+    amount = amount < room ? amount : (int64_t) room;
+    if (n == 1) {
+        parts[0] = amount;
+        return true;
+    }
+    if (amount == room) {
+        memcpy(parts, caps, n * sizeof(*caps));
+        return true;
+    }
+    if (amount <= 0) {
+        return true;
+    }
+    if (!pos_split(amount, weights, n, parts)) {
+        return false;
+    }
+    while (over) {
+        int64_t  back = 0;
+        __int128 open = 0;
+
+        /* Parts over their cap stand at it; their weight leaves. */
+        for (size_t i = 0; i < n; i++) {
+            if (weights[i] >= 0 && parts[i] > caps[i]) {
+                parts[i] = caps[i];
+                weights[i] = -1;
+            }
+        }
+        back = amount;
+        for (size_t i = 0; i < n; i++) {
+            back -= weights[i] < 0 ? parts[i] : 0;
+            open += weights[i] > 0 ? weights[i] : 0;
+        }
+        over = false;
+        for (size_t i = 0; i < n && open > 0; i++) {
+            if (weights[i] >= 0) {
+                int64_t share = (int64_t) ((__int128) back * weights[i] / open);
+
+                over |= share > caps[i];
+                parts[i] = share;
+            }
+        }
+        if (!over && open > 0) {
+            int64_t left = back;
+
+            for (size_t i = 0; i < n; i++) {
+                left -= weights[i] >= 0 ? parts[i] : 0;
+            }
+            /* Fewer than n odd units: to the largest remainders that have room. */
+            while (left > 0) {
+                size_t   best = n;
+                __int128 most = -1;
+
+                for (size_t i = 0; i < n; i++) {
+                    if (weights[i] >= 0 && parts[i] < caps[i]) {
+                        __int128 rest = (__int128) back * weights[i] - (__int128) parts[i] * open;
+
+                        if (rest > most) {
+                            most = rest;
+                            best = i;
+                        }
+                    }
+                }
+                if (best == n) {
+                    return true;
+                }
+                parts[best]++;
+                left--;
+            }
+        }
+    }
+    return true;
+}
+
+static bool
+fits(const int64_t *parts, const int64_t *caps, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (parts[i] > caps[i]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The usual case first: nothing meets its cap. `weights` is used up. */
+static bool
+share_out(int64_t amount, int64_t *weights, const int64_t *caps, size_t n, int64_t *parts)
+{
+    __int128 room = 0, all = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        room += caps[i];
+        all += weights[i];
+    }
+    if (n > 1 && amount < room && amount > 0 && all > 0) {
+        if (!pos_split(amount, weights, n, parts)) {
+            return false;
+        }
+        if (fits(parts, caps, n)) {
+            return true;
+        }
+    }
+    return spread(amount, weights, caps, n, parts);
+}
+
+void
+pos_reduce_split(pos_state_t *s, uint32_t act, uint32_t n, int64_t amount)
+{
+    uint32_t groups = 0;
+
+    if (n == 0 || amount <= 0) {
+        return;
+    }
+    for (uint32_t k = 0; k < n; k++) {
+        const pos_class_units_t *c = &s->segs[s->touched[k]];
+
+        s->weights[k] = c->left;
+        s->caps[k] = c->left > c->floor ? c->left - c->floor : 0;
+        if (k == 0 || c->item != s->segs[s->touched[k - 1]].item) {
+            s->group_from[groups] = k;
+            s->group_weights[groups] = 0;
+            s->group_caps[groups++] = 0;
+        }
+        s->group_weights[groups - 1] += s->weights[k];
+        s->group_caps[groups - 1] += s->caps[k];
+    }
+    s->group_from[groups] = n;
+    if (!share_out(amount, s->group_weights, s->group_caps, groups, s->group_parts)) {
+        s->status = POS_LIMIT;
+        return;
+    }
+    for (uint32_t g = 0; g < groups; g++) {
+        uint32_t from = s->group_from[g], count = s->group_from[g + 1] - from;
+
+        if (!share_out(s->group_parts[g], s->weights + from, s->caps + from, count, s->parts + from)) {
+            s->status = POS_LIMIT;
+            return;
+        }
+    }
+    for (uint32_t k = 0; k < n; k++) {
+        pos_take_off(s, act, s->touched[k], s->parts[k]);
+    }
+}
+
+/* What one class would lose before caps and floors. */
+static int64_t
+class_reduction(const pos_state_t *s, const pos_class_units_t *c, pos_reduce_t reduce,
+    int64_t value, bool of_original)
+{
+    const pos_work_t *w = s->plan->work;
+    const pos_item_t *item = &w->cart.items[c->item];
+    pos_rounding_t    rounding = w->book->rounding;
+    int64_t           base = of_original ? c->original : c->left, n = 0;
+
+    if (reduce == POS_REDUCE_PERCENT) {
+        return pos_muldiv(base, value, POS_PPM, rounding, &n) ? n : 0;
+    }
+    if (c->item == s->plan->shipping) {
+        n = value;
+    } else if (!pos_muldiv(value, item->measured ? item->quantity : c->units * POS_THOUSANDTHS,
+                   POS_THOUSANDTHS, rounding, &n)) {
+        n = POS_MONEY_MAX;
+    }
+    if (reduce == POS_REDUCE_PRICE) {
+        n = base > n ? base - n : 0;
+    }
+    return n < c->left ? n : c->left;
+}
+
+void
+pos_reduce_each(pos_state_t *s, uint32_t act, uint32_t n, pos_reduce_t reduce, int64_t value,
+    bool of_original, int64_t cap)
+{
+    __int128 sum = 0;
+
+    for (uint32_t k = 0; k < n; k++) {
+        const pos_class_units_t *c = &s->segs[s->touched[k]];
+        int64_t                  room = c->left > c->floor ? c->left - c->floor : 0;
+        int64_t                  off = class_reduction(s, c, reduce, value, of_original);
+
+        s->parts[k] = off < room ? off : room;
+        sum += s->parts[k];
+    }
+    if (sum > cap) {
+        /* The cap is split by what each still costs, none above its own. */
+        for (uint32_t k = 0; k < n; k++) {
+            s->weights[k] = s->segs[s->touched[k]].left;
+            s->caps[k] = s->parts[k];
+        }
+        if (!share_out(cap, s->weights, s->caps, n, s->parts)) {
+            s->status = POS_LIMIT;
+            return;
+        }
+    }
+    for (uint32_t k = 0; k < n; k++) {
+        pos_take_off(s, act, s->touched[k], s->parts[k]);
+    }
+}

@@ -1,0 +1,150 @@
+/*
+ * A choice over a plan, judged. Units of an item that are treated alike form a
+ * class: first every promotion claims its units (which splits items into
+ * classes), then amounts are worked out class by class in order of
+ * application, so that each effect is rounded once a class.
+ *
+ * A state is used again and again while choose.c searches: it allocates only
+ * when it must grow.
+ */
+
+#ifndef POS_STATE_H
+#define POS_STATE_H
+
+#include "engine/plan.h"
+
+/* What is decided. `order` is the order in which promotions claim units;
+ * `repeat` bounds a promotion's deals; `veto` (may be NULL) keeps a promotion
+ * off an item: [candidate * span + item]. */
+typedef struct {
+    uint8_t  *used;
+    uint32_t *order;
+    int64_t  *repeat;
+    uint8_t  *veto;
+} pos_choice_t;
+
+typedef struct {
+    uint32_t item;
+    uint32_t next;         /* the item's next class, POS_NIL                */
+    int64_t  units;
+    int64_t  original;     /* at unit prices                                */
+    int64_t  left;         /* what it still costs                           */
+    int64_t  floor;        /* below which no discount may take it           */
+    int64_t  untaxed;      /* discounts that tax does not see ("before")    */
+    int64_t  extra;        /* units that bore the odd minor units so far    */
+} pos_class_units_t;
+
+/* One act's discount on one class. */
+typedef struct {
+    uint32_t seg;
+    uint32_t act;          /* POS_NIL: manual                               */
+    uint32_t next;         /* the item's next one in order of application   */
+    int64_t  amount;       /* > 0                                           */
+    int64_t  shift;        /* the first unit that bears an odd minor unit   */
+} pos_adjust_t;
+
+typedef struct {
+    const pos_plan_t   *plan;
+    const pos_choice_t *choice;
+    pos_arena_t        *arena;
+    pos_status_t        status;        /* sticks                            */
+    pos_class_units_t  *segs;
+    uint64_t           *bits;          /* touch ids by class                */
+    uint32_t            seg_count, seg_room;
+    uint32_t           *first;         /* an item's first class             */
+    pos_adjust_t       *adjusts;
+    uint32_t            adjust_count, adjust_room;
+    uint32_t           *adjust_first, *adjust_last;    /* by item           */
+    int64_t            *times;         /* by act: repetitions               */
+    int64_t            *saved;         /* by candidate                      */
+    int64_t            *cap_left;      /* by candidate: amount limit        */
+    int64_t            *uses_left;     /* by candidate                      */
+    uint8_t            *off;           /* by candidate: condition failed later */
+    uint8_t            *off_act;
+    uint8_t            *worked;        /* by candidate: it did something    */
+    uint8_t            *gifts;         /* by gift: given                    */
+    /* scratch, as large as seg_room */
+    uint32_t           *touched;
+    int64_t            *weights, *caps, *parts, *group_weights, *group_caps, *group_parts;
+    uint32_t           *group_from;
+    int64_t            *open;          /* by item: scratch of deals         */
+    int64_t            *take;
+    int64_t            *slack;
+    /* what came out */
+    bool                dropped;       /* some claim was in vain            */
+    bool                lowered;       /* line discounts cost an order discount its condition or tier */
+    int64_t             after_line;    /* left of all items before the order class */
+    int64_t             lines_left;    /* gifts cost nothing                */
+    int64_t             shipping_left;
+    int64_t             objective;     /* lines plus shipping               */
+    int64_t             points;
+} pos_state_t;
+
+/* classes.c */
+pos_status_t pos_state_init(pos_state_t *s, const pos_plan_t *plan) POS_MUSTCHECK;
+void pos_state_reset(pos_state_t *s, const pos_choice_t *choice);
+/* May the candidate touch this class? */
+bool pos_may_touch(const pos_state_t *s, const pos_act_t *act, uint32_t seg);
+int64_t pos_units_open(const pos_state_t *s, const pos_act_t *act, uint32_t item);
+/* Marks up to `units` units of an item, from its first class on or, with
+ * `back`, from its last; classes split where they must. */
+void pos_claim(pos_state_t *s, const pos_act_t *act, uint32_t touch, uint32_t item, int64_t units,
+    bool back);
+/* An item's first class: all its units. */
+void pos_class_open(pos_state_t *s, uint32_t item, int64_t units, int64_t original, int64_t floor);
+void pos_classes_merge(pos_state_t *s);
+
+/* reduce.c: amounts. `touched` lists the classes a touch id marks. */
+uint32_t pos_touched(pos_state_t *s, const pos_act_t *act, uint32_t touch);
+/* The most the act may still take off in all. */
+int64_t pos_act_cap(const pos_state_t *s, const pos_act_t *act);
+/* Reduces each class touched, `value` being a percentage, an amount a unit or
+ * a price a unit; the whole within `cap`. */
+void pos_reduce_each(pos_state_t *s, uint32_t act, uint32_t n, pos_reduce_t reduce, int64_t value,
+    bool of_original, int64_t cap);
+/* Splits one amount over the classes touched: over items first, then classes,
+ * by what they still cost; what one cannot bear goes to the others. */
+void pos_reduce_split(pos_state_t *s, uint32_t act, uint32_t n, int64_t amount);
+/* Takes an amount off one class, as far as its floor allows. */
+void pos_take_off(pos_state_t *s, uint32_t act, uint32_t seg, int64_t amount);
+
+/* One file a kind: `claim` marks units, `apply` works out amounts. */
+void pos_markdown_claim(pos_state_t *s, uint32_t act);
+void pos_markdown_apply(pos_state_t *s, uint32_t act);
+void pos_manual_apply(pos_state_t *s);
+void pos_deal_claim(pos_state_t *s, uint32_t act);
+void pos_deal_apply(pos_state_t *s, uint32_t act);
+void pos_gift_claim(pos_state_t *s, uint32_t act);
+void pos_gift_apply(pos_state_t *s, uint32_t act);
+void pos_order_claim(pos_state_t *s, uint32_t act);
+void pos_order_apply(pos_state_t *s, uint32_t act);
+void pos_shipping_claim(pos_state_t *s, uint32_t act);
+void pos_shipping_apply(pos_state_t *s, uint32_t act);
+
+/* floor.c: lifts the floor of the classes touched to the promotion's margin. */
+void pos_floor_raise(pos_state_t *s, const pos_act_t *act, uint32_t n);
+
+/* evaluate.c */
+pos_status_t pos_evaluate(pos_state_t *s, const pos_choice_t *choice) POS_MUSTCHECK;
+/* Lines plus shipping, then points, then used promotions by (priority, id). */
+bool pos_better(const pos_state_t *a, const pos_state_t *b);
+
+/* choose.c: the best choice found. `banned` (POS_NIL: none) is left out, as if
+ * it did not exist. */
+typedef struct {
+    pos_state_t  *state;
+    pos_choice_t *choice;
+    bool          optimal;
+    int64_t       bound;       /* no permitted choice makes less */
+    uint32_t      nodes;       /* choices judged */
+} pos_solution_t;
+pos_status_t pos_choose(const pos_plan_t *plan, uint32_t banned, pos_solution_t *out)
+    POS_MUSTCHECK;
+
+/* stacking.c: can two candidates' promotions never share a unit? */
+bool pos_excludes(const pos_plan_t *plan, uint32_t a, uint32_t b);
+
+/* points.c: after the amounts are known. */
+int64_t pos_points(pos_state_t *s);
+
+#endif

@@ -1,0 +1,209 @@
+/*
+ * Tax rates: which rows hold for a category in this cart. For shipped orders
+ * the destination's rows win over the store's region.
+ */
+
+#include "engine/total.h"
+
+pos_str_t
+pos_item_tax_category(const pos_item_t *item)
+{
+    return item->line->tax_category.len ? item->line->tax_category : item->product->tax_category;
+}
+
+static bool
+goes_to(const pos_cart_t *cart, const pos_tax_row_t *row)
+{
+    return pos_str_eq(row->ship_country, cart->ship_country) &&
+        (row->ship_region.len == 0 || pos_str_eq(row->ship_region, cart->ship_region));
+}
+
+/* How well a row suits: 0 not, 1 the store's region, 2 the destination's
+ * country, 3 its region. */
+static unsigned
+suits(const pos_cart_t *cart, const pos_tax_row_t *row, bool shipped)
+{
+    if (row->ship_country.len) {
+        return shipped && goes_to(cart, row) ? (row->ship_region.len ? 3 : 2) : 0;
+    }
+    return cart->store && pos_str_eq(row->region, cart->store->tax_region) ? 1 : 0;
+}
+
+static void
+fill(pos_taxset_t *set)
+{
+    unsigned compounds = 0;
+
+    for (uint32_t i = 0; i < set->count; i++) {
+        compounds += set->rows[i]->compound;
+    }
+    set->scale = POS_PPM;
+    for (unsigned i = 0; i < compounds && i < 2; i++) {
+        set->scale *= POS_PPM;
+    }
+    for (uint32_t i = 0; i < set->count; i++) {
+        const pos_tax_row_t *row = set->rows[i];
+        __int128             base = row->compound ? set->scale + set->sum : set->scale;
+
+        set->fractions[i] = base * row->ppm / POS_PPM;
+        set->sum += set->fractions[i];
+    }
+}
+
+static pos_taxset_t *
+add_set(pos_work_t *w, pos_str_t category)
+{
+    const pos_book_t *book = w->book;
+    const pos_cart_t *cart = &w->cart;
+    bool              shipped = pos_str_eq(cart->fulfilment, pos_str("ship")) && cart->ship_country.len;
+    unsigned          best = 0;
+    pos_taxset_t     *set = &w->taxsets[w->taxset_count];
+    uint32_t          n = 0;
+
+    *set = (pos_taxset_t) { .category = category, .scale = 1 };
+    for (int pass = 0; pass < 2 && !cart->tax_exempt; pass++) {
+        for (uint32_t i = 0; i < book->tax_count; i++) {
+            const pos_tax_row_t *row = &book->taxes[i];
+            unsigned             fit;
+
+            if (!pos_str_eq(row->category, category) || (fit = suits(cart, row, shipped)) == 0) {
+                continue;
+            }
+            if (pass == 0) {
+                n = fit > best ? 1 : n + (fit == best);
+                best = fit > best ? fit : best;
+            } else if (fit == best) {
+                set->rows[set->count++] = row;
+            }
+        }
+        if (n == 0) {
+            break;
+        }
+        if (pass == 0) {
+            set->rows = pos_arena_alloc(w->arena, n * sizeof(*set->rows));
+            set->fractions = pos_arena_array(w->arena, n, sizeof(*set->fractions));
+            if (set->rows == NULL || set->fractions == NULL) {
+                return NULL;
+            }
+        }
+    }
+    fill(set);
+    w->taxset_count++;
+    return set;
+}
+
+const pos_taxset_t *
+pos_taxset(pos_work_t *w, pos_str_t category)
+{
+    for (uint32_t i = 0; i < w->taxset_count; i++) {
+        if (pos_str_eq(w->taxsets[i].category, category)) {
+            return &w->taxsets[i];
+        }
+    }
+    if (w->taxset_count == w->taxset_room) {
+        uint32_t      room = w->taxset_room ? w->taxset_room * 2 : 8;
+        pos_taxset_t *sets = pos_arena_alloc(w->arena, room * sizeof(*sets));
+
+        if (sets == NULL) {
+            return NULL;
+        }
+        if (w->taxset_count) {
+            memcpy(sets, w->taxsets, w->taxset_count * sizeof(*sets));
+        }
+        w->taxsets = sets;
+        w->taxset_room = room;
+    }
+    return add_set(w, category);
+}
+
+/* ---- one piece on its own: tax_rounding "line" ---- */
+
+/* Fractions as weights that fit 64 bits, in proportion. */
+static bool
+split_rates(const pos_taxset_t *set, int64_t whole, int64_t *parts, int64_t *weights)
+{
+    __int128 down = 1;
+
+    while (set->sum / down > INT64_C(1000000000000)) {
+        down *= 10;
+    }
+    for (uint32_t i = 0; i < set->count; i++) {
+        weights[i] = (int64_t) (set->fractions[i] / down);
+    }
+    return pos_split(whole, weights, set->count, parts);
+}
+
+bool
+pos_tax_piece(const pos_taxset_t *set, int64_t base, bool included, pos_rounding_t rounding,
+    int64_t *parts, int64_t *scratch)
+{
+    int64_t whole;
+
+    if (!included) {
+        for (uint32_t i = 0; i < set->count; i++) {
+            if (!pos_divide((__int128) base * set->fractions[i], set->scale, rounding, &parts[i])) {
+                return false;
+            }
+        }
+        return true;
+    }
+    if (set->sum == 0) {
+        memset(parts, 0, set->count * sizeof(*parts));
+        return true;
+    }
+    if (!pos_divide((__int128) base * set->sum, set->scale + set->sum, rounding, &whole)) {
+        return false;
+    }
+    if (set->count == 1) {
+        parts[0] = whole;
+        return true;
+    }
+    return split_rates(set, whole, parts, scratch);
+}
+
+/* ---- exact sums of fractions: tax_rounding "order" ---- */
+
+static __int128
+gcd(__int128 a, __int128 b)
+{
+    while (b) {
+        __int128 t = a % b;
+
+        a = b;
+        b = t;
+    }
+    return a;
+}
+
+void
+pos_tax_sum_add(pos_tax_sum_t *sum, __int128 above, __int128 below)
+{
+    __int128 g = gcd(above, below), common;
+
+    if (g > 1) {
+        above /= g;
+        below /= g;
+    }
+    sum->whole += above / below;
+    above %= below;
+    if (sum->below == 0) {
+        sum->above = above;
+        sum->below = below;
+        return;
+    }
+    g = gcd(sum->below, below);
+    common = sum->below / g;
+    if (common > ((__int128) 1 << 62) / below) {
+        /* Far beyond any real set of rates: keep 18 digits. */
+        common = (__int128) INT64_C(1000000000000000000);
+        sum->above = sum->above * (common / 1000000) / (sum->below / 1000000 + 1);
+        above = above * (common / 1000000) / (below / 1000000 + 1);
+        sum->below = common;
+        sum->above += above;
+        return;
+    }
+    sum->above = sum->above * (below / g) + above * common;
+    sum->below = common * below;
+    sum->whole += sum->above / sum->below;
+    sum->above %= sum->below;
+}

@@ -1,0 +1,285 @@
+/*
+ * Tax on what is left, and the totals. Each item's goods, each of its fees and
+ * shipping are a *piece*: an amount with a tax category. By line, a piece is
+ * rounded on its own; by order, each rate is summed exactly over all pieces,
+ * rounded once and split back.
+ */
+
+#include "engine/total.h"
+
+typedef struct {
+    uint32_t            item;
+    const pos_taxset_t *set;
+    int64_t             base;
+} piece_t;
+
+typedef struct {
+    pos_state_t  *s;
+    pos_work_t   *w;
+    pos_totals_t *out;
+    piece_t      *pieces;
+    uint32_t      piece_count;
+    uint32_t      rate_most;      /* of any set */
+    bool          included;
+} taxing_t;
+
+static bool
+note_tax(taxing_t *t, uint32_t item, const pos_tax_row_t *row, int64_t amount)
+{
+    pos_tax_list_t *list = &t->out->taxes[item];
+
+    for (uint32_t i = 0; i < list->count; i++) {
+        if (list->list[i].row->ppm == row->ppm && pos_str_eq(list->list[i].row->code, row->code)) {
+            list->list[i].amount += amount;
+            list->sum += amount;
+            return true;
+        }
+    }
+    if (list->count % 4 == 0) {
+        pos_tax_amount_t *p = pos_arena_alloc(t->w->arena, (list->count + 4) * sizeof(*p));
+
+        if (p == NULL) {
+            return false;
+        }
+        if (list->count) {
+            memcpy(p, list->list, list->count * sizeof(*p));
+        }
+        list->list = p;
+    }
+    list->list[list->count++] = (pos_tax_amount_t) { row, amount };
+    list->sum += amount;
+    return true;
+}
+
+static pos_status_t
+add_piece(taxing_t *t, uint32_t item, pos_str_t category, int64_t base)
+{
+    const pos_taxset_t *set = pos_taxset(t->w, category);
+
+    if (set == NULL) {
+        return POS_NO_MEMORY;
+    }
+    t->pieces[t->piece_count++] = (piece_t) { item, NULL, base };
+    /* Sets may move while they are found: kept by category until then. */
+    t->pieces[t->piece_count - 1].set = (const void *) (uintptr_t) (set - t->w->taxsets + 1);
+    t->rate_most = set->count > t->rate_most ? set->count : t->rate_most;
+    return POS_OK;
+}
+
+static pos_status_t
+add_item(taxing_t *t, uint32_t i)
+{
+    const pos_item_t *item = &t->w->cart.items[i];
+    int64_t           untaxed = 0;
+    pos_status_t      status;
+
+    for (uint32_t seg = t->s->first[i]; seg != POS_NIL; seg = t->s->segs[seg].next) {
+        t->out->left[i] += t->s->segs[seg].left;
+        t->out->original[i] += t->s->segs[seg].original;
+        untaxed += t->s->segs[seg].untaxed;
+    }
+    t->out->subtotal += t->out->original[i];
+    t->out->discount += t->out->original[i] - t->out->left[i];
+    t->out->total += t->out->left[i];
+    status = add_piece(t, i, pos_item_tax_category(item), t->out->left[i] + (t->included ? 0 : untaxed));
+    for (uint32_t f = 0; f < item->product->fee_count && status == POS_OK; f++) {
+        const pos_fee_t *fee = &item->product->fees[f];
+        int64_t          amount;
+
+        if (!pos_fee_amount(t->w, fee, item->quantity, &amount) ||
+            !pos_add(t->out->fees_total, amount, &t->out->fees_total)) {
+            return POS_LIMIT;
+        }
+        t->out->fees[i] += amount;
+        status = add_piece(t, i, fee->tax_category.len ? fee->tax_category : item->product->tax_category,
+            amount);
+    }
+    return status;
+}
+
+static pos_status_t
+gather(taxing_t *t)
+{
+    const pos_plan_t *plan = t->s->plan;
+    uint32_t          items = t->w->cart.item_count + t->w->gift_count, room = items + 1;
+    pos_status_t      status = POS_OK;
+
+    for (uint32_t i = 0; i < items; i++) {
+        room += t->w->cart.items[i].product->fee_count;
+    }
+    t->pieces = pos_arena_alloc(t->w->arena, room * sizeof(*t->pieces));
+    if (t->pieces == NULL) {
+        return POS_NO_MEMORY;
+    }
+    for (uint32_t i = 0; i < items && status == POS_OK; i++) {
+        if (t->s->first[i] != POS_NIL) {
+            status = add_item(t, i);
+        }
+    }
+    if (status == POS_OK && plan->shipping != POS_NIL) {
+        const pos_class_units_t *seg = &t->s->segs[t->s->first[plan->shipping]];
+
+        t->out->shipping_total = seg->left;
+        t->out->discount += seg->original - seg->left;
+        status = add_piece(t, plan->shipping, t->w->book->shipping_tax_category,
+            seg->left + (t->included ? 0 : seg->untaxed));
+    }
+    for (uint32_t k = 0; k < t->piece_count; k++) {
+        t->pieces[k].set = &t->w->taxsets[(uintptr_t) t->pieces[k].set - 1];
+    }
+    return status;
+}
+
+static pos_status_t
+tax_by_line(taxing_t *t)
+{
+    int64_t *parts = pos_arena_alloc(t->w->arena, 2 * ((size_t) t->rate_most + 1) * sizeof(int64_t));
+
+    if (parts == NULL) {
+        return POS_NO_MEMORY;
+    }
+    for (uint32_t k = 0; k < t->piece_count; k++) {
+        const piece_t *p = &t->pieces[k];
+
+        if (p->set->count == 0) {
+            continue;
+        }
+        if (!pos_tax_piece(p->set, p->base, t->included, t->w->book->rounding, parts,
+                parts + t->rate_most + 1)) {
+            return POS_LIMIT;
+        }
+        for (uint32_t r = 0; r < p->set->count; r++) {
+            if (!note_tax(t, p->item, p->set->rows[r], parts[r])) {
+                return POS_NO_MEMORY;
+            }
+        }
+    }
+    return POS_OK;
+}
+
+/* ---- by order ---- */
+
+static bool
+same_rate(const pos_tax_row_t *a, const pos_tax_row_t *b)
+{
+    return a == b || (a->ppm == b->ppm && pos_str_eq(a->code, b->code));
+}
+
+/* Each piece's unrounded tax at one rate, as above / below. */
+static __int128
+below_of(const taxing_t *t, const piece_t *p)
+{
+    return p->set->scale + (t->included ? p->set->sum : 0);
+}
+
+static pos_status_t
+tax_one_rate(taxing_t *t, const pos_tax_row_t *rate, int64_t *weights, int64_t *parts)
+{
+    pos_tax_sum_t sum = { 0, 0, 0 };
+    uint32_t      n = 0;
+    int64_t       whole;
+
+    for (int pass = 0; pass < 2; pass++) {
+        n = 0;
+        for (uint32_t k = 0; k < t->piece_count; k++) {
+            const piece_t *p = &t->pieces[k];
+
+            for (uint32_t r = 0; r < p->set->count; r++) {
+                if (!same_rate(p->set->rows[r], rate)) {
+                    continue;
+                }
+                if (pass == 0) {
+                    __int128 above = (__int128) p->base * p->set->fractions[r];
+
+                    pos_tax_sum_add(&sum, above, below_of(t, p));
+                    weights[n] = (int64_t) (above / (below_of(t, p) / 1000));
+                } else if (!note_tax(t, p->item, p->set->rows[r], parts[n])) {
+                    return POS_NO_MEMORY;
+                }
+                n++;
+            }
+        }
+        if (pass == 0 && (!pos_divide(sum.whole * (sum.below ? sum.below : 1) + sum.above,
+                sum.below ? sum.below : 1, t->w->book->rounding, &whole) ||
+                !pos_split(whole, weights, n, parts))) {
+            return POS_LIMIT;
+        }
+    }
+    return POS_OK;
+}
+
+static pos_status_t
+tax_by_order(taxing_t *t)
+{
+    size_t                room = (size_t) t->piece_count * t->rate_most + 1;
+    int64_t              *weights = pos_arena_alloc(t->w->arena, 2 * room * sizeof(int64_t));
+    const pos_tax_row_t **done = pos_arena_alloc(t->w->arena, room * sizeof(*done));
+    uint32_t              done_count = 0;
+
+    if (weights == NULL || done == NULL) {
+        return POS_NO_MEMORY;
+    }
+    for (uint32_t c = 0; c < t->w->taxset_count; c++) {
+        const pos_taxset_t *set = &t->w->taxsets[c];
+
+        for (uint32_t r = 0; r < set->count; r++) {
+            uint32_t     k = 0;
+            pos_status_t status;
+
+            while (k < done_count && !same_rate(done[k], set->rows[r])) {
+                k++;
+            }
+            if (k < done_count || t->piece_count == 0) {
+                continue;
+            }
+            if (done_count < room) {
+                done[done_count++] = set->rows[r];
+            }
+            status = tax_one_rate(t, set->rows[r], weights, weights + room);
+            if (status != POS_OK) {
+                return status;
+            }
+        }
+    }
+    return POS_OK;
+}
+
+static int64_t
+cash_rounded(int64_t total, int64_t step)
+{
+    int64_t n;
+
+    return step > 1 && pos_divide(total, step, POS_ROUND_HALF_UP, &n) ? n * step : total;
+}
+
+pos_status_t
+pos_totals(pos_state_t *s, pos_totals_t *out)
+{
+    pos_work_t  *w = s->plan->work;
+    taxing_t     t = { .s = s, .w = w, .out = out };
+    uint32_t     span = s->plan->span;
+    pos_status_t status;
+
+    *out = (pos_totals_t) { 0 };
+    out->left = pos_arena_array(w->arena, 3 * (size_t) span, sizeof(int64_t));
+    out->taxes = pos_arena_array(w->arena, span, sizeof(*out->taxes));
+    if (out->left == NULL || out->taxes == NULL) {
+        return POS_NO_MEMORY;
+    }
+    out->original = out->left + span;
+    out->fees = out->original + span;
+    t.included = w->tax_included;
+    status = gather(&t);
+    if (status == POS_OK) {
+        status = w->book->tax_by_order ? tax_by_order(&t) : tax_by_line(&t);
+    }
+    if (status != POS_OK) {
+        return status;
+    }
+    for (uint32_t i = 0; i < span; i++) {
+        out->tax += out->taxes[i].sum;
+    }
+    out->total += out->fees_total + out->shipping_total + (t.included ? 0 : out->tax);
+    out->cash_total = cash_rounded(out->total, w->book->cash_rounding);
+    return out->total > POS_MONEY_MAX ? POS_LIMIT : POS_OK;
+}
