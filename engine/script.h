@@ -33,6 +33,8 @@ typedef struct {
     pos_str_t     id;
     pos_str_t     document;    /* JSON text: `effects` renamed to `then`    */
     pos_str_t     cases;       /* JSON array text, or empty                 */
+    pos_str_t     settings;    /* JSON object text: declared parameters, each
+                                  with its `value` now; empty: none          */
     pos_script_t *script;      /* one reference                             */
 } pos_script_promotion_t;
 
@@ -41,6 +43,12 @@ pos_status_t pos_script_load(pos_script_vm_t *vm, pos_str_t source,
     pos_arena_t *arena, pos_faults_t *faults, pos_script_promotion_t **out,
     uint32_t *count) POS_MUSTCHECK;
 void pos_script_release(pos_script_t *script);
+
+/* The id of the promotion whose script runs now, empty when none does. May be
+ * read from a signal handler on the same thread: the watchdog's fence. */
+pos_str_t pos_script_running(const pos_script_vm_t *vm);
+/* Bytes the VM holds, for /metrics. */
+size_t pos_script_vm_held(const pos_script_vm_t *vm);
 
 /* What a call proposed. `effects` are of the promotion's class, their filters
  * carrying selections; all in the cart's arena. */

@@ -1,0 +1,501 @@
+/*
+ * The VM: one Lua state, its memory counted byte by byte, its instructions by
+ * a hook, the JIT off.
+ *
+ * The JIT is off because compiled traces never look at hooks: an endless loop
+ * under it could not be stopped. A limit once hit sticks: every further
+ * allocation of size, host function and instruction raises again, and the
+ * host's pcall rethrows, so no script survives it.
+ */
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "engine/script_vm.h"
+
+#define POS_VM_HEAVY  (64u << 10)   /* a call that used more is cleaned after */
+
+void
+pos_script_limits_default(pos_script_limits_t *limits)
+{
+    *limits = (pos_script_limits_t) {
+        .instructions = 100000,
+        .call_memory = 1u << 20,
+        .load_memory = 16u << 20,
+        .proposals = 1000,
+        .source = 64u << 10,
+    };
+}
+
+static bool
+power_of_two(size_t n)
+{
+    return n != 0 && (n & (n - 1)) == 0;
+}
+
+/* A fresh block that can only be a string: a table's hash part is 24 bytes
+ * times a power of two, its array part and the string table go by eights.
+ * Long strings are refused since comparing and copying them costs time that
+ * no hook sees. */
+static bool
+long_string(size_t old, size_t size)
+{
+    if (old != 0 || size <= POS_SCRIPT_STRING_MAX + 64) {
+        return false;
+    }
+    if (power_of_two(size) || (size % 24 == 0 && power_of_two(size / 24))) {
+        return false;
+    }
+    return !(size % 8 == 0 && power_of_two(size / 8 - 1));
+}
+
+static bool
+may_grow(pos_script_vm_t *vm, size_t old, size_t size)
+{
+    size_t grow = size - old;
+
+    if (vm->phase == POS_PHASE_HOST) {
+        return true;
+    }
+    if (grow > vm->used_max - vm->used
+        || (vm->phase != POS_PHASE_PARSE && long_string(old, size)))
+    {
+        return false;
+    }
+    vm->used += grow;
+    return true;
+}
+
+static void *
+count_memory(void *ctx, void *block, size_t old, size_t size)
+{
+    pos_script_vm_t *vm = ctx;
+    void            *p;
+
+    if (block == NULL) {
+        old = 0;
+    }
+    if (size == 0) {
+        free(block);
+        vm->held -= old;
+        return NULL;
+    }
+    if (size > old && !may_grow(vm, old, size)) {
+        vm->stuck = vm->stuck ? vm->stuck : "memory";
+        return NULL;
+    }
+    p = realloc(block, size);
+    if (p == NULL) {
+        return size <= old ? block : NULL;
+    }
+    vm->held = vm->held - old + size;
+    return p;
+}
+
+static void
+instructions_over(lua_State *L, lua_Debug *debug)
+{
+    pos_script_vm_t *vm = pos_script_vm_of(L);
+
+    (void) debug;
+    if (vm->phase == POS_PHASE_HOST) {
+        return;
+    }
+    pos_script_stick(L, "instructions");
+}
+
+int
+pos_script_stick(lua_State *L, const char *limit)
+{
+    pos_script_vm_t *vm = pos_script_vm_of(L);
+
+    if (vm->stuck == NULL) {
+        vm->stuck = limit;
+    }
+    lua_sethook(L, instructions_over, LUA_MASKCOUNT, 1);
+    lua_pushnil(L);
+    lua_error(L);
+    abort();    /* lua_error does not return; the compiler cannot know */
+}
+
+int
+pos_script_no_memory(lua_State *L)
+{
+    pos_script_vm_of(L)->host_failed = true;
+    pos_script_stick(L, "memory");
+}
+
+void
+pos_script_work(lua_State *L, uint64_t n)
+{
+    pos_script_vm_t *vm = pos_script_vm_of(L);
+
+    vm->work += n;
+    if (vm->phase != POS_PHASE_HOST && (vm->work > vm->work_max || vm->stuck)) {
+        pos_script_stick(L, "instructions");
+    }
+}
+
+void
+pos_script_charge(lua_State *L, size_t bytes)
+{
+    pos_script_vm_t *vm = pos_script_vm_of(L);
+
+    if (bytes > vm->used_max - vm->used) {
+        pos_script_stick(L, "memory");
+    }
+    vm->used += bytes;
+}
+
+void
+pos_script_callback(lua_State *L, int arguments, int results)
+{
+    pos_script_vm_t *vm = pos_script_vm_of(L);
+
+    if (vm->depth >= POS_SCRIPT_DEPTH_MAX) {
+        luaL_error(L, "functions are nested too deep");
+    }
+    vm->depth++;
+    lua_call(L, arguments, results);
+    vm->depth--;
+}
+
+/* ---- entering ---- */
+
+void
+pos_script_message(const char *message, size_t len, char *out,
+    pos_script_outcome_t *outcome)
+{
+    const char *p = message, *end = message + len;
+    size_t      n = 0, skip = sizeof(POS_SCRIPT_CHUNK ":") - 1;
+
+    outcome->line = 0;
+    if (len > skip && memcmp(p, POS_SCRIPT_CHUNK ":", skip) == 0) {
+        for (p += skip; p < end && *p >= '0' && *p <= '9'
+             && outcome->line < 100000; p++)
+        {
+            outcome->line = outcome->line * 10 + (uint32_t) (*p - '0');
+        }
+        p += p < end && *p == ':';
+        p += p < end && *p == ' ';
+    }
+    if (outcome->line) {
+        n = (size_t) snprintf(out, POS_SCRIPT_TEXT_MAX, "line %u: ", outcome->line);
+    }
+    for (; p < end && n < POS_SCRIPT_TEXT_MAX; p++) {
+        unsigned char c = (unsigned char) *p;
+
+        /* One printable ASCII line: it goes into logs and answers. */
+        out[n++] = c < 0x20 || c >= 0x7f ? '?' : (char) c;
+    }
+    out[n] = '\0';
+    outcome->text = pos_str_of(out, n);
+}
+
+static void
+outcome_of(pos_script_vm_t *vm, lua_State *L, int rc, pos_script_outcome_t *out)
+{
+    const char *message = "";
+    size_t      len = 0;
+
+    memset(out, 0, sizeof(*out));
+    out->text = pos_str("");
+    if (rc == 0 && vm->stuck == NULL) {
+        return;
+    }
+    if (vm->stuck != NULL) {
+        out->failure = vm->stuck;
+        len = (size_t) snprintf(vm->text, sizeof(vm->text), "over the limit of %s", vm->stuck);
+        out->text = pos_str_of(vm->text, len);
+        return;
+    }
+    out->failure = rc == LUA_ERRMEM ? "memory" : "error";
+    if (rc == LUA_ERRMEM) {
+        vm->host_failed = true;
+        message = "no memory";
+        len = strlen(message);
+    } else if (lua_type(L, -1) == LUA_TSTRING) {
+        message = lua_tolstring(L, -1, &len);
+    } else {
+        message = "an error that is not text";
+        len = strlen(message);
+    }
+    pos_script_message(message, len, vm->text, out);
+}
+
+static int
+new_thread(lua_State *L)
+{
+    pos_script_vm_t *vm = lua_touserdata(L, 1);
+
+    vm->thread = lua_newthread(L);
+    lua_checkstack(vm->thread, 64);
+    lua_rawseti(L, LUA_REGISTRYINDEX, vm->thread_ref);
+    return 0;
+}
+
+static int
+collect_all(lua_State *L)
+{
+    lua_gc(L, LUA_GCCOLLECT, 0);
+    lua_gc(L, LUA_GCSTOP, 0);
+    return 0;
+}
+
+/* The collector rests during a call; between calls it does work in proportion
+ * to what the call allocated, once enough has gathered. */
+static int
+collect_some(lua_State *L)
+{
+    pos_script_vm_t *vm = lua_touserdata(L, 1);
+    size_t           steps = 4 + 4 * (vm->used >> 10);
+
+    while (steps--) {
+        if (lua_gc(L, LUA_GCSTEP, 0)) {
+            vm->collecting = false;
+            vm->collect_at = vm->held + vm->held / 2 + (256u << 10);
+            break;
+        }
+    }
+    lua_gc(L, LUA_GCSTOP, 0);
+    return 0;
+}
+
+void
+pos_script_collect(pos_script_vm_t *vm)
+{
+    vm->phase = POS_PHASE_HOST;
+    (void) lua_cpcall(vm->state, collect_all, vm);
+    lua_settop(vm->state, 0);
+    vm->collecting = false;
+    vm->collect_at = vm->held + vm->held / 2 + (256u << 10);
+}
+
+static void
+rest(pos_script_vm_t *vm)
+{
+    vm->collecting |= vm->held > vm->collect_at;
+    if (vm->used > POS_VM_HEAVY || vm->stuck) {
+        /* A fresh stack and no garbage: what this call left (a grown stack,
+         * strings already made) must not make the next one cheaper, or it
+         * would not replay. */
+        (void) lua_cpcall(vm->state, new_thread, vm);
+        lua_settop(vm->state, 0);
+        pos_script_collect(vm);
+    } else if (vm->collecting) {
+        (void) lua_cpcall(vm->state, collect_some, vm);
+        lua_settop(vm->state, 0);
+    }
+}
+
+void
+pos_script_enter(pos_script_vm_t *vm, pos_script_phase_t phase, size_t memory,
+    lua_CFunction body, void *arg, pos_script_outcome_t *out)
+{
+    lua_State *L = vm->thread;
+    int        rc;
+
+    vm->stuck = NULL;
+    vm->host_failed = false;
+    vm->used = 0;
+    vm->used_max = memory;
+    vm->work = 0;
+    vm->work_max = vm->limits.instructions;
+    if (vm->cart) {
+        vm->work_max += 20 * (uint64_t) vm->cart->item_count;
+    }
+    vm->depth = 0;
+    vm->matches = NULL;
+    vm->serial = vm->serial == UINT32_MAX ? 1 : vm->serial + 1;
+    lua_sethook(L, instructions_over, LUA_MASKCOUNT, (int) vm->limits.instructions);
+    vm->phase = phase;
+    rc = lua_cpcall(L, body, arg);
+    vm->phase = POS_PHASE_HOST;
+    outcome_of(vm, L, rc, out);
+    lua_settop(L, 0);
+    pos_arena_reset(vm->scratch);
+    rest(vm);
+}
+
+/* ---- life ---- */
+
+static int
+open_vm(lua_State *L)
+{
+    pos_script_vm_t *vm = lua_touserdata(L, 1);
+
+    lua_gc(L, LUA_GCSTOP, 0);
+    if (!luaJIT_setmode(L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_OFF)) {
+        return luaL_error(L, "the JIT cannot be turned off");
+    }
+    lua_newtable(L);
+    vm->pool_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+    vm->thread = lua_newthread(L);
+    lua_checkstack(vm->thread, 64);
+    vm->thread_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+    /* So that the registry's free list exists: luaL_unref then never allocates
+     * and may be called outside a protected call. */
+    lua_pushboolean(L, 1);
+    luaL_unref(L, LUA_REGISTRYINDEX, luaL_ref(L, LUA_REGISTRYINDEX));
+
+    pos_script_open_views(L, vm);
+    pos_script_open_env(L, vm);
+    pos_script_open_cart(L, vm);
+    return 0;
+}
+
+static pos_status_t
+open_state(pos_script_vm_t *vm)
+{
+    vm->state = lua_newstate(count_memory, vm);
+    if (vm->state == NULL || lua_cpcall(vm->state, open_vm, vm) != 0) {
+        return POS_NO_MEMORY;
+    }
+    lua_settop(vm->state, 0);
+    pos_script_collect(vm);
+    vm->held_base = vm->held;
+    return POS_OK;
+}
+
+pos_status_t
+pos_script_vm_create(const pos_script_limits_t *limits, pos_script_vm_t **out)
+{
+    pos_script_vm_t *vm = calloc(1, sizeof(*vm));
+    pos_status_t     rc;
+
+    *out = NULL;
+    if (vm == NULL) {
+        return POS_NO_MEMORY;
+    }
+    vm->limits = *limits;
+    vm->reader = pos_json_reader_create(POS_SCRIPT_EXPORT_MAX);
+    vm->scratch = pos_arena_create(16u << 10, 0);
+    vm->keep = pos_arena_create(4u << 10, 0);
+    rc = vm->reader && vm->scratch && vm->keep
+         ? pos_map_init(&vm->templates, vm->keep, 16) : POS_NO_MEMORY;
+    if (rc == POS_OK) {
+        rc = pos_script_regexes_create(vm);
+    }
+    if (rc == POS_OK) {
+        rc = open_state(vm);
+    }
+    if (rc != POS_OK) {
+        pos_script_vm_destroy(vm);
+        return rc;
+    }
+    *out = vm;
+    return POS_OK;
+}
+
+void
+pos_script_vm_destroy(pos_script_vm_t *vm)
+{
+    if (vm == NULL) {
+        return;
+    }
+    vm->phase = POS_PHASE_HOST;
+    if (vm->state) {
+        lua_close(vm->state);
+    }
+    pos_script_regexes_destroy(vm);
+    if (vm->reader) {
+        pos_json_reader_destroy(vm->reader);
+    }
+    if (vm->scratch) {
+        pos_arena_destroy(vm->scratch);
+    }
+    if (vm->keep) {
+        pos_arena_destroy(vm->keep);
+    }
+    free(vm);
+}
+
+size_t
+pos_script_vm_held(const pos_script_vm_t *vm)
+{
+    return vm->held;
+}
+
+pos_str_t
+pos_script_running(const pos_script_vm_t *vm)
+{
+    const pos_promotion_t *promotion = vm ? vm->promotion : NULL;
+
+    return promotion ? promotion->id : pos_str("");
+}
+
+/* ---- calling ---- */
+
+static int
+call_body(lua_State *L)
+{
+    pos_script_vm_t *vm = lua_touserdata(L, 1);
+    pos_script_t    *script = vm->script;
+
+    if (script->eligible != LUA_NOREF) {
+        lua_rawgeti(L, LUA_REGISTRYINDEX, script->eligible);
+        lua_rawgeti(L, LUA_REGISTRYINDEX, vm->cart_ref);
+        lua_call(L, 1, 1);
+        if (!lua_toboolean(L, -1)) {
+            vm->result->eligible = false;
+            return 0;
+        }
+        lua_pop(L, 1);
+    }
+    if (script->apply != LUA_NOREF) {
+        lua_rawgeti(L, LUA_REGISTRYINDEX, script->apply);
+        lua_rawgeti(L, LUA_REGISTRYINDEX, vm->cart_ref);
+        lua_call(L, 1, 0);
+    }
+    return 0;
+}
+
+static void
+failed(pos_script_vm_t *vm, const pos_cart_t *cart,
+    const pos_script_outcome_t *outcome, pos_script_result_t *out)
+{
+    out->failed = true;
+    out->failure = outcome->failure;
+    out->failure_text = pos_arena_str(cart->arena, outcome->text);
+    out->effect_count = 0;
+    out->explain_reason = pos_str("");
+    out->explain_missing = pos_str("");
+    vm->host_failed |= out->failure_text.data == NULL;
+}
+
+pos_status_t
+pos_script_apply(pos_script_vm_t *vm, pos_script_t *script,
+    const pos_promotion_t *promotion, const pos_cart_t *cart,
+    pos_script_result_t *out)
+{
+    pos_script_outcome_t outcome;
+    const char          *changed;
+
+    memset(out, 0, sizeof(*out));
+    out->eligible = true;
+    out->explain_reason = pos_str("");
+    out->explain_missing = pos_str("");
+    out->failure_text = pos_str("");
+    vm->cart = cart;
+    vm->script = script;
+    vm->result = out;
+    vm->effect_room = 0;
+    vm->promotion = promotion;
+    pos_script_enter(vm, POS_PHASE_CALL, vm->limits.call_memory, call_body, vm, &outcome);
+    vm->promotion = NULL;
+
+    changed = pos_script_guard(vm, script->file);
+    if (changed != NULL && outcome.failure == NULL) {
+        outcome.failure = "error";
+        outcome.text = pos_str_of(vm->text, (size_t) snprintf(vm->text,
+            sizeof(vm->text), "a promotion keeps nothing between quotes:"
+            " local '%.60s' was changed", changed));
+    }
+    if (outcome.failure != NULL) {
+        failed(vm, cart, &outcome, out);
+    }
+    vm->cart = NULL;
+    vm->script = NULL;
+    vm->result = NULL;
+    return vm->host_failed ? POS_NO_MEMORY : POS_OK;
+}

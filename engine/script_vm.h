@@ -1,0 +1,299 @@
+/*
+ * Inside of the sandbox, for engine/script*.c only.
+ *
+ * Rules of the house here:
+ * - nothing of Lua is called but under pos_script_enter (a lua_cpcall), the
+ *   marshalling of arguments and results included: any of it may raise;
+ * - a C function reachable by a script never calls back into Lua without
+ *   counting depth, and charges its own loops (pos_script_work), since the
+ *   count hook sees bytecode only;
+ * - every full userdata is ours (scripts cannot make one) and starts with
+ *   pos_lua_head_t.
+ */
+
+#ifndef POS_SCRIPT_VM_H
+#define POS_SCRIPT_VM_H
+
+#include <lauxlib.h>
+#include <lua.h>
+#include <luajit.h>
+#include <lualib.h>
+
+#include "base/json_write.h"
+#include "engine/script.h"
+
+#define POS_SCRIPT_CHUNK         "script"     /* "script:12: message"        */
+#define POS_SCRIPT_TEXT_MAX      240          /* bytes of a failure's text   */
+#define POS_SCRIPT_DEPTH_MAX     40           /* Lua → C → Lua nesting       */
+#define POS_SCRIPT_STRING_MAX    (32u << 10)  /* one string, in a call       */
+#define POS_SCRIPT_EXPORT_DEPTH  16
+#define POS_SCRIPT_EXPORT_MAX    (256u << 10) /* bytes of a document's JSON  */
+
+typedef enum {
+    POS_PHASE_HOST,     /* no script runs: nothing is counted               */
+    POS_PHASE_PARSE,    /* the parser: memory is counted                    */
+    POS_PHASE_LOAD,     /* a file's chunk runs and its result is taken      */
+    POS_PHASE_CALL      /* eligible or apply runs over a cart               */
+} pos_script_phase_t;
+
+typedef enum {
+    POS_LUA_FROZEN,     /* a read-only view of a table                      */
+    POS_LUA_STRINGS,    /* a read-only list of strings                      */
+    POS_LUA_ATTRIBUTES, /* a read-only map of strings                       */
+    POS_LUA_CART,
+    POS_LUA_PLACE,      /* cart.at, .customer, .shipping, .ship_to          */
+    POS_LUA_LINE,
+    POS_LUA_SELECTION,
+    POS_LUA_SETTING,    /* setting "name": replaced when the file is taken  */
+    POS_LUA_NULL,       /* json.null                                        */
+    POS_LUA_CLASSES
+} pos_lua_class_t;
+
+typedef struct {
+    uint32_t class;     /* pos_lua_class_t                                  */
+    uint32_t serial;    /* of the call it belongs to; 0: of all             */
+} pos_lua_head_t;
+
+typedef struct {
+    pos_lua_head_t      head;
+    const pos_filter_t *filter;   /* compiled when first used as one; lives in
+                                     the file's arena, as long as the view   */
+} pos_lua_frozen_t;
+
+typedef struct {
+    pos_lua_head_t   head;
+    uint32_t         count;
+    const pos_str_t *values;
+} pos_lua_strings_t;
+
+/* Two lists; the first one's names win (a line's over its product's). */
+typedef struct {
+    pos_lua_head_t         head;
+    uint32_t               count, behind_count;
+    const pos_attribute_t *list, *behind;
+} pos_lua_attributes_t;
+
+typedef struct {
+    pos_lua_head_t head;
+    uint32_t       which;
+} pos_lua_place_t;
+
+typedef struct {
+    pos_lua_head_t head;
+    uint32_t       item;      /* canonical index                            */
+    int64_t        units;     /* thousandths; -1: all of the item           */
+} pos_lua_line_t;
+
+typedef struct {
+    pos_lua_head_t         head;
+    uint32_t               count;
+    uint32_t               cursor;   /* of the each() that runs             */
+    const uint32_t        *items;    /* ascending, in the cart's arena      */
+    const int64_t         *units;    /* thousandths; NULL: all of each      */
+    const pos_selection_t *shown;    /* as given to the engine; NULL: not yet */
+} pos_lua_selection_t;
+
+typedef struct {
+    pos_lua_head_t head;
+    uint32_t       len;
+    char           name[64];
+} pos_lua_setting_t;
+
+/* One source file: what its promotions share. */
+typedef struct {
+    pos_script_vm_t *vm;
+    uint32_t         refs;
+    pos_arena_t     *arena;      /* compiled filters and effects; lazily    */
+    pos_map_t        compiled;   /* canonical JSON text to what it compiles to */
+    int              guards;     /* registry: {function, n, value, …}       */
+    uint32_t         guard_count;
+} pos_script_file_t;
+
+struct pos_script_s {
+    pos_script_file_t *file;
+    uint32_t           refs;
+    int                apply, eligible, settings;    /* registry; LUA_NOREF */
+};
+
+typedef struct pos_regex_s pos_regex_t;
+
+struct pos_script_vm_s {
+    lua_State           *state;
+    lua_State           *thread;       /* scripts run on it                 */
+    int                  thread_ref;
+    pos_script_limits_t  limits;
+    pos_script_phase_t   phase;
+    const char          *stuck;        /* the limit that was hit; sticks    */
+    size_t               held;         /* bytes the state holds             */
+    size_t               held_base;    /* of them after creation            */
+    size_t               used, used_max;     /* since the entry, gross      */
+    uint64_t             work, work_max;     /* by C functions              */
+    uint32_t             depth;
+    uint32_t             serial;       /* of calls                          */
+    size_t               collect_at;   /* held bytes that start a collection */
+    bool                 collecting;
+    /* the call */
+    const pos_cart_t      *cart;
+    pos_script_t          *script;
+    const pos_promotion_t *promotion;
+    pos_script_result_t   *result;
+    uint32_t               effect_room;
+    uint32_t              *matches;       /* room for every item, in scratch */
+    bool                   host_failed;   /* memory of our own ran out      */
+    /* registry references */
+    int                  metas[POS_LUA_CLASSES];
+    int                  env, cart_ref, places_ref, pool_ref, null_ref;
+    int                  format_ref;
+    /* helpers */
+    pos_json_reader_t   *reader;
+    pos_arena_t         *scratch;      /* emptied after each entry          */
+    pos_arena_t         *keep;         /* as long as the VM                 */
+    pos_map_t            templates;
+    struct pos_regex_cache_s *regexes;
+    char                 text[POS_SCRIPT_TEXT_MAX + 1];
+};
+
+static inline pos_script_vm_t *
+pos_script_vm_of(lua_State *L)
+{
+    void *vm;
+
+    (void) lua_getallocf(L, &vm);
+    return vm;
+}
+
+/* ---- script.c ---- */
+
+typedef struct {
+    const char *failure;      /* NULL: none; instructions, memory, proposals, error */
+    pos_str_t   text;         /* bounded, one line; in vm->text             */
+    uint32_t    line;         /* 0: not known                               */
+} pos_script_outcome_t;
+
+/* Runs `body` (its first argument a light userdata `arg`) under all limits. */
+void pos_script_enter(pos_script_vm_t *vm, pos_script_phase_t phase,
+    size_t memory, lua_CFunction body, void *arg, pos_script_outcome_t *out);
+/* Hits a limit: nothing of the script runs any more. */
+int pos_script_stick(lua_State *L, const char *limit)
+    __attribute__((noreturn));
+/* Charges n steps of C work / n bytes of the cart's arena. */
+void pos_script_work(lua_State *L, uint64_t n);
+void pos_script_charge(lua_State *L, size_t bytes);
+/* Memory of our own ran out: ends the call, which reports POS_NO_MEMORY. */
+int pos_script_no_memory(lua_State *L) __attribute__((noreturn));
+/* lua_call from C with its depth counted. */
+void pos_script_callback(lua_State *L, int arguments, int results);
+void pos_script_collect(pos_script_vm_t *vm);
+/* "script:12: text" to a line and one bounded, printable line of text. */
+void pos_script_message(const char *message, size_t len, char *out,
+    pos_script_outcome_t *outcome);
+
+/* ---- script_frozen.c ---- */
+
+void *pos_lua_new(lua_State *L, pos_lua_class_t class, size_t size);
+/* NULL: something else. An object of an earlier call raises. */
+void *pos_lua_to(lua_State *L, int index, pos_lua_class_t class);
+int   pos_lua_class(lua_State *L, int index);      /* -1: no userdata       */
+/* Pushes a read-only view of the table at the index. */
+void pos_lua_push_frozen(lua_State *L, int index);
+/* Pushes the plain table behind any view; false (nothing pushed): none. */
+bool pos_lua_push_plain(lua_State *L, int index);
+void pos_lua_push_strings(lua_State *L, const pos_str_t *values, uint32_t count);
+void pos_lua_push_attributes(lua_State *L, const pos_attribute_t *list,
+    uint32_t count, const pos_attribute_t *behind, uint32_t behind_count);
+void pos_script_open_views(lua_State *L, pos_script_vm_t *vm);
+/* Makes everything that the function on top can reach read-only and notes its
+ * local variables in the table `guards`; `memo` remembers what was seen. */
+void pos_script_freeze(lua_State *L, int function, int memo, int guards);
+/* The same for the table on top, which its view replaces. */
+void pos_script_freeze_table(lua_State *L, int memo, int guards);
+/* The name of a local that a call changed (it is put back), or NULL. */
+const char *pos_script_guard(pos_script_vm_t *vm, const pos_script_file_t *file);
+
+/* ---- script_export.c ---- */
+
+typedef struct {
+    char     list[8];      /* "buy", "get", "bundle", "per" or ""           */
+    uint32_t index;        /* within the list                               */
+    const pos_selection_t *selection;
+} pos_script_hole_t;
+
+#define POS_SCRIPT_HOLES  32
+
+typedef struct {
+    pos_writer_t      *writer;
+    int                settings;    /* stack index of values; 0: none        */
+    bool               document;    /* the promotion itself: drop functions,
+                                       settings and cases                    */
+    bool               selections;  /* allowed under `items`                 */
+    uint32_t           hole_count;
+    pos_script_hole_t  holes[POS_SCRIPT_HOLES];
+    uint32_t           depth;
+    struct { const char *key; size_t len; uint32_t index; } path[POS_SCRIPT_EXPORT_DEPTH + 2];
+} pos_script_export_t;
+
+/* Writes the value as JSON, members in byte order; what cannot be JSON raises
+ * an error that names the place. */
+void pos_script_export(lua_State *L, int index, pos_script_export_t *export);
+/* A Lua number as a decimal of 4 digits: exact, or false. */
+bool pos_script_decimal(double number, int64_t *scaled);
+bool pos_script_whole(double number, int64_t *whole);
+/* Pushes a JSON value as fresh Lua values. */
+void pos_script_push_json(lua_State *L, const pos_json_t *json, bool nulls);
+
+/* ---- script_source.c ---- */
+
+/* A number such as 42LL or 3i would load the FFI: 0, or the byte offset + 1. */
+size_t pos_script_foreign_number(pos_str_t source);
+void pos_script_place(pos_str_t source, size_t offset, uint32_t *line,
+    uint32_t *column);
+/* The column of the token a syntax error names, by parsing up to it. */
+uint32_t pos_script_error_column(lua_State *L, pos_str_t source,
+    const char *message, uint32_t line);
+
+/* ---- script_settings.c ---- */
+
+/* The promotion's table is at `promotion`. Pushes the values table (or nil) and
+ * writes the declarations as JSON. `given` may be NULL. Raises. */
+void pos_script_settings(lua_State *L, int promotion, const pos_json_t *given,
+    pos_writer_t *declared);
+
+/* ---- the rest of what a script sees ---- */
+
+void pos_script_open_env(lua_State *L, pos_script_vm_t *vm);        /* script_env.c  */
+void pos_script_open_strings(lua_State *L, pos_script_vm_t *vm, int env); /* script_string.c */
+void pos_script_open_tables(lua_State *L, int env);                 /* script_table.c */
+void pos_script_open_regex(lua_State *L, int env);                  /* script_re.c   */
+void pos_script_open_json(lua_State *L, pos_script_vm_t *vm, int env);  /* script_json.c */
+void pos_script_open_cart(lua_State *L, pos_script_vm_t *vm);       /* script_cart.c */
+void pos_script_add_effects(lua_State *L, int cart, int selection); /* script_proposals.c */
+pos_status_t pos_script_regexes_create(pos_script_vm_t *vm) POS_MUSTCHECK;
+void pos_script_regexes_destroy(pos_script_vm_t *vm);
+
+/* script_table.c: sorts a plain list of texts in byte order. */
+void pos_script_sort_names(lua_State *L, int table);
+/* Pushes the text tostring() gives: never an address. */
+void pos_script_push_text(lua_State *L, int index);
+
+/* ---- script_cart.c, for script_proposals.c ---- */
+
+/* The selection (or the line as one) at the index; raises for anything else. */
+const pos_selection_t *pos_script_selection(lua_State *L, int index);
+/* A filter from a table (literal or frozen), compiled once a content. */
+const pos_filter_t *pos_script_filter(lua_State *L, int index);
+/* The selection of all items a filter takes out of `from` (NULL: the cart). */
+void pos_script_push_selection(lua_State *L, const uint32_t *items,
+    const int64_t *units, uint32_t count);
+
+/* ---- script_compile.c: JSON text to filters and effects, kept by content ---- */
+
+/* `text` is one byte that tells the kind ('f' a filter, 'l' 'o' 's' an effect
+ * of that class) and then JSON. `method` names the caller in errors. */
+const void *pos_script_compile(lua_State *L, pos_str_t text, const char *method);
+/* The same for the VM's own patterns, kept as long as the VM. */
+const pos_effect_t *pos_script_template(lua_State *L, pos_class_t class,
+    const char *json);
+char pos_script_class_letter(pos_class_t class);
+void pos_script_writer(lua_State *L, pos_writer_t *w, char kind);
+
+#endif
