@@ -314,25 +314,6 @@ search(search_t *x)
     }
 }
 
-/* Without conflicts and without deals, using all is best: each discount leaves
- * no less the less it finds, and none raises a price. */
-static bool
-plainly_optimal(const search_t *x)
-{
-    const pos_plan_t *plan = x->plan;
-
-    for (uint32_t a = 0; a < plan->act_count; a++) {
-        const pos_act_t *act = &plan->acts[a];
-
-        if (act->effect->of_original || act->effect->max_amount != POS_INF ||
-            plan->candidates[act->candidate].promotion->floor_ppm >= 0 ||
-            plan->candidates[act->candidate].promotion->tax_before) {
-            return plan->candidate_count == 1;
-        }
-    }
-    return plan->deal_count == 0 && !plan->limited;
-}
-
 static pos_status_t
 search_init(search_t *x, const pos_plan_t *plan, uint32_t banned)
 {
@@ -381,7 +362,7 @@ pos_choose(const pos_plan_t *plan, uint32_t banned, pos_solution_t *out)
         if (conflicts && x.status == POS_OK) {
             search(&x);
         }
-        out->optimal = !conflicts && plainly_optimal(&x);
+        out->optimal = !conflicts && pos_proved(x.best);
     }
     if (x.status != POS_OK) {
         return x.status;
@@ -394,6 +375,7 @@ pos_choose(const pos_plan_t *plan, uint32_t banned, pos_solution_t *out)
     out->state = x.best;
     out->state->choice = out->choice;
     out->nodes = (uint32_t) x.nodes;
-    out->bound = 0;
+    out->bound = out->optimal ? x.best->objective : pos_bound(plan);
+    out->optimal |= out->bound == x.best->objective;
     return POS_OK;
 }

@@ -141,6 +141,12 @@ typedef struct {
 pos_status_t pos_choose(const pos_plan_t *plan, uint32_t banned, pos_solution_t *out)
     POS_MUSTCHECK;
 
+/* bound.c: no permitted choice makes lines plus shipping less than this. */
+int64_t pos_bound(const pos_plan_t *plan);
+/* Is using everything, as judged here, proved to be best? For plans without
+ * conflicts only. */
+bool pos_proved(const pos_state_t *s);
+
 /* stacking.c: can two candidates' promotions never share a unit? */
 bool pos_excludes(const pos_plan_t *plan, uint32_t a, uint32_t b);
 

@@ -54,8 +54,12 @@ note_tax(taxing_t *t, uint32_t item, const pos_tax_row_t *row, int64_t amount)
 static pos_status_t
 add_piece(taxing_t *t, uint32_t item, pos_str_t category, int64_t base)
 {
-    const pos_taxset_t *set = pos_taxset(t->w, category);
+    const pos_taxset_t *set;
 
+    if (base == 0) {
+        return POS_OK;    /* nothing paid, no tax to name */
+    }
+    set = pos_taxset(t->w, category);
     if (set == NULL) {
         return POS_NO_MEMORY;
     }
