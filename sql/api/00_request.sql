@@ -84,6 +84,44 @@ as $$
         jsonb_build_object('state', state, 'allowed', to_jsonb(allowed)))
 $$;
 
+create or replace function pos.refuse_in_use(what text, by text) returns void
+language sql set search_path = ''
+as $$ select pos.refuse('POS09', 'in_use', format('the %s is in use by %s', what, by)) $$;
+
+-- The body with the path's name in it; another name there is an error.
+create or replace function pos.body_named(request jsonb, field text) returns jsonb
+language plpgsql stable set search_path = ''
+as $$
+declare
+    named text := request #>> array['path', field];
+begin
+    if coalesce(request #>> array['body', field], named) <> named then
+        perform pos.refuse_field('/' || field, 'mismatch',
+            format('it is %L in the body and %L in the path', request #>> array['body', field], named));
+    end if;
+    return (request -> 'body') || jsonb_build_object(field, named);
+end
+$$;
+
+-- Faults for the members of a list of codes that are not among `known`.
+create or replace function pos.unknown_codes(pointer text, codes jsonb, what text, known text[]) returns jsonb
+language sql immutable set search_path = ''
+as $$
+    select coalesce(jsonb_agg(jsonb_build_object('pointer', pointer || '/' || (e.i - 1), 'code', 'unknown_' || what,
+                                                 'message', format('there is no %s %L', what, e.v)) order by e.i), '[]')
+      from jsonb_array_elements_text(coalesce(nullif(codes, 'null'), '[]')) with ordinality as e(v, i)
+     where not e.v = any (known)
+$$;
+
+-- RFC 3986: a path segment.
+create or replace function pos.url_encode(t text) returns text
+language sql immutable strict parallel safe set search_path = ''
+as $$
+    select string_agg(case when c ~ '[A-Za-z0-9._~-]' then c
+                           else upper(regexp_replace(encode(convert_to(c, 'UTF8'), 'hex'), '(..)', '%\1', 'g')) end, '' order by i)
+      from regexp_split_to_table(t, '') with ordinality as x(c, i)
+$$;
+
 -- A header by its lower-case name.
 create or replace function pos.header(request jsonb, name text) returns text
 language sql immutable parallel safe set search_path = ''

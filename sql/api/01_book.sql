@@ -227,7 +227,7 @@ begin
         me := pos.new_retailer(document, of_mode, live);
         live := coalesce(live, me);
         select * into admin from pos.new_key('admin', '{*}');
-        select * into front from pos.new_key('storefront', '{quotes:write,prices:read,products:read,categories:read,stores:read}');
+        select * into front from pos.new_key('storefront', '{quotes:create,prices:read}');
         perform pos.book_changed(jsonb_build_array(jsonb_build_array('retailer', ''), jsonb_build_array('key', admin.hash),
                                                    jsonb_build_array('key', front.hash)));
         answer := answer || jsonb_build_object(case of_mode when 'live' then 'live' else 'sandbox' end,
@@ -235,6 +235,15 @@ begin
     end loop;
     return answer;
 end
+$$;
+
+-- The same for a shop that has nothing but a code yet: what build.sh calls.
+-- {"live": {"admin", "storefront"}, "sandbox": {…}}
+create or replace function pos.bootstrap_retailer(code text) returns jsonb
+language sql set search_path = ''
+as $$
+    select a #- '{live,retailer_id}' #- '{sandbox,retailer_id}'
+      from pos.create_retailer(jsonb_build_object('code', code, 'currency', 'GBP')) a
 $$;
 
 reset role;
