@@ -77,7 +77,7 @@ create table pos.price (
     ordinal      int not null,
     list         text collate "C" not null,
     kind         text not null check (kind in ('regular', 'sale')),
-    min_quantity numeric not null check (min_quantity > 0 and scale(min_quantity) <= 3),
+    min_quantity numeric not null check (min_quantity >= 0 and scale(min_quantity) <= 3),
     price_amount bigint not null check (price_amount >= 0),
     valid_from   timestamptz,
     valid_until  timestamptz,

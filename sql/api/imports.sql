@@ -1,0 +1,425 @@
+-- Imports: a book document, staged by posd in its own session, becomes one
+-- revision, or a list of faults and no change.
+
+set local role pos_owner;
+
+-- For posd: an empty staging table, to be filled by
+--   copy pg_temp.import_row (section, ordinal, value) from stdin
+-- `section` is the document's member (`retailer` has one row), `ordinal` the
+-- element's index from 0; a section that is present and empty has one row with
+-- ordinal -1 and no value. Section `promotion_summaries` has, by the ordinal of
+-- its promotion, the document that a script compiled to. (A table under
+-- row-level security takes no COPY; this one is the session's own.)
+create or replace function pos.open_import() returns void
+language plpgsql set search_path = '' set client_min_messages = warning
+as $$
+begin
+    drop table if exists pg_temp.import_row;
+    create temporary table import_row (section text collate "C" not null, ordinal int not null, value jsonb) on commit preserve rows;
+end
+$$;
+
+create or replace function pos.imports(the_section text) returns boolean
+language plpgsql stable set search_path = ''
+as $$ begin return exists (select from pg_temp.import_row r where r.section = the_section); end $$;
+
+-- The small names that the book will have after the import.
+create or replace function pos.import_names() returns void
+language plpgsql set search_path = '' set client_min_messages = warning
+as $$
+declare
+    me bigint := pos.current_retailer();
+begin
+    drop table if exists pg_temp.import_name;
+    create temporary table import_name (section text collate "C", code text collate "C") on commit drop;
+    insert into pg_temp.import_name
+    select r.section, coalesce(r.value ->> 'code', r.value ->> 'id') from pg_temp.import_row r
+     where r.section in ('stores', 'categories', 'price_lists', 'promotions', 'experiments') and r.ordinal >= 0
+    union all select 'stores', s.code from pos.store s where s.retailer_id = me and not pos.imports('stores')
+    union all select 'categories', c.code from pos.category c where c.retailer_id = me and not pos.imports('categories')
+    union all select 'price_lists', l.code from pos.price_list l where l.retailer_id = me and not pos.imports('price_lists')
+    union all select 'promotions', p.promotion_id from pos.promotion p
+               where p.retailer_id = me and p.state <> 'archived' and not pos.imports('promotions');
+    analyze pg_temp.import_name;
+end
+$$;
+
+-- Price rows typed, times without an offset in the retailer's zone to be.
+create or replace function pos.import_prices() returns void
+language plpgsql set search_path = '' set client_min_messages = warning
+as $$
+declare
+    zone text := coalesce((select r.value ->> 'timezone' from pg_temp.import_row r where r.section = 'retailer' and r.ordinal = 0),
+                          (select r.timezone from pos.retailer r where r.retailer_id = pos.current_retailer()));
+begin
+    drop table if exists pg_temp.import_price;
+    create temporary table import_price on commit drop as
+    select r.ordinal, (r.value ->> 'sku') collate "C" as sku, (r.value ->> 'list') collate "C" as list,
+           coalesce(r.value ->> 'kind', 'regular') as kind,
+           coalesce(trim_scale((r.value ->> 'min_quantity')::numeric), 1) as min_quantity,
+           (r.value ->> 'amount')::bigint as price_amount,
+           case when r.value ->> 'from' is not null then pos.instant(r.value ->> 'from', zone) end as valid_from,
+           case when r.value ->> 'until' is not null then pos.instant(r.value ->> 'until', zone) end as valid_until
+      from pg_temp.import_row r where r.section = 'prices' and r.ordinal >= 0;
+    analyze pg_temp.import_price;
+end
+$$;
+
+-- What is wrong, all of it: {"errors": [the first 100], "error_count": n}.
+create or replace function pos.import_faults() returns jsonb
+language plpgsql set search_path = '' set work_mem = '128MB'
+as $$
+declare
+    me     bigint := pos.current_retailer();
+    answer jsonb;
+begin
+    with listed as (
+        select r.section, r.ordinal, r.value,
+               case when r.section = 'promotions' then r.value ->> 'id'
+                    when r.section = 'products' then r.value ->> 'sku'
+                    when r.section = 'coupons' then upper((r.value ->> 'code') collate "C")
+                    else r.value ->> 'code' end as code,
+               case r.section when 'promotions' then 'id' when 'products' then 'sku' else 'code' end as field
+          from pg_temp.import_row r
+         where r.ordinal >= 0
+           and r.section in ('stores', 'categories', 'products', 'price_lists', 'promotions', 'coupons', 'experiments')
+    ), duplicate as (
+        select l.section, l.code, min(l.ordinal) as first from listed l group by l.section, l.code having count(*) > 1
+    ), fault as (
+        select l.section, l.ordinal, '/' || l.field as field, 'duplicate' as code,
+               format('%L is at %s already', l.code, d.first) as message
+          from duplicate d join listed l on l.section = d.section and l.code = d.code and l.ordinal > d.first
+        union all
+        select 'categories', c.ordinal, '/parent', 'unknown_category', format('there is no category %L', c.value ->> 'parent')
+          from listed c where c.section = 'categories' and c.value ->> 'parent' is not null
+           and not exists (select from pg_temp.import_name n where n.section = 'categories' and n.code = c.value ->> 'parent')
+        union all
+        select 'categories', x.ordinal, '/parent', 'category_cycle', 'a category cannot be below itself'
+          from pos.import_cycles() x
+        union all
+        select 'products', p.ordinal, '/categories/' || (e.i - 1), 'unknown_category', format('there is no category %L', e.v)
+          from listed p,
+               jsonb_array_elements_text(case jsonb_typeof(p.value -> 'categories') when 'array' then p.value -> 'categories' else '[]' end)
+                   with ordinality as e(v, i)
+         where p.section = 'products'
+           and not exists (select from pg_temp.import_name n where n.section = 'categories' and n.code = e.v)
+        union all
+        select 'price_lists', l.ordinal, '/stores/' || (e.i - 1), 'unknown_store', format('there is no store %L', e.v)
+          from listed l,
+               jsonb_array_elements_text(case jsonb_typeof(l.value -> 'stores') when 'array' then l.value -> 'stores' else '[]' end)
+                   with ordinality as e(v, i)
+         where l.section = 'price_lists'
+           and not exists (select from pg_temp.import_name n where n.section = 'stores' and n.code = e.v)
+        union all
+        select 'coupons', c.ordinal, '/promotions/' || (e.i - 1), 'unknown_promotion', format('there is no promotion %L', e.v)
+          from listed c,
+               jsonb_array_elements_text(case jsonb_typeof(c.value -> 'promotions') when 'array' then c.value -> 'promotions' else '[]' end)
+                   with ordinality as e(v, i)
+         where c.section = 'coupons'
+           and not exists (select from pg_temp.import_name n where n.section = 'promotions' and n.code = e.v)
+        union all
+        select 'prices', p.ordinal, '/sku', 'unknown_sku', format('there is no product %L', p.sku)
+          from pg_temp.import_price p
+         where not exists (
+               select from (select r.value ->> 'sku' as sku from pg_temp.import_row r where r.section = 'products' and r.ordinal >= 0
+                            union all
+                            select o.sku from pos.product o where o.retailer_id = me and not pos.imports('products')) k
+                where k.sku = p.sku)
+        union all
+        select 'prices', p.ordinal, '/list', 'unknown_price_list', format('there is no price list %L', p.list)
+          from pg_temp.import_price p
+         where not exists (select from pg_temp.import_name n where n.section = 'price_lists' and n.code = p.list)
+        union all
+        select 'prices', p.ordinal, '/until', 'empty_period', 'it ends before it starts'
+          from pg_temp.import_price p where p.valid_until <= p.valid_from
+        union all
+        -- What is not imported and would be left pointing at nothing.
+        select 'categories', null, '', 'in_use', format('category %L is in use by the product %L', e.v, p.sku)
+          from pos.product p, jsonb_array_elements_text(
+                   case jsonb_typeof(p.document -> 'categories') when 'array' then p.document -> 'categories' else '[]' end) as e(v)
+         where p.retailer_id = me and pos.imports('categories') and not pos.imports('products')
+           and not exists (select from pg_temp.import_name n where n.section = 'categories' and n.code = e.v)
+        union all
+        select 'price_lists', null, '', 'in_use', format('price list %L has prices', l.code)
+          from pos.price_list l
+         where l.retailer_id = me and pos.imports('price_lists') and not pos.imports('prices')
+           and not exists (select from pg_temp.import_name n where n.section = 'price_lists' and n.code = l.code)
+           and exists (select from pos.price p where p.retailer_id = me and p.list = l.code)
+        union all
+        select 'stores', null, '', 'in_use', format('store %L is in use by the price list %L', e.v, l.code)
+          from pos.price_list l, jsonb_array_elements_text(
+                   case jsonb_typeof(l.document -> 'stores') when 'array' then l.document -> 'stores' else '[]' end) as e(v)
+         where l.retailer_id = me and pos.imports('stores') and not pos.imports('price_lists')
+           and not exists (select from pg_temp.import_name n where n.section = 'stores' and n.code = e.v)
+        union all
+        select 'stores', null, '', 'in_use', format('store %L is in use by the key %s', k.store, k.key_id)
+          from pos.api_key k
+         where k.retailer_id = me and pos.imports('stores') and k.store is not null
+           and not exists (select from pg_temp.import_name n where n.section = 'stores' and n.code = k.store)
+        union all
+        select 'promotions', null, '', 'in_use', format('promotion %L is in use by the coupon %L', e.v, c.code)
+          from pos.coupon c, jsonb_array_elements_text(
+                   case jsonb_typeof(c.document -> 'promotions') when 'array' then c.document -> 'promotions' else '[]' end) as e(v)
+         where c.retailer_id = me and pos.imports('promotions') and not pos.imports('coupons')
+           and not exists (select from pg_temp.import_name n where n.section = 'promotions' and n.code = e.v)
+        union all
+        select 'retailer', null, '/timezone', 'unknown_timezone', 'this is no time zone of the IANA database'
+          from pg_temp.import_row r
+         where r.section = 'retailer' and r.ordinal = 0 and not pos.known_timezone(coalesce(r.value ->> 'timezone', 'UTC'))
+    ), numbered as (
+        select f.*, row_number() over (order by f.section, f.ordinal nulls first, f.field) as n from fault f
+    )
+    select jsonb_build_object('error_count', count(*), 'errors', coalesce(jsonb_agg(jsonb_build_object(
+               'pointer', '/' || n.section || coalesce('/' || n.ordinal, '') || n.field, 'code', n.code, 'message', n.message)
+               order by n.n) filter (where n.n <= 100), '[]'))
+      into answer from numbered n;
+    return answer;
+end
+$$;
+
+-- The imported categories that no root leads to: they are in a ring, or below one.
+create or replace function pos.import_cycles() returns table (ordinal int)
+language plpgsql stable set search_path = ''
+as $$
+begin
+    return query
+    with recursive c as (
+        select r.ordinal, r.value ->> 'code' as code, r.value ->> 'parent' as parent
+          from pg_temp.import_row r where r.section = 'categories' and r.ordinal >= 0
+    ), reached(code) as (
+        select c.code from c where c.parent is null or not exists (select from c up where up.code = c.parent)
+        union
+        select c.code from c join reached r on c.parent = r.code
+    )
+    select c.ordinal from c where not exists (select from reached r where r.code = c.code);
+end
+$$;
+
+-- Puts the rows of one simple section and notes what changed.
+create or replace function pos.import_put(the_section text, the_table text, column_name text, the_kind text) returns void
+language plpgsql set search_path = ''
+as $$
+begin
+    execute format($q$
+        with put as (
+            insert into pos.%1$I as t (retailer_id, %2$I, document)
+            select pos.current_retailer(), %3$s, r.value - 'prices' from pg_temp.import_row r where r.section = %4$L and r.ordinal >= 0
+            on conflict (retailer_id, %2$I) do update set document = excluded.document
+                  where t.document is distinct from excluded.document
+            returning t.%2$I)
+        insert into pg_temp.book_change select %5$L, p.%2$I from put p
+    $q$, the_table, column_name,
+         case the_table when 'coupon' then 'upper((r.value ->> ''code'') collate "C")' else format('r.value ->> %L', column_name) end,
+         the_section, the_kind);
+end
+$$;
+
+-- Deletes what the section no longer has, and notes it.
+create or replace function pos.import_prune(the_section text, the_table text, column_name text, the_kind text) returns void
+language plpgsql set search_path = ''
+as $$
+begin
+    if not pos.imports(the_section) then
+        return;
+    end if;
+    execute format($q$
+        with gone as (
+            delete from pos.%1$I t
+             where t.retailer_id = pos.current_retailer()
+               and not exists (select from pg_temp.import_row r where r.section = %4$L and r.ordinal >= 0 and %3$s = t.%2$I)
+            returning t.%2$I)
+        insert into pg_temp.book_change select %5$L, g.%2$I from gone g
+    $q$, the_table, column_name,
+         case the_table when 'coupon' then 'upper((r.value ->> ''code'') collate "C")' else format('r.value ->> %L', column_name) end,
+         the_section, the_kind);
+end
+$$;
+
+-- The prices section: only SKUs whose rows differ are touched.
+create or replace function pos.import_put_prices() returns void
+language plpgsql set search_path = '' set work_mem = '128MB' set client_min_messages = warning
+as $$
+declare
+    me bigint := pos.current_retailer();
+begin
+    if not pos.imports('prices') then
+        return;
+    end if;
+    drop table if exists pg_temp.price_change;
+    create temporary table price_change on commit drop as
+    with new as (
+        select p.sku, string_agg(concat_ws(e'\x1f', p.list, p.kind, p.min_quantity, p.price_amount,
+                   coalesce(p.valid_from::text, '-'), coalesce(p.valid_until::text, '-')), e'\x1e' order by p.ordinal) as rows
+          from pg_temp.import_price p group by p.sku
+    ), old as (
+        select p.sku, string_agg(concat_ws(e'\x1f', p.list, p.kind, p.min_quantity, p.price_amount,
+                   coalesce(p.valid_from::text, '-'), coalesce(p.valid_until::text, '-')), e'\x1e' order by p.ordinal) as rows
+          from pos.price p where p.retailer_id = me group by p.sku
+    )
+    select coalesce(n.sku, o.sku) as sku, o.sku is not null as had from new n full join old o on n.sku = o.sku
+     where n.rows is distinct from o.rows;
+    analyze pg_temp.price_change;
+    delete from pos.price p using pg_temp.price_change c where p.retailer_id = me and p.sku = c.sku and c.had;
+    insert into pos.price (retailer_id, sku, ordinal, list, kind, min_quantity, price_amount, valid_from, valid_until)
+    select me, p.sku, p.ordinal + 1, p.list, p.kind, p.min_quantity, p.price_amount, p.valid_from, p.valid_until
+      from pg_temp.import_price p join pg_temp.price_change c on c.sku = p.sku;
+    insert into pg_temp.book_change select 'sku', c.sku from pg_temp.price_change c;
+end
+$$;
+
+create or replace function pos.import_put_taxes() returns void
+language plpgsql set search_path = ''
+as $$
+declare
+    me bigint := pos.current_retailer();
+begin
+    if not pos.imports('taxes') then
+        return;
+    end if;
+    with new as (
+        select coalesce(r.value ->> 'region', '') as region, r.value as document,
+               row_number() over (partition by coalesce(r.value ->> 'region', '') order by r.ordinal)::int as ordinal
+          from pg_temp.import_row r where r.section = 'taxes' and r.ordinal >= 0
+    ), gone as (
+        delete from pos.tax t
+         where t.retailer_id = me and not exists (select from new n where n.region = t.region and n.ordinal = t.ordinal)
+        returning t.region, t.ordinal
+    ), put as (
+        insert into pos.tax as t (retailer_id, region, ordinal, document)
+        select me, n.region, n.ordinal, n.document from new n
+        on conflict (retailer_id, region, ordinal) do update set document = excluded.document
+              where t.document is distinct from excluded.document
+        returning t.region, t.ordinal
+    )
+    insert into pg_temp.book_change
+    select 'tax', pos.tax_key(c.region, c.ordinal) ->> 1 from (select * from gone union all select * from put) c;
+end
+$$;
+
+-- The promotions section: what differs from what is live becomes a new version
+-- and is published; live ones that are not in it are archived.
+create or replace function pos.import_put_promotions(author text, reason text) returns void
+language plpgsql set search_path = ''
+as $$
+declare
+    me bigint := pos.current_retailer();
+    p  record;
+begin
+    if not pos.imports('promotions') then
+        return;
+    end if;
+    for p in
+        select r.value ->> 'id' as id, r.value as document, coalesce(s.value, r.value) as summary, r.value ->> 'script' as script
+          from pg_temp.import_row r
+          left join pg_temp.import_row s on s.section = 'promotion_summaries' and s.ordinal = r.ordinal
+         where r.section = 'promotions' and r.ordinal >= 0
+           and not exists (select from pos.promotion o join pos.promotion_version v
+                               on (v.retailer_id, v.promotion_id, v.version) = (o.retailer_id, o.promotion_id, o.published_version)
+                            where o.retailer_id = me and o.promotion_id = r.value ->> 'id' and o.state = 'active' and v.document = r.value)
+         order by r.value ->> 'id'
+    loop
+        perform pos.new_version(p.id, p.document, p.summary, p.script, author, reason);
+        update pos.promotion o set state = 'active', suspended_reason = null, published_version = o.version
+         where o.retailer_id = me and o.promotion_id = p.id;
+        insert into pg_temp.book_change values ('promotion', p.id);
+    end loop;
+    with gone as (
+        update pos.promotion o set state = 'archived', updated_at = now()
+         where o.retailer_id = me and o.state in ('scheduled', 'active', 'ended', 'suspended')
+           and not exists (select from pg_temp.import_row r
+                            where r.section = 'promotions' and r.ordinal >= 0 and r.value ->> 'id' = o.promotion_id)
+        returning o.promotion_id)
+    insert into pg_temp.book_change select 'promotion', g.promotion_id from gone g;
+end
+$$;
+
+-- For posd: applies what open_import's table holds, as one revision, and
+-- finishes the job. Faults raise POS00 with {"errors", "error_count"}, to be
+-- given to fail_job after the rollback. Call it with the retailer set. Gives
+-- {"revision", "changed", "counts": {section: rows}}.
+create or replace function pos.apply_import(the_job text, the_lease bigint) returns jsonb
+language plpgsql set search_path = '' set work_mem = '128MB' set client_min_messages = warning
+as $$
+declare
+    me      bigint := pos.current_retailer();
+    job     pos.job;
+    faults  jsonb;
+    changed bigint;
+    answer  jsonb;
+begin
+    select * into job from pos.job j
+     where j.retailer_id = me and j.job_id = the_job and j.lease = the_lease and j.state = 'running';
+    if job.job_id is null then
+        perform pos.refuse('POS09', 'lease_lost', 'the job is no longer this worker''s');
+    end if;
+    analyze pg_temp.import_row;
+    -- One import of a retailer at a time; other writes wait for the head's lock.
+    perform from pos.revision r where r.retailer_id = me for update;
+    perform pos.import_names();
+    perform pos.import_prices();
+    faults := pos.import_faults();
+    if (faults ->> 'error_count')::bigint > 0 then
+        perform pos.refuse('POS00', 'invalid', format('the book has %s faults', faults ->> 'error_count'), faults -> 'errors', null,
+                           jsonb_build_object('error_count', faults -> 'error_count'));
+    end if;
+    drop table if exists pg_temp.book_change;
+    create temporary table book_change (kind text collate "C", key text collate "C") on commit drop;
+    with put as (
+        update pos.retailer r set document = pos.retailer_settings(i.value)
+          from pg_temp.import_row i
+         where i.section = 'retailer' and i.ordinal = 0 and r.retailer_id = me
+           and r.document is distinct from pos.retailer_settings(i.value) returning 1)
+    insert into pg_temp.book_change select 'retailer', '' from put;
+    perform pos.import_put('stores', 'store', 'code', 'store');
+    perform pos.import_put('categories', 'category', 'code', 'category');
+    perform pos.import_put('price_lists', 'price_list', 'code', 'price_list');
+    perform pos.import_put('products', 'product', 'sku', 'sku');
+    perform pos.import_put_prices();
+    perform pos.import_put_taxes();
+    perform pos.import_put_promotions(job.created_by, 'import ' || the_job);
+    perform pos.import_put('coupons', 'coupon', 'code', 'coupon');
+    perform pos.import_put('experiments', 'experiment', 'code', 'experiment');
+    perform pos.import_prune('coupons', 'coupon', 'code', 'coupon');
+    perform pos.import_prune('experiments', 'experiment', 'code', 'experiment');
+    perform pos.import_prune('products', 'product', 'sku', 'sku');
+    perform pos.import_prune('price_lists', 'price_list', 'code', 'price_list');
+    perform pos.import_prune('categories', 'category', 'code', 'category');
+    perform pos.import_prune('stores', 'store', 'code', 'store');
+    changed := pos.import_revision();
+    select jsonb_build_object('revision', pos.revision_name(), 'changed', changed, 'counts', coalesce(jsonb_object_agg(c.section, c.n), '{}'))
+      into answer
+      from (select r.section, count(*) filter (where r.ordinal >= 0) as n from pg_temp.import_row r
+             where r.section <> 'promotion_summaries' group by r.section) c;
+    perform pos.audited(jsonb_build_object('actor', jsonb_build_object('key_id', job.created_by)), 'create_import', 'job', the_job,
+                        null, answer);
+    if not pos.finish_job(the_job, the_lease, 'succeeded', answer) then
+        perform pos.refuse('POS09', 'lease_lost', 'the job is no longer this worker''s');
+    end if;
+    return answer;
+end
+$$;
+
+-- The import's one revision: keys listed up to 5,000, in bulk above. Gives how
+-- many entities changed.
+create or replace function pos.import_revision() returns bigint
+language plpgsql set search_path = '' set work_mem = '128MB' set client_min_messages = warning
+as $$
+declare
+    changed bigint;
+begin
+    create temporary table book_change_all on commit drop as select distinct c.kind, c.key from pg_temp.book_change c;
+    truncate pg_temp.book_change;
+    insert into pg_temp.book_change select a.kind, a.key from pg_temp.book_change_all a;
+    drop table pg_temp.book_change_all;
+    analyze pg_temp.book_change;
+    select count(*) into changed from pg_temp.book_change;
+    if changed > 5000 then
+        perform pos.book_changed('[]', true);
+    elsif changed > 0 then
+        perform pos.book_changed((select jsonb_agg(jsonb_build_array(c.kind, c.key)) from pg_temp.book_change c));
+    end if;
+    return changed;
+end
+$$;
+
+reset role;
