@@ -9,6 +9,23 @@
 
 #define NGX_POS_QUOTE_SIZE  (16 * 1024)          /* of most answers */
 #define NGX_POS_QUOTE_MAX   (64 * 1024 * 1024)
+#define NGX_POS_STALE_AFTER (3 * 1000000)        /* µs; posd says it each second */
+
+/* While posd does not follow the database, every answer priced from the replica
+ * says for how many seconds it has not. */
+static bool
+ngx_pos_pricing_say_stale(ngx_pos_ctx_t *ctx, const pos_replica_clock_t *clock)
+{
+    pos_str_t seconds;
+
+    if (clock->state == POS_REPLICA_FOLLOWING && clock->stale < NGX_POS_STALE_AFTER) {
+        return true;
+    }
+
+    seconds = pos_arena_printf(ctx->arena, "%lld", (long long) (clock->stale / 1000000));
+
+    return seconds.data != NULL && ngx_pos_header(ctx, "Pos-Stale", seconds) == NGX_OK;
+}
 
 bool
 ngx_pos_pricing_begin(ngx_pos_ctx_t *ctx, pos_quote_options_t *options)
@@ -26,6 +43,11 @@ ngx_pos_pricing_begin(ngx_pos_ctx_t *ctx, pos_quote_options_t *options)
 
     if (pos_replica_clock(ngx_pos_generation_replica(), &clock) != POS_OK) {
         ngx_pos_problem_unavailable(ctx, "clock_unavailable", "The database's time is not known here yet.");
+        return false;
+    }
+
+    if (!ngx_pos_pricing_say_stale(ctx, &clock)) {
+        ngx_pos_request_finish(ctx, NGX_ERROR);
         return false;
     }
 
