@@ -24,6 +24,8 @@ pos_rounds_up(pos_u128_t quotient, pos_u128_t rest, pos_u128_t divisor,
         return rest >= divisor - rest;
     case POS_ROUND_HALF_EVEN:
         return rest > divisor - rest || (rest == divisor - rest && (quotient & 1));
+    case POS_ROUND_HALF_DOWN:
+        return rest > divisor - rest;
     case POS_ROUND_DOWN:
         break;
     }

@@ -15,7 +15,8 @@
 typedef enum {
     POS_ROUND_HALF_UP,     /* away from zero; the default */
     POS_ROUND_HALF_EVEN,
-    POS_ROUND_DOWN         /* towards zero */
+    POS_ROUND_DOWN,        /* towards zero */
+    POS_ROUND_HALF_DOWN    /* halves towards zero */
 } pos_rounding_t;
 
 /* a * b / divisor, rounded; false on overflow beyond POS_MONEY_MAX or

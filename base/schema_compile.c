@@ -43,11 +43,16 @@ pos_schema_decimal(pos_str_t text, __int128 *out)
     unsigned whole = 0, fraction = 0;
 
     for (i = negative; i < text.len && text.data[i] >= '0' && text.data[i] <= '9'; i++) {
+        /* Checked within the loop: 128 bits hold 38 digits, 9 of them behind
+         * the point. */
+        if (++whole > 24) {
+            return false;
+        }
+
         value = value * 10 + (text.data[i] - '0');
-        whole++;
     }
 
-    if (whole == 0 || whole > 24) {
+    if (whole == 0) {
         return false;
     }
 

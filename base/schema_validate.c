@@ -7,6 +7,9 @@
 #include "base/clock.h"
 #include "base/money.h"
 #include "base/schema_data.h"
+#include "base/utf8.h"
+
+#include <stdio.h>
 
 #define DEPTH_MAX  256    /* of schemas within schemas, $ref loops included */
 
@@ -23,6 +26,7 @@ typedef struct {
     bool          valid;
     bool          no_memory;
     unsigned      depth;
+    bool          trial;       /* faults are only compared with others' */
 } run_t;
 
 static void check(run_t *run, const pos_schema_t *s, const pos_json_t *v,
@@ -49,7 +53,9 @@ pointer_of(pos_arena_t *arena, pos_str_t base, const place_t *place)
 #define FAULT(run, place, code, ...)                                           \
     do {                                                                       \
         (run)->valid = false;                                                  \
-        if ((run)->faults != NULL) {                                           \
+        if ((run)->faults != NULL && (run)->faults->count >= (run)->faults->max) { \
+            (run)->faults->count++;    /* only counted: make no pointer */     \
+        } else if ((run)->faults != NULL) {                                    \
             (void) pos_fault((run)->faults,                                    \
                 pointer_of((run)->faults->arena, (run)->base, place), code,    \
                 __VA_ARGS__);                                                  \
@@ -60,7 +66,7 @@ pointer_of(pos_arena_t *arena, pos_str_t base, const place_t *place)
 static bool
 quietly(run_t *run, const pos_schema_t *s, const pos_json_t *v)
 {
-    run_t asked = { run->base, NULL, true, false, run->depth };
+    run_t asked = { run->base, NULL, true, false, run->depth, false };
 
     check(&asked, s, v, NULL);
     run->no_memory |= asked.no_memory;
@@ -202,9 +208,40 @@ check_enum(run_t *run, const pos_schema_t *s, const pos_json_t *v, const place_t
 }
 
 
+#define BOUND_TEXT_MAX  48
+
+/* A bound as the contract wrote it: whole part, and decimals if any. */
+static const char *
+bound_text(__int128 n, char text[BOUND_TEXT_MAX])
+{
+    bool               negative = n < 0;
+    unsigned           digits = POS_SCHEMA_DIGITS;
+    unsigned long long whole, rest;
+
+    n = negative ? -n : n;
+    whole = (unsigned long long) (n / 1000000000);
+    rest = (unsigned long long) (n % 1000000000);
+
+    if (rest == 0) {
+        (void) snprintf(text, BOUND_TEXT_MAX, "%s%llu", negative ? "-" : "", whole);
+        return text;
+    }
+
+    for (; rest % 10 == 0; rest /= 10) {
+        digits--;
+    }
+
+    (void) snprintf(text, BOUND_TEXT_MAX, "%s%llu.%0*llu", negative ? "-" : "", whole,
+                    (int) digits, rest);
+
+    return text;
+}
+
+
 static void
 check_number(run_t *run, const pos_schema_t *s, const pos_json_t *v, const place_t *place)
 {
+    char     text[BOUND_TEXT_MAX];
     __int128 n;
 
     if (!s->has_min && !s->has_max && !s->has_exclusive_min && !s->has_multiple) {
@@ -218,37 +255,21 @@ check_number(run_t *run, const pos_schema_t *s, const pos_json_t *v, const place
     }
 
     if (s->has_min && n < s->min) {
-        FAULT(run, place, "min", "must be at least %lld",
-              (long long) (s->min / 1000000000));
+        FAULT(run, place, "min", "must be at least %s", bound_text(s->min, text));
     }
 
     if (s->has_exclusive_min && n <= s->exclusive_min) {
-        FAULT(run, place, "min", "must be above %lld",
-              (long long) (s->exclusive_min / 1000000000));
+        FAULT(run, place, "min", "must be above %s", bound_text(s->exclusive_min, text));
     }
 
     if (s->has_max && n > s->max) {
-        FAULT(run, place, "max", "must be at most %lld",
-              (long long) (s->max / 1000000000));
+        FAULT(run, place, "max", "must be at most %s", bound_text(s->max, text));
     }
 
     if (s->has_multiple && n % s->multiple != 0) {
         FAULT(run, place, "multiple_of", "has more decimals than allowed, or is not a "
               "multiple of what is asked");
     }
-}
-
-
-static size_t
-code_points(pos_str_t s)
-{
-    size_t n = 0;
-
-    for (size_t i = 0; i < s.len; i++) {
-        n += ((unsigned char) s.data[i] & 0xC0) != 0x80;
-    }
-
-    return n;
 }
 
 
@@ -339,7 +360,7 @@ check_string(run_t *run, const pos_schema_t *s, const pos_json_t *v, const place
     size_t length;
 
     if (s->min_length > 0 || s->max_length != UINT32_MAX) {
-        length = code_points(v->text);
+        length = pos_utf8_count(v->text);
 
         if (length < s->min_length) {
             FAULT(run, place, "min_length", "must be at least %u characters long",
@@ -534,6 +555,12 @@ report_nearest(run_t *run, const pos_schema_t **list, uint32_t count,
         return;
     }
 
+    /* A trial within a trial would double the work at every level. */
+    if (run->trial) {
+        run->faults->count++;
+        return;
+    }
+
     for (i = 0; i < count; i++) {
         const pos_schema_t *s = list[i];
 
@@ -542,7 +569,8 @@ report_nearest(run_t *run, const pos_schema_t **list, uint32_t count,
         }
 
         pos_faults_init(&faults, run->faults->arena);
-        trial = (run_t) { run->base, &faults, true, false, run->depth };
+        faults.max = 0;
+        trial = (run_t) { run->base, &faults, true, false, run->depth, true };
         check(&trial, list[i], v, place);
         score = faults.count + ((s->types & type_of(v)) == 0 ? 1000 : 0);
 
@@ -687,7 +715,7 @@ pos_status_t
 pos_schema_validate(const pos_schema_t *schema, const pos_json_t *value, pos_str_t base,
     pos_faults_t *faults)
 {
-    run_t run = { base, faults, true, false, 0 };
+    run_t run = { base, faults, true, false, 0, false };
 
     check(&run, schema, value, NULL);
 
@@ -713,6 +741,23 @@ is_number(pos_str_t text)
     }
 
     return pos_schema_decimal(text, &n);
+}
+
+
+static bool
+is_utf8(pos_str_t text)
+{
+    size_t i, n;
+
+    for (i = 0; i < text.len; i += n) {
+        n = pos_utf8_len(text.data + i, text.len - i);
+
+        if (n == 0 || text.data[i] == '\0') {
+            return false;
+        }
+    }
+
+    return true;
 }
 
 
@@ -786,6 +831,12 @@ pos_schema_validate_text(const pos_schema_t *schema, pos_str_t text, pos_str_t b
     pos_faults_t *faults, pos_json_t **out)
 {
     const pos_schema_t *s = schema, *items;
+
+    /* A path or query may hold any bytes; patterns count on UTF-8. */
+    if (!is_utf8(text)) {
+        *out = NULL;
+        return pos_fault(faults, base, "utf8", "is not UTF-8, or has a NUL in it");
+    }
 
     while (s->ref != NULL && s->ref != s) {
         s = s->ref;
