@@ -100,7 +100,8 @@ write_run(pos_writer_t *out, int64_t quantity, int64_t paid)
     pos_write_object_end(out);
 }
 
-/* Runs of units that paid the same. */
+/* Runs of units that paid the same, with what the run paid in all: the
+ * entries' `paid` sum to the line's total. */
 static void
 write_units(const pos_quoted_t *q, pos_writer_t *out, const pos_line_result_t *line)
 {
@@ -120,7 +121,7 @@ write_units(const pos_quoted_t *q, pos_writer_t *out, const pos_line_result_t *l
             int64_t one = pos_units_paid(c, from, from + 1);
 
             if (run && one != paid) {
-                write_run(out, run * POS_THOUSANDTHS, paid);
+                write_run(out, run * POS_THOUSANDTHS, run * paid);
                 run = 0;
             }
             paid = one;
@@ -130,7 +131,8 @@ write_units(const pos_quoted_t *q, pos_writer_t *out, const pos_line_result_t *l
         start += c->units;
     }
     if (run) {
-        write_run(out, measured ? line->quantity : run * POS_THOUSANDTHS, paid);
+        write_run(out, measured ? line->quantity : run * POS_THOUSANDTHS,
+            measured ? paid : run * paid);
     }
     pos_write_array_end(out);
 }
