@@ -6,7 +6,7 @@
  * Implemented: type (one or a list, "null" too), enum, const, properties,
  * required, additionalProperties (false or schema), minProperties,
  * maxProperties, propertyNames (pattern/maxLength), items, minItems, maxItems,
- * uniqueItems, minLength, maxLength (code points), pattern (PCRE2, anchored
+ * uniqueItems (of at most 1,000), minLength, maxLength (code points), pattern (PCRE2, anchored
  * only as written), format (date-time, date, uri, email, currency, ulid),
  * minimum, maximum, exclusiveMinimum, multipleOf (decimal), oneOf, anyOf,
  * allOf, not, if/then/else, $ref (#/components/…, recursion allowed), and the

@@ -87,7 +87,11 @@ pos_schema_decimal(pos_str_t text, __int128 *out)
 static pos_str_t
 child(compiler_t *c, pos_str_t where, pos_str_t key)
 {
-    return pos_json_pointer(c->set->arena, where, key);
+    pos_str_t at = pos_json_pointer(c->set->arena, where, key);
+
+    c->no_memory |= at.data == NULL;
+
+    return at;
 }
 
 
@@ -653,7 +657,7 @@ compile(compiler_t *c, const pos_json_t *json, pos_str_t where)
     /* Known before its inside is compiled: a schema may refer to itself. */
     key = pos_arena_printf(c->set->arena, "#%.*s", (int) where.len, where.data);
 
-    if (key.data == NULL
+    if (where.data == NULL || key.data == NULL
         || pos_map_set(&c->set->by_pointer, key, schema, NULL) != POS_OK)
     {
         c->no_memory = true;
@@ -695,6 +699,10 @@ compile(compiler_t *c, const pos_json_t *json, pos_str_t where)
     }
 
     mark_required(c, schema, where);
+
+    if (schema->unique_items && schema->max_items > POS_SCHEMA_UNIQUE_MAX) {
+        schema->max_items = POS_SCHEMA_UNIQUE_MAX;
+    }
 
     return schema;
 }

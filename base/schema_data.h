@@ -83,5 +83,7 @@ bool pos_schema_decimal(pos_str_t text, __int128 *out);
 /* Subjects and patterns are bounded, so that no pattern can stall a worker. */
 #define POS_SCHEMA_MATCH_LIMIT   10000
 #define POS_SCHEMA_PATTERN_MAX   1024
+/* Every two members of a list with uniqueItems are compared. */
+#define POS_SCHEMA_UNIQUE_MAX    1000
 
 #endif
