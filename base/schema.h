@@ -29,6 +29,9 @@ typedef struct pos_schema_set_s pos_schema_set_t;
  * outlive the set. Compiled schemas live in `arena`. */
 pos_status_t pos_schema_set_create(pos_arena_t *arena,
     const pos_json_t *document, pos_schema_set_t **out) POS_MUSTCHECK;
+/* Frees what PCRE2 holds for the patterns; before the arena goes. NULL is
+ * nothing. A set serves one thread at a time. */
+void pos_schema_set_destroy(pos_schema_set_t *set);
 /* `where` is the schema's own pointer, for faults (code schema_keyword …). */
 pos_status_t pos_schema_compile(pos_schema_set_t *set, const pos_json_t *json,
     pos_str_t where, pos_faults_t *faults, const pos_schema_t **out)

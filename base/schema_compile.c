@@ -34,6 +34,24 @@ pos_schema_set_create(pos_arena_t *arena, const pos_json_t *document,
 }
 
 
+void
+pos_schema_set_destroy(pos_schema_set_t *set)
+{
+    pos_schema_t *schema;
+
+    if (set == NULL) {
+        return;
+    }
+
+    for (schema = set->patterns; schema != NULL; schema = schema->next_pattern) {
+        pcre2_code_free(schema->pattern);
+    }
+
+    pcre2_match_data_free(set->match_data);
+    pcre2_match_context_free(set->match);
+}
+
+
 bool
 pos_schema_decimal(pos_str_t text, __int128 *out)
 {
@@ -375,6 +393,9 @@ kw_pattern(compiler_t *c, pos_schema_t *s, const pos_json_t *v, pos_str_t where)
         bad(c, where, "pattern does not compile");
         return;
     }
+
+    s->next_pattern = set->patterns;
+    set->patterns = s;
 
     /* Without JIT the same pattern is matched by the interpreter. */
     (void) pcre2_jit_compile(s->pattern, PCRE2_JIT_COMPLETE);

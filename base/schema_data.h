@@ -55,6 +55,7 @@ struct pos_schema_s {
     uint32_t             min_properties, max_properties;
     pcre2_code          *pattern;
     pos_str_t            pattern_text;
+    pos_schema_t        *next_pattern;   /* of the set's                      */
     const pos_json_t    *enumeration; /* an array                             */
     const pos_json_t    *constant;
     uint32_t             property_count, required_count;
@@ -72,6 +73,7 @@ struct pos_schema_set_s {
     pos_arena_t           *arena;
     const pos_json_t      *document;
     pos_map_t              by_pointer;    /* "#/…" to pos_schema_t            */
+    pos_schema_t          *patterns;      /* those whose patterns are ours    */
     pcre2_match_context   *match;
     pcre2_match_data      *match_data;
 };

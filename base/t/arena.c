@@ -129,7 +129,7 @@ faults(void)
     is_int(i, 100, "as many as fit are kept");
 
     pos_faults_init(&f, arena);
-    for (i = 0; i < 1999; i += 3) {
+    for (i = 0; i < 1998; i += 3) {
         memcpy(longer + i, "\xE2\x82\xAC", 3);
     }
     longer[1998] = '\0';
