@@ -1,0 +1,29 @@
+/*
+ * posd's commands. Each returns the process's exit status.
+ */
+
+#ifndef POS_POSD_COMMANDS_H
+#define POS_POSD_COMMANDS_H
+
+typedef struct {
+    const char *database;      /* libpq conninfo                             */
+    const char *sql;           /* folder with migrations/ and api/           */
+    const char *functions;     /* the manifest of api functions              */
+    const char *replica;       /* folder                                     */
+    const char *spool;         /* folder of uploaded bodies                  */
+    const char *contract;      /* the bundled OpenAPI document               */
+    const char *book;          /* a book document                            */
+} pos_options_t;
+
+/* Brings the database's schema to this program's version, in one transaction. */
+int pos_command_migrate(const pos_options_t *options);
+/* The daemon: the feed here, jobs in a child process. */
+int pos_command_run(const pos_options_t *options);
+/* The child: leases jobs and does them. */
+int pos_command_jobs(const pos_options_t *options);
+/* Compares the replica with the tables by content. */
+int pos_command_check(const pos_options_t *options);
+/* Makes a retailer and its twin of a book document; prints their keys. */
+int pos_command_seed(const pos_options_t *options);
+
+#endif
