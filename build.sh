@@ -238,7 +238,7 @@ start_nginx() {
     nginx_conf > "$STATE/nginx.conf.new"
     chmod a+r "$STATE/nginx.conf.new"
     mv "$STATE/nginx.conf.new" "$STATE/nginx.conf"
-    (cd / && as_service "$(nginx_binary)" -e "$STATE/log/nginx.log" -c "$STATE/nginx.conf" -p "$STATE" \
+    (cd / && ASAN_OPTIONS=${POS_ASAN_OPTIONS:-detect_leaks=0} as_service "$(nginx_binary)" -e "$STATE/log/nginx.log" -c "$STATE/nginx.conf" -p "$STATE" \
         </dev/null >>"$STATE/log/start.log" 2>&1) \
         || { tail -5 "$STATE/log/start.log" >&2; die "nginx did not start on port $POS_PORT"; }
     wait_until 5 is_running nginx nginx || die "nginx did not start, see $STATE/log/nginx.log"
@@ -262,7 +262,15 @@ all_gone() {
     for pid in "$@"; do gone "$pid" || return 1; done
 }
 
-nginx_binary() { command -v "${POS_NGINX:-nginx}" || echo /usr/sbin/nginx; }
+# POS_NGINX: another nginx, with our module built in (t/asan.t).
+nginx_binary() {
+    if [ -n "${POS_NGINX:-}" ]; then
+        cp "$POS_NGINX" "$STATE/lib/nginx.new" && chmod 755 "$STATE/lib/nginx.new" && mv -f "$STATE/lib/nginx.new" "$STATE/lib/nginx"
+        echo "$STATE/lib/nginx"
+    else
+        command -v nginx || echo /usr/sbin/nginx
+    fi
+}
 
 nginx_conf() {
     cat <<CONF
@@ -500,6 +508,36 @@ run_tests() {
     POS_BUILD=$BUILD exec perl "$ROOT/t/run.pl" "$@"
 }
 
+# nginx itself under the address and undefined-behaviour sanitizers, from the source of
+# Debian's package, with every pool allocation its own. For t/asan.t.
+build_asan() {
+    local out=$BUILD-asan src=$BUILD-asan/src
+    mkdir -p "$out/apt/lists/partial" "$src"
+    if [ ! -e "$src/configure" ]; then
+        say "fetching nginx's source"
+        sed -n 's/^Types: deb$/Types: deb-src/; p' /etc/apt/sources.list.d/debian.sources > "$out/apt/src.sources" 2>/dev/null || true
+        [ ! -e /etc/apt/sources.list ] || sed -n 's/^deb /deb-src /p' /etc/apt/sources.list > "$out/apt/src.list"
+        local opts="-qq -o Dir::Etc::sourcelist=/dev/null -o Dir::Etc::sourceparts=$out/apt -o Dir::State::lists=$out/apt/lists -o APT::Sandbox::User=root"
+        # The upstream tarball is all that is wanted; Debian's own changes may have moved on.
+        # shellcheck disable=SC2086
+        apt-get $opts update >/dev/null 2>&1 || true
+        # shellcheck disable=SC2086
+        (cd "$out" && apt-get $opts source --download-only --tar-only nginx >/dev/null 2>&1) || true
+        tar -xzf "$out"/nginx_*.orig.tar.gz -C "$src" --strip-components=1 2>/dev/null || { say "nginx's source is not to be had"; return 1; }
+    fi
+    make -s -C "$ROOT" -j"$(nproc)" BUILD="$out" OPT=-O1 HARDEN=-fPIC SAN=address,undefined "$out/libposbase.a" "$out/libposengine.a" "$out/libposreplica.a" >&2 || return 1
+    # The module's sources and headers are followed by nginx's own Makefile.
+    if [ ! -e "$out/nginx/Makefile" ]; then
+        (cd "$src" && POS_LIBDIR=$out ./configure --builddir="$out/nginx" --prefix=/usr/share/nginx --with-debug --with-threads \
+            --with-http_v2_module --with-http_ssl_module --add-module="$ROOT" \
+            --with-cc-opt='-g -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-sanitize=alignment,nonnull-attribute,pointer-overflow,shift -fno-omit-frame-pointer -DNGX_DEBUG_PALLOC=1' \
+            --with-ld-opt='-fsanitize=address,undefined') > "$out/configure.log" 2>&1 || { tail -5 "$out/configure.log" >&2; return 1; }
+    fi
+    touch "$out/nginx/objs" 2>/dev/null || true
+    (cd "$src" && rm -f "$out/nginx/nginx" && make -s -j"$(nproc)" -f "$out/nginx/Makefile" build) > "$out/make.log" 2>&1 || { tail -5 "$out/make.log" >&2; return 1; }
+    printf '%s\n' "$out/nginx/nginx"
+}
+
 run_bench() {
     install_packages $PACKAGES $TEST_PACKAGES
     build
@@ -530,6 +568,7 @@ case $command in
     test)   run_tests "$@" ;;
     bench)  run_bench "$@" ;;
     soak)   run_soak "$@" ;;
+    asan)   build_asan ;;
     fuzz)   run_fuzz "$@" ;;
     *)      cat <<TEXT
 usage: ./build.sh COMMAND

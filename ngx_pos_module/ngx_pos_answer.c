@@ -83,6 +83,13 @@ ngx_pos_answer_begin(ngx_pos_ctx_t *ctx, ngx_uint_t status, pos_str_t content_ty
     }
 
     r->headers_out.status = status;
+    if (status == 422) {
+        ngx_str_set(&r->headers_out.status_line, "422 Unprocessable Content");
+    } else if (status == 428) {
+        ngx_str_set(&r->headers_out.status_line, "428 Precondition Required");
+    } else if (status == 429) {
+        ngx_str_set(&r->headers_out.status_line, "429 Too Many Requests");
+    }
     r->headers_out.content_type = ngx_pos_ngx_str(content_type);
     r->headers_out.content_type_len = content_type.len;
     r->headers_out.content_type_lowcase = NULL;
@@ -173,7 +180,10 @@ ngx_pos_answer_send(ngx_pos_ctx_t *ctx, ngx_uint_t status, pos_str_t content_typ
         body.len = 0;
     }
 
-    r->headers_out.content_length_n = status == NGX_HTTP_NO_CONTENT ? -1 : (off_t) body.len;
+    r->headers_out.content_length_n = (off_t) body.len;
+    if (status == NGX_HTTP_NO_CONTENT || status == NGX_HTTP_NOT_MODIFIED) {
+        r->headers_out.content_length_n = -1;
+    }
 
     rc = ngx_pos_answer_begin(ctx, status, body.len ? content_type : pos_str(""));
     if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {

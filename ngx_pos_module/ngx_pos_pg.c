@@ -77,6 +77,14 @@ ngx_pos_pg_unregister(ngx_pos_pg_conn_t *conn)
         return;
     }
 
+    /* libpq closes a socket that failed by itself: the kernel has forgotten it
+     * then, and only nginx's own marks are left to clear */
+    if (PQsocket(conn->pg) != c->fd) {
+        (void) ngx_del_event(c->read, NGX_READ_EVENT, NGX_CLOSE_EVENT);
+        (void) ngx_del_event(c->write, NGX_WRITE_EVENT, NGX_CLOSE_EVENT);
+        return;
+    }
+
     (void) ngx_pos_pg_watch(c->read, NGX_READ_EVENT, false);
     (void) ngx_pos_pg_watch(c->write, NGX_WRITE_EVENT, false);
 }

@@ -36,7 +36,14 @@ static const ngx_pos_refusal_t ngx_pos_refusals[] = {
     { "25006", 503, "database_unavailable", "The database takes no changes now.", 1, 1 },
     { "42883", 503, "not_available", "The database does not know this operation yet.", 1, 1 },
     { "3F000", 503, "not_available", "The database does not know this operation yet.", 1, 1 },
-    { "22", 422, "invalid_value", "A value is not one that can be stored.", 0, 1 },
+    /* values that no schema can judge: numbers out of range, bytes that are no
+     * text, times that do not exist; the rest of class 22 is a fault of ours */
+    { "22003", 422, "invalid_value", "A number is out of range.", 0, 1 },
+    { "22007", 422, "invalid_value", "A time is not valid.", 0, 1 },
+    { "22008", 422, "invalid_value", "A time is out of range.", 0, 1 },
+    { "22021", 422, "invalid_value", "A text holds characters that cannot be stored.", 0, 1 },
+    { "22P02", 422, "invalid_value", "A value is not of the type it must be.", 0, 1 },
+    { "22P05", 422, "invalid_value", "A text holds characters that cannot be stored.", 0, 1 },
     { "23", 409, "conflict", "The change would break a rule of the stored data.", 0, 1 },
     { "54", 422, "too_complex", "The request is too large or too complex.", 0, 1 },
     { NULL, 500, "internal", "The operation failed; it is logged.", 0, 1 }

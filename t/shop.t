@@ -34,7 +34,7 @@ subtest 'an import is one revision, and only for its own retailer' => sub {
 };
 
 subtest 'keys' => sub {
-    my $r = $pos->post('/v1/keys', { name => 'till 4', scopes => ['quotes:write'] }, headers => { 'Idempotency-Key' => "key-$$" });
+    my $r = $pos->post('/v1/keys', { name => 'till 4', scopes => ['quotes:create'] }, headers => { 'Idempotency-Key' => "key-$$" });
     is($r->{status}, 201, 'a new key') or return diag($r->{body});
     my ($secret) = $r->{body} =~ /"(pos_test_[^"]+)"/;
     ok($secret, 'its secret is shown') or return;
@@ -42,10 +42,10 @@ subtest 'keys' => sub {
     PosTest::is_problem($pos->get('/v1/products', key => $secret), 403, undef, 'and nothing else');
     my $id = $r->{json}{id};
     unlike($pos->get("/v1/keys/$id")->{body}, qr/\Q$secret\E/, 'the secret is never shown again');
-    my $again = $pos->post('/v1/keys', { name => 'till 4', scopes => ['quotes:write'] }, headers => { 'Idempotency-Key' => "key-$$" });
+    my $again = $pos->post('/v1/keys', { name => 'till 4', scopes => ['quotes:create'] }, headers => { 'Idempotency-Key' => "key-$$" });
     is($again->{body}, $r->{body}, 'a repeat has the same answer');
     is($again->{headers}{'idempotency-replayed'}, 'true', 'and says so');
-    PosTest::is_problem($pos->post('/v1/keys', { name => 'other', scopes => ['quotes:write'] }, headers => { 'Idempotency-Key' => "key-$$" }),
+    PosTest::is_problem($pos->post('/v1/keys', { name => 'other', scopes => ['quotes:create'] }, headers => { 'Idempotency-Key' => "key-$$" }),
         422, undef, 'another body under the same key is refused');
     my $etag = $pos->get("/v1/keys/$id")->{headers}{etag};
     my $gone = $pos->post("/v1/keys/$id/revoke", {}, headers => { $etag ? ('If-Match' => $etag) : () });

@@ -1,0 +1,155 @@
+#!/usr/bin/perl
+
+# A worker's way to the database: large answers, broken ones, conflicts, a full pool,
+# a client that leaves, a connection that ends, a database that stands still.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use PgTest;
+use Test::More;
+use Time::HiRes qw(time);
+
+my $id = { name => 'id', in => 'path', required => Cpanel::JSON::XS::true, schema => { type => 'string' } };
+my $t  = PgTest->new(
+    contract => PgTest::contract(
+        'get /big/{id}'     => { operationId => 'get_big',   parameters => [$id] },
+        'get /things/{id}'  => { operationId => 'get_thing', parameters => [$id] },
+        'post /things/{id}' => { operationId => 'act_thing', parameters => [$id] },
+        'get /missing'      => { operationId => 'get_missing' },
+    ),
+    functions => [qw(get_big get_thing act_thing get_missing)],
+    http      => 'pos_pool 3; pos_queue 4; pos_database_timeout 2s;',
+    # The first address refuses: libpq puts another socket behind the same number.
+    conninfo => 'hostaddr=127.0.0.1,127.0.0.1 port=1,PORT dbname=postgres user=postgres sslmode=prefer',
+    sql      => <<'SQL',
+create schema pos; create schema api;
+create type pos.response as (status int, body jsonb, headers jsonb);
+create table pos.t (id int primary key, n int); insert into pos.t values (1, 0), (2, 0);
+create function api.get_big(r jsonb) returns pos.response language sql as
+  $$ select row(200, to_jsonb(repeat('x', (r #>> '{path,id}')::int)), '{}'::jsonb)::pos.response $$;
+create function api.get_thing(r jsonb) returns pos.response language plpgsql as $$
+declare id text := r #>> '{path,id}';
+begin
+  if id like 'sleep-%' then perform pg_sleep(split_part(id, '-', 2)::float); end if;
+  if id = 'none' then raise exception using errcode = 'POS04', message = 'no',
+    detail = '{"code":"thing_unknown","detail":"There is no such thing.","errors":[{"pointer":"/path/id","code":"unknown","message":"no"}]}'; end if;
+  if id = 'bug' then perform 1 / 0; end if;
+  if id = 'number' then perform '1e999999'::numeric; end if;
+  return row(200, jsonb_build_object('id', id, 'pid', pg_backend_pid()), '{}'::jsonb)::pos.response;
+end $$;
+create function api.act_thing(r jsonb) returns pos.response language plpgsql as $$
+declare id text := r #>> '{path,id}';
+begin
+  if id = 'ab' then update pos.t set n = n + 1 where t.id = 1; perform pg_sleep(0.3); update pos.t set n = n + 1 where t.id = 2;
+  elsif id = 'ba' then update pos.t set n = n + 1 where t.id = 2; perform pg_sleep(0.3); update pos.t set n = n + 1 where t.id = 1;
+  elsif id = 'twin' then raise exception using errcode = 'POS11', message = 'busy';
+  elsif id = 'half' then update pos.t set n = n + 100 where t.id = 1; perform 1 / 0; end if;
+  return row(201, '{}'::jsonb, jsonb_build_object('Location', '/v1/things/' || id))::pos.response;
+end $$;
+SQL
+);
+
+ok($t->start_nginx, 'nginx runs') or BAIL_OUT(PgTest::slurp("$t->{dir}/start.log"));
+ok(PgTest::wait_for('the database', 10, sub { $t->request('GET', '/v1/things/a')->{status} == 200 }),
+    'connected through a socket that was replaced while connecting');
+
+# Bigger than libpq's 16 KB buffer: edge-triggered events would hang here.
+for my $size (16_000, 20_000, 100_000, 5_000_000, 20_000_000) {
+    my $r = $t->request('GET', "/v1/big/$size");
+    is(length $r->{body}, $size + 2, "an answer of $size bytes comes whole");
+}
+
+my $r = $t->request('GET', '/v1/things/none');
+is($r->{status}, 404, 'POS04 is 404');
+is($r->{json}{code}, 'thing_unknown', 'with its own code');
+is($r->{json}{errors}[0]{pointer}, '/path/id', 'and its errors');
+$r = $t->request('GET', '/v1/things/bug');
+is($r->{status}, 500, 'a bug is 500');
+unlike($r->{body}, qr/zero|division|sql/i, 'that says nothing of SQL');
+is($t->request('GET', '/v1/things/number')->{status}, 422, 'a number nobody can store is 422');
+$r = $t->request('GET', '/v1/missing');
+is($r->{status}, 503, 'a function the database lacks is 503');
+ok($r->{headers}{'retry-after'}, 'with Retry-After');
+
+# One transaction a request.
+is($t->request('POST', '/v1/things/half')->{status}, 500, 'an error half way');
+is($t->psql('select n from pos.t where id = 1'), '0', 'leaves nothing behind');
+
+# Two that lock in opposite order: one is a deadlock's victim and is tried again.
+my @both = map { $t->begin('POST', "/v1/things/$_") } qw(ab ba);
+is_deeply([ map { PgTest::answer($_)->{status} } @both ], [ 201, 201 ], 'a deadlock is tried again unseen');
+is($t->psql('select n from pos.t where id = 1'), '2', 'and each took effect once');
+
+my $began = time;
+$r = $t->request('POST', '/v1/things/twin');
+is($r->{status}, 409, 'a twin that never ends is 409');
+ok(time - $began > 1.5 && time - $began < 4, 'after two seconds of waiting');
+ok($r->{headers}{'retry-after'}, 'with Retry-After');
+
+$began = time;
+$r = $t->request('GET', '/v1/things/sleep-9');
+is($r->{status}, 504, 'too slow is 504');
+ok(time - $began < 4, 'in time');
+
+# 3 connections, 4 may wait: of 12 at once the rest is refused at once.
+$began = time;
+my @many = map { $t->begin('GET', '/v1/things/sleep-0.5') } 1 .. 12;
+my %count;
+$count{ PgTest::answer($_)->{status} }++ for @many;
+ok(($count{200} // 0) >= 6, 'a full pool serves what fits');
+ok(($count{503} // 0) >= 4, 'and refuses the rest');
+is(($count{200} // 0) + ($count{503} // 0), 12, 'and nothing else happens');
+ok(time - $began < 3, 'without anybody waiting for long');
+
+# Clients that leave: their connections come back, nobody gets their answers.
+for (1 .. 3) { close $t->begin('GET', '/v1/things/sleep-1') }
+select undef, undef, undef, 0.1;
+ok(PgTest::wait_for('connections to come back', 5, sub {
+    my $a = $t->request('GET', '/v1/things/mine');
+    $a->{status} == 200 && $a->{json}{id} eq 'mine';
+}), 'after clients left the pool serves again');
+is($t->request('GET', "/v1/things/x$_")->{json}{id}, "x$_", "each gets its own answer ($_)") for 1 .. 5;
+
+# A backend that ends while idle, and while busy.
+$t->psql("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'ngx_pos'");
+is($t->request('GET', '/v1/things/after')->{status}, 200, 'idle connections that ended are not noticed');
+my $busy = $t->begin('GET', '/v1/things/sleep-0.7');
+PgTest::wait_for('it to run', 3, sub { $t->psql("select count(*) from pg_stat_activity where state = 'active' and application_name = 'ngx_pos'") > 0 });
+$t->psql("select pg_terminate_backend(pid) from pg_stat_activity where state = 'active' and application_name = 'ngx_pos'");
+is(PgTest::answer($busy)->{status}, 200, 'a read whose backend was ended is read again');
+
+# A database that stands still.
+my @backends = split /\n/, $t->psql("select pid from pg_stat_activity where application_name = 'ngx_pos'");
+my $postmaster = (split /\n/, PgTest::slurp("$t->{dir}/pg/postmaster.pid"))[0];
+kill 'STOP', $postmaster, @backends;
+$began = time;
+my @frozen = map { $t->begin('GET', '/v1/things/frozen') } 1 .. 12;
+my @status = map { PgTest::answer($_)->{status} } @frozen;
+ok(!(grep { $_ != 503 && $_ != 504 } @status), "while it stands still all are refused (@status)");
+ok(time - $began < 12, 'and nobody waits past the deadline');
+kill 'CONT', $postmaster, @backends;
+ok(PgTest::wait_for('it to move again', 10, sub { $t->request('GET', '/v1/things/a')->{status} == 200 }), 'then all goes on');
+
+# Down: 503 within 100 ms, and by itself back.
+ok($t->stop_pg, 'PostgreSQL stops');
+$t->request('GET', '/v1/things/a');
+my $worst = 0;
+for (1 .. 20) {
+    my $start = time;
+    $r = $t->request('GET', '/v1/things/a');
+    my $took = time - $start;
+    $worst = $took if $took > $worst;
+    last if $r->{status} != 503 || !$r->{headers}{'retry-after'};
+}
+is($r->{status}, 503, 'down is 503');
+ok($r->{headers}{'retry-after'}, 'with Retry-After');
+ok($worst < 0.1, sprintf 'within 100 ms (%.0f ms)', 1000 * $worst);
+ok($t->start_pg, 'PostgreSQL starts');
+ok(PgTest::wait_for('the database', 5, sub { $t->request('GET', '/v1/things/a')->{status} == 200 }), 'all recovers by itself');
+is(scalar($t->workers), 1, 'one worker');
+
+$t->stop;
+done_testing();
