@@ -593,7 +593,7 @@ static int
 cart_items(lua_State *L)
 {
     if (pos_lua_to(L, 1, POS_LUA_CART) == NULL) {
-        return luaL_error(L, "call it with a colon: cart:items { … }");
+        return luaL_error(L, "call it with a colon: cart:items { ... }");
     }
     return push_matching(L, 2, NULL);
 }

@@ -93,9 +93,10 @@ number_in_base(lua_State *L, int base)
         n = n * base + digit_of(s[i]);
     }
     if (len == 0 || i < len) {
-        return 0;
+        lua_pushnil(L);
+    } else {
+        lua_pushnumber(L, n);
     }
-    lua_pushnumber(L, n);
     return 1;
 }
 
@@ -106,10 +107,11 @@ env_tonumber(lua_State *L)
         return number_in_base(L, luaL_checkint(L, 2));
     }
     luaL_checkany(L, 1);
-    if (!lua_isnumber(L, 1)) {
-        return 0;
+    if (lua_isnumber(L, 1)) {
+        lua_pushnumber(L, lua_tonumber(L, 1));
+    } else {
+        lua_pushnil(L);
     }
-    lua_pushnumber(L, lua_tonumber(L, 1));
     return 1;
 }
 
@@ -161,6 +163,9 @@ env_pcall(lua_State *L)
     vm->depth = depth;
     if (vm->stuck != NULL || rc == LUA_ERRMEM) {
         pos_script_stick(L, vm->stuck ? vm->stuck : "memory");
+    }
+    if (rc != 0) {
+        pos_script_work(L, 50);    /* unwinding costs more than an instruction */
     }
     lua_pushboolean(L, rc == 0);
     lua_insert(L, 1);

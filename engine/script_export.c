@@ -385,14 +385,14 @@ pos_script_push_json(lua_State *L, const pos_json_t *json, bool nulls)
         lua_pushlstring(L, json->text.data, json->text.len);
         return;
     case POS_JSON_ARRAY:
-        lua_createtable(L, (int) json->count, 0);
+        lua_newtable(L);
         for (m = json->first; m; m = m->next) {
             pos_script_push_json(L, m, true);
             lua_rawseti(L, -2, ++i);
         }
         return;
     default:
-        lua_createtable(L, 0, (int) json->count);
+        lua_newtable(L);
         for (m = json->first; m; m = m->next) {
             lua_pushlstring(L, m->key.data, m->key.len);
             pos_script_push_json(L, m, false);

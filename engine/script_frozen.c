@@ -97,7 +97,7 @@ plain_strings(lua_State *L, const pos_lua_strings_t *list)
     uint32_t i;
 
     pos_script_work(L, list->count);
-    lua_createtable(L, (int) list->count, 0);
+    lua_newtable(L);
     for (i = 0; i < list->count; i++) {
         lua_pushlstring(L, list->values[i].data, list->values[i].len);
         lua_rawseti(L, -2, (int) i + 1);

@@ -240,7 +240,7 @@ take_result(lua_State *L, load_t *load, int result)
     bool     list;
 
     if (lua_type(L, result) != LUA_TTABLE) {
-        luaL_error(L, "the file returns no promotion: end it with `return promotion { … }`");
+        luaL_error(L, "the file returns no promotion: end it with `return promotion { ... }`");
     }
     list = is_list(L, result);
     load->count = list ? (uint32_t) lua_objlen(L, result) : 1;

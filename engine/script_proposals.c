@@ -367,7 +367,7 @@ push_renamed(lua_State *L, int table, const char *list)
         lua_rawset(L, copy);
     }
     if (list && n > 0) {
-        lua_createtable(L, n, 0);
+        lua_newtable(L);
         elements = lua_gettop(L);
         for (i = 1; i <= n; i++) {
             lua_rawgeti(L, table, i);

@@ -169,14 +169,14 @@ re_match(lua_State *L)
     size_t   *vector;
     int       groups = run(L, &subject, &vector), i;
 
-    if (groups == 1) {
-        push_group(L, subject, vector, 0);
+    if (groups == 0) {
+        lua_pushnil(L);
         return 1;
     }
-    for (i = 1; i < groups; i++) {
+    for (i = groups == 1 ? 0 : 1; i < groups; i++) {
         push_group(L, subject, vector, i);
     }
-    return groups ? groups - 1 : 0;
+    return groups == 1 ? 1 : groups - 1;
 }
 
 static int
@@ -187,7 +187,8 @@ re_find(lua_State *L)
     int       groups = run(L, &subject, &vector), i;
 
     if (groups == 0) {
-        return 0;
+        lua_pushnil(L);
+        return 1;
     }
     lua_pushinteger(L, (lua_Integer) vector[0] + 1);
     lua_pushinteger(L, (lua_Integer) vector[1]);

@@ -172,7 +172,7 @@ one_setting(lua_State *L, int settings, int values, pos_str_t name,
     lua_pushlstring(L, name.data, name.len);
     lua_rawget(L, settings);
     if (!lua_istable(L, -1)) {
-        bad(&s, "declared as { type = …, default = … }");
+        bad(&s, "declared as { type = ..., default = ... }");
     }
     s.declaration = lua_gettop(L);
     lua_pushliteral(L, "type");

@@ -30,12 +30,14 @@ string_find(lua_State *L)
     }
     start = init < 1 ? 0 : (size_t) init - 1;
     if (start > len) {
-        return 0;
+        lua_pushnil(L);
+        return 1;
     }
     pos_script_work(L, (len - start) / 32 + want / 32);
     found = memmem(s + start, len - start, needle, want);
     if (found == NULL) {
-        return 0;
+        lua_pushnil(L);
+        return 1;
     }
     lua_pushinteger(L, (lua_Integer) (found - s) + 1);
     lua_pushinteger(L, (lua_Integer) (found - s) + (lua_Integer) want);

@@ -71,13 +71,20 @@ merge(const order_t *o, uint32_t *to, const uint32_t *from, uint32_t start,
     }
 }
 
-/* The indices 1 … n in order; in a userdata left on the stack. */
+/* The indices 1 … n in order; in the VM's scratch memory. */
 static uint32_t *
 sorted(order_t *o, uint32_t n)
 {
-    uint32_t *from = lua_newuserdata(o->L, 2 * (n + 1) * sizeof(*from));
-    uint32_t *to = from + n + 1, *swap, i, width;
+    uint32_t *from, *to, *swap, i, width;
 
+    if (pos_script_vm_of(o->L)->phase != POS_PHASE_HOST) {
+        pos_script_charge(o->L, 2 * (n + 1) * sizeof(*from));
+    }
+    from = pos_arena_array(pos_script_vm_of(o->L)->scratch, 2 * (n + 1), sizeof(*from));
+    if (from == NULL) {
+        pos_script_no_memory(o->L);
+    }
+    to = from + n + 1;
     for (i = 0; i < n; i++) {
         from[i] = i + 1;
     }
@@ -106,7 +113,7 @@ sort_list(lua_State *L, int table, int less)
         luaL_error(L, "sort: more than %d elements", POS_TABLE_MAX);
     }
     pos_script_work(L, n);
-    lua_createtable(L, (int) n, 0);
+    lua_newtable(L);    /* not of n at once: that would count as a long string */
     o.values = lua_gettop(L);
     for (i = 1; i <= n; i++) {
         lua_rawgeti(L, table, (int) i);

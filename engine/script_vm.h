@@ -232,7 +232,7 @@ typedef struct {
     struct { const char *key; size_t len; uint32_t index; } path[POS_SCRIPT_EXPORT_DEPTH + 2];
 } pos_script_export_t;
 
-/* Writes the value as JSON, members in byte order; what cannot be JSON raises
+/* Writes the value as JSON, members in byte order of their Lua names; what cannot be JSON raises
  * an error that names the place. */
 void pos_script_export(lua_State *L, int index, pos_script_export_t *export);
 /* A Lua number as a decimal of 4 digits: exact, or false. */
