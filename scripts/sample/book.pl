@@ -226,9 +226,10 @@ sub add_product {
 sub add_prices {
     my ($sku, $category, $amount, %o) = @_;
     my $n = @products;
-    price($sku, 'gb', $amount);
-    price($sku, 'us', ninety_five(int($amount * 1.35)));
-    return if $o{fixed} || $sku eq 'BAG';
+    my %least = ($o{unit} // 'each') eq 'each' ? () : (min_quantity => 0.001);
+    price($sku, 'gb', $amount, %least);
+    price($sku, 'us', ninety_five(int($amount * 1.35)), %least);
+    return if %least || $o{fixed} || $sku eq 'BAG';
     price($sku, 'gb', down($amount, 80), kind => 'sale', from => '2025-01-01T00:00:00Z', until => '2035-01-01T00:00:00Z') if $n % 10 == 0;
     price($sku, 'us', down(int($amount * 1.35), 80), kind => 'sale', from => '2025-01-01T00:00:00Z', until => '2035-01-01T00:00:00Z') if $n % 10 == 5;
     price($sku, 'gb', down($amount, 75), kind => 'sale', from => '2035-06-01T00:00:00', until => '2035-07-01T00:00:00') if $n % 23 == 0;
