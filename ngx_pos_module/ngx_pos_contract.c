@@ -705,6 +705,9 @@ ngx_pos_contract_cleanup(void *data)
 {
     ngx_pos_contract_t *contract = data;
 
+    if (contract->schemas != NULL) {
+        pos_schema_set_destroy(contract->schemas);
+    }
     pos_arena_destroy(contract->arena);
 }
 

@@ -77,7 +77,8 @@ ngx_pos_sql_write_hash(ngx_pos_ctx_t *ctx, pos_writer_t *w)
     pos_sha256_update(&sha, pos_str("?"));
     pos_sha256_update(&sha, ctx->query);
     pos_sha256_update(&sha, pos_str("\n"));
-    pos_sha256_update(&sha, ctx->body.len ? ctx->body : ctx->prepared);
+    pos_sha256_update(&sha,
+        ctx->has_body_digest ? pos_str_of((char *) ctx->body_digest, sizeof(ctx->body_digest)) : ctx->body);
     pos_sha256_final(&sha, digest);
     pos_hex(pos_str_of((char *) digest, sizeof(digest)), hex);
 
