@@ -59,11 +59,15 @@ declare
     before jsonb;
     after  jsonb := pos.body_named(request, 'code');
 begin
-    select x.document into before from pos.category x where x.retailer_id = me and x.code = the for update;
+    loop
+        select x.document into before from pos.category x where x.retailer_id = me and x.code = the for update;
+        exit when found;
+        insert into pos.category (retailer_id, code, document) values (me, the, after) on conflict do nothing;
+        exit when found;
+    end loop;
     perform pos.check_match(request, before);
     perform pos.check_parent(the, after ->> 'parent');
-    insert into pos.category as x (retailer_id, code, document) values (me, the, after)
-        on conflict (retailer_id, code) do update set document = excluded.document;
+    update pos.category x set document = after where x.retailer_id = me and x.code = the and x.document <> after;
     return pos.book_put(request, 'put_category', 'category', the, jsonb_build_array(jsonb_build_array('category', the)),
                         before, after, '/v1/categories/' || pos.url_encode(request #>> '{path,code}'));
 end

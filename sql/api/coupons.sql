@@ -32,13 +32,17 @@ declare
     before jsonb;
     after  jsonb := pos.body_named(request, 'code');
 begin
-    select x.document into before from pos.coupon x where x.retailer_id = me and x.code = the for update;
+    loop
+        select x.document into before from pos.coupon x where x.retailer_id = me and x.code = the for update;
+        exit when found;
+        insert into pos.coupon (retailer_id, code, document) values (me, the, after) on conflict do nothing;
+        exit when found;
+    end loop;
     perform pos.check_match(request, before);
     perform pos.refuse_fields(pos.unknown_codes('/promotions', after -> 'promotions', 'promotion',
         array(select p.promotion_id from pos.promotion p
                where p.retailer_id = me and p.state <> 'archived' and after -> 'promotions' ? p.promotion_id)));
-    insert into pos.coupon as x (retailer_id, code, document) values (me, the, after)
-        on conflict (retailer_id, code) do update set document = excluded.document;
+    update pos.coupon x set document = after where x.retailer_id = me and x.code = the and x.document <> after;
     return pos.book_put(request, 'put_coupon', 'coupon', the, jsonb_build_array(jsonb_build_array('coupon', the)),
                         before, after, '/v1/coupons/' || pos.url_encode(request #>> '{path,code}'));
 end

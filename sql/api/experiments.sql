@@ -32,10 +32,14 @@ declare
     before jsonb;
     after  jsonb := pos.body_named(request, 'code');
 begin
-    select x.document into before from pos.experiment x where x.retailer_id = me and x.code = the for update;
+    loop
+        select x.document into before from pos.experiment x where x.retailer_id = me and x.code = the for update;
+        exit when found;
+        insert into pos.experiment (retailer_id, code, document) values (me, the, after) on conflict do nothing;
+        exit when found;
+    end loop;
     perform pos.check_match(request, before);
-    insert into pos.experiment as x (retailer_id, code, document) values (me, the, after)
-        on conflict (retailer_id, code) do update set document = excluded.document;
+    update pos.experiment x set document = after where x.retailer_id = me and x.code = the and x.document <> after;
     return pos.book_put(request, 'put_experiment', 'experiment', the, jsonb_build_array(jsonb_build_array('experiment', the)),
                         before, after, '/v1/experiments/' || pos.url_encode(request #>> '{path,code}'));
 end

@@ -32,12 +32,16 @@ declare
     before jsonb;
     after  jsonb := pos.body_named(request, 'code');
 begin
-    select x.document into before from pos.price_list x where x.retailer_id = me and x.code = the for update;
+    loop
+        select x.document into before from pos.price_list x where x.retailer_id = me and x.code = the for update;
+        exit when found;
+        insert into pos.price_list (retailer_id, code, document) values (me, the, after) on conflict do nothing;
+        exit when found;
+    end loop;
     perform pos.check_match(request, before);
     perform pos.refuse_fields(pos.unknown_codes('/stores', after -> 'stores', 'store',
         array(select s.code from pos.store s where s.retailer_id = me and after -> 'stores' ? s.code)));
-    insert into pos.price_list as x (retailer_id, code, document) values (me, the, after)
-        on conflict (retailer_id, code) do update set document = excluded.document;
+    update pos.price_list x set document = after where x.retailer_id = me and x.code = the and x.document <> after;
     return pos.book_put(request, 'put_price_list', 'price_list', the, jsonb_build_array(jsonb_build_array('price_list', the)),
                         before, after, '/v1/price-lists/' || pos.url_encode(request #>> '{path,code}'));
 end

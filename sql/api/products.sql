@@ -33,12 +33,16 @@ declare
     before jsonb;
     after  jsonb := pos.body_named(request, 'sku');
 begin
-    select x.document into before from pos.product x where x.retailer_id = me and x.sku = the for update;
+    loop
+        select x.document into before from pos.product x where x.retailer_id = me and x.sku = the for update;
+        exit when found;
+        insert into pos.product (retailer_id, sku, document) values (me, the, after) on conflict do nothing;
+        exit when found;
+    end loop;
     perform pos.check_match(request, before);
     perform pos.refuse_fields(pos.unknown_codes('/categories', after -> 'categories', 'category',
         array(select c.code from pos.category c where c.retailer_id = me and after -> 'categories' ? c.code)));
-    insert into pos.product as x (retailer_id, sku, document) values (me, the, after)
-        on conflict (retailer_id, sku) do update set document = excluded.document;
+    update pos.product x set document = after where x.retailer_id = me and x.sku = the and x.document <> after;
     return pos.book_put(request, 'put_product', 'sku', the, jsonb_build_array(jsonb_build_array('sku', the)),
                         before, after, '/v1/products/' || pos.url_encode(request #>> '{path,sku}'));
 end

@@ -192,7 +192,11 @@ begin
     select * into was from pos.promotion p where p.retailer_id = me and p.promotion_id = the for update;
     before := pos.promotion_resource(was);
     perform pos.check_match(request, before);
-    perform pos.new_version(the, document, made -> 0, source, request #>> '{actor,key_id}', request #>> '{query,reason}');
+    if pos.new_version(the, document, made -> 0, source, request #>> '{actor,key_id}', request #>> '{query,reason}') > 1
+       and before is null then
+        -- Another session made it meanwhile: done again, this one finds it.
+        raise exception using errcode = 'serialization_failure', message = 'the promotion was made by another session';
+    end if;
     select * into strict now_is from pos.promotion p where p.retailer_id = me and p.promotion_id = the;
     after := pos.promotion_resource(now_is);
     perform pos.audited(request, 'put_promotion', 'promotion', the, before, after);

@@ -32,10 +32,14 @@ declare
     before jsonb;
     after  jsonb := pos.body_named(request, 'code');
 begin
-    select x.document into before from pos.store x where x.retailer_id = me and x.code = the for update;
+    loop
+        select x.document into before from pos.store x where x.retailer_id = me and x.code = the for update;
+        exit when found;
+        insert into pos.store (retailer_id, code, document) values (me, the, after) on conflict do nothing;
+        exit when found;
+    end loop;
     perform pos.check_match(request, before);
-    insert into pos.store as x (retailer_id, code, document) values (me, the, after)
-        on conflict (retailer_id, code) do update set document = excluded.document;
+    update pos.store x set document = after where x.retailer_id = me and x.code = the and x.document <> after;
     return pos.book_put(request, 'put_store', 'store', the, jsonb_build_array(jsonb_build_array('store', the)),
                         before, after, '/v1/stores/' || pos.url_encode(request #>> '{path,code}'));
 end

@@ -1,0 +1,52 @@
+#!/usr/bin/perl
+# Sessions at once: no revision is lost, the chain holds, a twin is told so.
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/../../t/lib";
+use Cwd qw(abs_path);
+use Test::More;
+use PosSql;
+
+my $sql = PosSql->start(abs_path("$FindBin::Bin/../.."));
+$sql->query(q(select pos.create_retailer('{"code": "acme", "currency": "GBP"}')));
+my $as = q(set role pos_api; select set_config('pos.retailer', '1', false) \g /dev/null
+);
+sub request { return Cpanel::JSON::XS->new->canonical->encode({ path => {}, query => {}, headers => {}, actor => { scopes => ['*'] }, @_ }) }
+
+my $before = $sql->query('select rev from pos.revision where retailer_id = 1');
+my @said = $sql->together(map {
+    my $session = $_;
+    $as . join '', map {
+        my $put = request(path => { code => "s$session-$_" }, body => { name => "store $_" });
+        "select status from api.put_store('$put');\n"
+    } 1 .. 20;
+} 1 .. 6);
+is(join('', @said), "201\n" x 120, '120 stores by six sessions at once');
+is($sql->query('select rev from pos.revision where retailer_id = 1'), $before + 120, 'each is a revision');
+is($sql->query(q(
+    select count(*) from pos.revision_log l join pos.revision_log b on b.retailer_id = 1 and b.rev = l.rev - 1
+     where l.retailer_id = 1 and l.hash = sha256(b.hash || int8send(l.rev) || l.nonce || sha256(convert_to(l.keys::text, 'UTF8')) || l.digest))),
+    $before + 119, 'and the chain holds');
+
+my $key = request(body => { name => 'k', scopes => ['prices:read'] }, idempotency_key => 'once', request_hash => 'h');
+@said = $sql->together(
+    $as . "begin; select status from api.create_key('$key'); select pg_sleep(1); commit;\n",
+    $as . "select pg_sleep(0.3) \\g /dev/null\nselect status from api.create_key('$key');\n");
+like($said[0], qr/^201$/m, 'the first is at work');
+like($said[1], qr/POS11/, 'its twin is told at once to come back');
+is($sql->query("select count(*) from pos.api_key where name = 'k'"), 1, 'there is one key');
+
+my $ask = request(path => { code => 'same' }, body => { name => 'n' });
+@said = $sql->together(($as . "select status from api.put_store('$ask');\n") x 8);
+is(join('', sort @said), ("200\n" x 7) . "201\n", 'one of eight creates');
+
+$sql->query(q(insert into pos.job (retailer_id, job_id, kind, state) select 1, 'job_' || i, 'import', 'queued' from generate_series(1, 12) i));
+@said = $sql->together(("set role pos_daemon;\n" . "select job_id from pos.claim_job(60);\n" x 3) x 6);
+my @jobs = grep { length } map { split /\n/ } @said;
+my %jobs = map { $_ => 1 } @jobs;
+is(scalar(@jobs), 12, 'six workers take twelve jobs');
+is(scalar(keys %jobs), 12, 'no job twice');
+
+undef $sql;
+done_testing;
