@@ -24,7 +24,7 @@ typedef struct {
     int32_t offset;    /* seconds east of UTC */
 } pos_civil_t;
 
-/* Reads a TZif file's bytes (version 2 or later, footer included). */
+/* Reads a TZif file's bytes (any version; footer included). */
 pos_status_t pos_zone_read(pos_arena_t *arena, pos_str_t tzif,
     const pos_zone_t **out) POS_MUSTCHECK;
 const pos_zone_t *pos_zone_utc(void);

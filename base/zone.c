@@ -1,6 +1,7 @@
 /*
  * Time zones: TZif (RFC 8536), its 64-bit block and its footer, a POSIX TZ
- * string that holds behind the last transition.
+ * string that holds behind the last transition. A file of version 1 has only
+ * 32-bit times and no footer.
  */
 
 #include "base/zone.h"
@@ -371,13 +372,14 @@ pos_footer_read(pos_zone_reader_t *r, pos_zone_footer_t *footer)
 
 
 static bool
-pos_tzif_transitions(const pos_tzif_header_t *header, const uint8_t *times,
+pos_tzif_transitions(const pos_tzif_header_t *header, unsigned width, const uint8_t *times,
     const uint8_t *indexes, const uint8_t *types, int64_t *out_times, int32_t *out_offsets)
 {
     size_t i;
 
     for (i = 0; i < header->timecnt; i++) {
-        out_times[i] = (int64_t) pos_zone_big_endian(times + 8 * i, 8);
+        out_times[i] = (int64_t) pos_zone_big_endian(times + width * i, width);
+        out_times[i] = width == 4 ? (int32_t) out_times[i] : out_times[i];
 
         if (indexes[i] >= header->typecnt || (i > 0 && out_times[i] <= out_times[i - 1])) {
             return false;
@@ -394,16 +396,16 @@ pos_tzif_transitions(const pos_tzif_header_t *header, const uint8_t *times,
 }
 
 
-/* The 64-bit block: transitions, types, the rest skipped. */
+/* A block: transitions, times of `width` bytes; types; the rest skipped. */
 static pos_status_t
-pos_tzif_block(pos_zone_reader_t *r, const pos_tzif_header_t *header, pos_arena_t *arena,
-    pos_zone_t *zone)
+pos_tzif_block(pos_zone_reader_t *r, const pos_tzif_header_t *header, unsigned width,
+    pos_arena_t *arena, pos_zone_t *zone)
 {
     int64_t       *out_times;
     int32_t       *out_offsets;
     const uint8_t *times, *indexes, *types;
 
-    times = pos_zone_take(r, (size_t) header->timecnt * 8);
+    times = pos_zone_take(r, (size_t) header->timecnt * width);
     indexes = pos_zone_take(r, header->timecnt);
     types = pos_zone_take(r, (size_t) header->typecnt * 6);
     (void) pos_zone_take(r, (size_t) header->charcnt + header->isstdcnt + header->isutcnt);
@@ -421,7 +423,7 @@ pos_tzif_block(pos_zone_reader_t *r, const pos_tzif_header_t *header, pos_arena_
         return POS_NO_MEMORY;
     }
 
-    if (!pos_tzif_transitions(header, times, indexes, types, out_times, out_offsets)) {
+    if (!pos_tzif_transitions(header, width, times, indexes, types, out_times, out_offsets)) {
         return POS_INVALID;
     }
 
@@ -463,6 +465,7 @@ pos_tzif_footer(pos_zone_reader_t *r, pos_zone_footer_t *footer)
 pos_status_t
 pos_zone_read(pos_arena_t *arena, pos_str_t tzif, const pos_zone_t **out)
 {
+    uint8_t           version;
     pos_zone_t       *zone;
     pos_status_t      status;
     pos_zone_reader_t r = { .pos = (const uint8_t *) tzif.data,
@@ -474,28 +477,31 @@ pos_zone_read(pos_arena_t *arena, pos_str_t tzif, const pos_zone_t **out)
     }
 
     pos_tzif_header(&r, &header);
+    version = header.version;
 
-    if (r.failed || header.version < '2') {
+    if (r.failed) {
         return POS_INVALID;
     }
 
-    /* The 32-bit block is for old readers. */
-    (void) pos_zone_take(&r, (size_t) header.timecnt * 5 + (size_t) header.typecnt * 6
-                                 + header.charcnt + (size_t) header.leapcnt * 8
-                                 + header.isstdcnt + header.isutcnt);
-    pos_tzif_header(&r, &header);
+    if (version >= '2') {
+        /* The 32-bit block is for old readers. */
+        (void) pos_zone_take(&r, (size_t) header.timecnt * 5 + (size_t) header.typecnt * 6
+                                     + header.charcnt + (size_t) header.leapcnt * 8
+                                     + header.isstdcnt + header.isutcnt);
+        pos_tzif_header(&r, &header);
+    }
 
     zone = pos_arena_zalloc(arena, sizeof(pos_zone_t));
     if (zone == NULL) {
         return POS_NO_MEMORY;
     }
 
-    status = pos_tzif_block(&r, &header, arena, zone);
+    status = pos_tzif_block(&r, &header, version >= '2' ? 8 : 4, arena, zone);
     if (status != POS_OK) {
         return status;
     }
 
-    if (!pos_tzif_footer(&r, &zone->footer)) {
+    if (version >= '2' && !pos_tzif_footer(&r, &zone->footer)) {
         return POS_INVALID;
     }
 

@@ -219,6 +219,23 @@ zones(pos_arena_t *arena)
 }
 
 
+/* A file of version 1: one change, of 32 bits, before 1970. */
+static void
+version_1(pos_arena_t *arena)
+{
+    static const char bytes[] = "TZif\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+                                "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\1\0\0\0\2\0\0\0\4"
+                                "\xff\xff\xff\xff\1\0\0\0\0\0\0\0\0\x0e\x10\0\0" "ABC";
+    const pos_zone_t *zone;
+
+    if (ok(pos_zone_read(arena, pos_str_of(bytes, sizeof(bytes)), &zone) == POS_OK, "version 1 is read")) {
+        local(zone, "1969-12-31T23:59:58Z", 23, 59, 0);
+        local(zone, "1970-01-01T00:00:00Z", 1, 0, 3600);
+        local(zone, "2060-01-01T00:00:00Z", 1, 0, 3600);
+    }
+}
+
+
 /* Cut and damaged files are refused or read; nothing else happens. */
 static void
 damaged(pos_arena_t *arena)
@@ -276,6 +293,7 @@ main(void)
     dates_and_minutes();
     writing();
     zones(arena);
+    version_1(arena);
     damaged(arena);
     pos_arena_destroy(arena);
 
