@@ -1,12 +1,11 @@
 /*
- * Which promotions could apply: live, in the right arm, their coupon given,
+ * Which promotions could apply: named by the index (which names all of them
+ * where the quote explains itself), live, in the right arm, their coupon given,
  * their condition holding, their script willing. Each one looked at keeps its
  * reason for explain.
  */
 
 #include "engine/plan.h"
-
-#define EXPLAIN_ALL  1000    /* a book with more explains only what its index names */
 
 static bool
 has_coupon(const pos_coupon_t *const *good, uint32_t count, pos_str_t id)
@@ -124,7 +123,8 @@ asks_later(const pos_condition_t *c)
 }
 
 static pos_status_t
-look_at(pos_plan_t *plan, uint32_t looked, const pos_coupon_t *const *good, uint32_t good_count)
+look_at(pos_plan_t *plan, uint32_t looked, const pos_coupon_t *const *good, uint32_t good_count,
+    bool reachable)
 {
     pos_looked_t          *l = &plan->looked[looked];
     const pos_promotion_t *p = l->promotion;
@@ -152,6 +152,9 @@ look_at(pos_plan_t *plan, uint32_t looked, const pos_coupon_t *const *good, uint
             l->missing = unmet.missing;
         }
     }
+    if (l->reason == NULL && !reachable) {
+        l->reason = "no_items";
+    }
     if (l->reason) {
         return POS_OK;
     }
@@ -171,10 +174,24 @@ look_at(pos_plan_t *plan, uint32_t looked, const pos_coupon_t *const *good, uint
     return POS_OK;
 }
 
-static bool
-explains_all(const pos_work_t *w)
+/* What could touch the cart, and all that are to be looked at: the same, but
+ * for a quote that explains itself. */
+static pos_status_t
+ask_index(pos_work_t *w, const pos_coupon_t *const *good, uint32_t good_count,
+    const uint32_t **found, uint32_t *n, const uint32_t **all, uint32_t *all_count)
 {
-    return w->cart.explain && w->book->promotion_count <= EXPLAIN_ALL;
+    bool         explain = w->cart.explain;
+    pos_status_t status;
+
+    w->cart.explain = false;
+    status = pos_index_candidates(&w->cart, good, good_count, found, n);
+    w->cart.explain = explain;
+    *all = *found;
+    *all_count = *n;
+    if (status == POS_OK && explain) {
+        status = pos_index_candidates(&w->cart, good, good_count, all, all_count);
+    }
+    return status;
 }
 
 pos_status_t
@@ -182,13 +199,13 @@ pos_candidates(pos_plan_t *plan)
 {
     pos_work_t          *w = plan->work;
     const pos_coupon_t **good;
-    const uint32_t      *found = NULL;
-    uint32_t             good_count, n = w->book->promotion_count;
+    const uint32_t      *found = NULL, *all = NULL;
+    uint32_t             good_count, found_count = 0, n = 0, at = 0;
     pos_status_t         status;
 
     status = pos_coupons_read(w, &good, &good_count);
-    if (status == POS_OK && !explains_all(w)) {
-        status = pos_index_candidates(&w->cart, good, good_count, &found, &n);
+    if (status == POS_OK) {
+        status = ask_index(w, good, good_count, &found, &found_count, &all, &n);
     }
     if (status != POS_OK || n == 0) {
         return status;
@@ -200,8 +217,11 @@ pos_candidates(pos_plan_t *plan)
     }
     plan->looked_count = n;
     for (uint32_t i = 0; i < n; i++) {
-        plan->looked[i].promotion = w->book->promotions[found ? found[i] : i];
-        status = look_at(plan, i, good, good_count);
+        while (at < found_count && found[at] < all[i]) {
+            at++;
+        }
+        plan->looked[i].promotion = w->book->promotions[all[i]];
+        status = look_at(plan, i, good, good_count, at < found_count && found[at] == all[i]);
         if (status != POS_OK) {
             return status;
         }

@@ -297,7 +297,6 @@ match_limited(pos_plan_t *plan, pos_act_t *act)
         most[i] = selected_units(f, &cart->items[i]);
     }
     act->match.count = 0;
-    plan->limited = true;
     return make_picks(plan, act, bits, most);
 }
 
@@ -412,7 +411,6 @@ match_act(pos_plan_t *plan, pos_act_t *act)
     default:
         break;
     }
-    plan->deal_count += act->phase == POS_PHASE_DEAL;
     return status;
 }
 
@@ -463,6 +461,84 @@ make_acts(pos_plan_t *plan)
         }
     }
     return POS_OK;
+}
+
+static bool
+bears_on_shipping(const pos_plan_t *plan, const pos_effect_t *e)
+{
+    pos_str_t method = plan->work->cart.shipping_method;
+
+    if (!plan->work->cart.has_shipping) {
+        return false;
+    }
+    if (e->kind != POS_EFFECT_SHIPPING) {
+        return e->shipping_too;
+    }
+    return e->methods.count == 0 || pos_strset_has(&e->methods, method, pos_hash64(method));
+}
+
+static bool
+is_idle(const pos_plan_t *plan, const pos_act_t *act)
+{
+    return act->match.count == 0 && act->phase != POS_PHASE_BONUS &&
+        !(act->phase == POS_PHASE_GIFT && act->gift_item != POS_NIL) &&
+        !bears_on_shipping(plan, act->effect);
+}
+
+/* Acts that bear on nothing leave, and promotions left without any: a plan is
+ * the same however many promotions were looked at. */
+static void
+drop_idle(pos_plan_t *plan)
+{
+    uint32_t acts = 0, kept = 0;
+
+    for (uint32_t k = 0; k < plan->candidate_count; k++) {
+        pos_candidate_t *c = &plan->candidates[k];
+        pos_looked_t    *l = &plan->looked[c->looked];
+        uint32_t         busy = 0;
+
+        for (uint32_t i = 0; i < c->act_count; i++) {
+            busy += !is_idle(plan, &plan->acts[c->acts[i]]);
+        }
+        l->reason = busy ? NULL : c->act_count ? "no_items" : "condition";
+        l->candidate = busy ? kept++ : POS_NIL;
+    }
+    for (uint32_t a = 0; a < plan->act_count; a++) {
+        if (!is_idle(plan, &plan->acts[a])) {
+            plan->acts[acts] = plan->acts[a];
+            plan->acts[acts].candidate =
+                plan->looked[plan->candidates[plan->acts[a].candidate].looked].candidate;
+            acts++;
+        }
+    }
+    for (uint32_t k = 0; k < plan->candidate_count; k++) {
+        uint32_t to = plan->looked[plan->candidates[k].looked].candidate;
+
+        if (to != POS_NIL) {
+            plan->candidates[to] = plan->candidates[k];
+            plan->candidates[to].act_count = 0;
+        }
+    }
+    plan->act_count = acts;
+    plan->candidate_count = kept;
+}
+
+/* Each candidate's acts again, in its own order of effects. */
+static void
+collect_acts(pos_plan_t *plan)
+{
+    for (uint32_t a = 0; a < plan->act_count; a++) {
+        pos_act_t       *act = &plan->acts[a];
+        pos_candidate_t *c = &plan->candidates[act->candidate];
+        uint32_t         i = c->act_count++;
+
+        for (; i > 0 && plan->acts[c->acts[i - 1]].effect > act->effect; i--) {
+            c->acts[i] = c->acts[i - 1];
+        }
+        c->acts[i] = a;
+        plan->deal_count += act->phase == POS_PHASE_DEAL;
+        plan->limited |= act->picks != NULL && act->phase != POS_PHASE_DEAL;
+    }
 }
 
 static pos_status_t
@@ -595,6 +671,8 @@ pos_plan_make(pos_work_t *w, pos_plan_t *plan)
         status = match_act(plan, &plan->acts[a]);
     }
     if (status == POS_OK) {
+        drop_idle(plan);
+        collect_acts(plan);
         status = make_touches(plan);
     }
     if (status == POS_OK) {

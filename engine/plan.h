@@ -104,8 +104,7 @@ typedef struct {
     uint32_t        *script_errors;   /* entries of looked                  */
 } pos_plan_t;
 
-/* candidate.c: looks at the promotions the index names (all, where the quote
- * explains itself and the book is small). */
+/* candidate.c: looks at the promotions the index names. */
 pos_status_t pos_candidates(pos_plan_t *plan) POS_MUSTCHECK;
 /* plan.c: candidates, then their acts. */
 pos_status_t pos_plan_make(pos_work_t *w, pos_plan_t *plan) POS_MUSTCHECK;

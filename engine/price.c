@@ -71,7 +71,9 @@ fitting_list(const pos_cart_t *cart, uint8_t *fits, pos_str_t code)
 static bool
 row_counts(const pos_cart_t *cart, const pos_price_t *row, int64_t quantity)
 {
-    return row->from <= cart->at && cart->at < row->until && row->min_quantity <= quantity;
+    /* 1 is no minimum: 0.354 kg costs what a kilogram costs. */
+    return row->from <= cart->at && cart->at < row->until &&
+        (row->min_quantity <= quantity || row->min_quantity <= POS_THOUSANDTHS);
 }
 
 bool
