@@ -55,7 +55,6 @@ my @bodies = (
     ['quantity as text',     line('quantity', '"1"'),             422 => '/lines/0/quantity'],
     ['an unknown line field', line('qty', '1'),                   422 => '/lines/0/qty'],
     ['no SKU at all',        with('lines', '[{"id":"1","quantity":1}]'), 422 => '/lines/0/sku'],
-    ['a line id twice',      with('lines', '[{"id":"1","sku":"MUG-RED","quantity":1},{"id":"1","sku":"MUG-RED","quantity":1}]'), 422 => '/lines/1/id'],
     ['an override without a reason', line('price_override', '{"amount":1}'), 422 => '/lines/0/price_override/reason', admin => 1],
     ['a negative override',  line('price_override', '{"amount":-1,"reason":"x"}'), 422 => '/lines/0/price_override/amount', admin => 1],
     ['overflow of the total', line('price_override', '{"amount":9223372036854775807,"reason":"x"}', 'MUG-RED', 100_000), 422 => undef, admin => 1],
