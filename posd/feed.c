@@ -232,8 +232,9 @@ log_take(pos_feed_t *f, const pos_head_t *have, feed_log_t *log, const PGresult 
         return POS_INVALID;
     }
 
-    log->json = pos_writer_result(&w);
-    return POS_OK;
+    /* libpq takes it as a C string: the writer's bytes have no zero behind them. */
+    log->json = pos_arena_str(f->arena, pos_writer_result(&w));
+    return log->json.data ? POS_OK : POS_NO_MEMORY;
 }
 
 
