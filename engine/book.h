@@ -167,6 +167,9 @@ void pos_product_check_fields(const pos_json_t *json, pos_str_t base,
     pos_faults_t *faults);
 void pos_coupon_check_fields(const pos_json_t *json, pos_str_t base,
     pos_faults_t *faults);
+/* Makes rows from quantity 1 of a measured product rows without minimum;
+ * `prices` are the product's own. */
+void pos_product_open_prices(const pos_product_t *product, pos_price_t *prices);
 /* One row of `prices`, without its SKU. */
 pos_status_t pos_price_decode(const pos_json_t *json, const pos_zone_t *zone,
     pos_str_t base, pos_arena_t *arena, pos_faults_t *faults, pos_price_t *out)

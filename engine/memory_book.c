@@ -502,6 +502,7 @@ hand_out_prices(reading_t *r, price_row_t *rows, size_t count)
             prices[p->price_count++] = rows[i++].price;
         }
         p->prices = prices;
+        pos_product_open_prices(p, prices);
     }
 }
 

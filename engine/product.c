@@ -65,6 +65,39 @@ pos_price_decode(const pos_json_t *json, const pos_zone_t *zone, pos_str_t base,
 }
 
 
+static bool
+has_lower_row(const pos_product_t *p, pos_str_t list)
+{
+    for (uint32_t i = 0; i < p->price_count; i++) {
+        if (p->prices[i].min_quantity < POS_THOUSANDTHS && !p->prices[i].sale
+            && pos_str_eq(p->prices[i].list, list))
+        {
+            return true;
+        }
+    }
+    return false;
+}
+
+
+/* Rows say "from quantity 1" when they mean "always". Of what is sold by
+ * measure less than 1 can be bought, so there 1 is no minimum, unless another
+ * row of the list says what less than 1 costs. */
+void
+pos_product_open_prices(const pos_product_t *p, pos_price_t *prices)
+{
+    for (uint32_t i = 0; i < p->price_count && p->measured; i++) {
+        if (prices[i].min_quantity == POS_THOUSANDTHS && !has_lower_row(p, prices[i].list)) {
+            prices[i].min_quantity = -1;
+        }
+    }
+    for (uint32_t i = 0; i < p->price_count; i++) {
+        if (prices[i].min_quantity < 0) {
+            prices[i].min_quantity = 0;
+        }
+    }
+}
+
+
 static void
 decode_prices(pos_decoder_t *d, const pos_at_t *up, const pos_json_t *json,
     pos_product_t *p)
@@ -85,6 +118,7 @@ decode_prices(pos_decoder_t *d, const pos_at_t *up, const pos_json_t *json,
         decode_price(d, &here, e, &prices[p->price_count++]);
     }
     p->prices = prices;
+    pos_product_open_prices(p, prices);
 }
 
 
