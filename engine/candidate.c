@@ -142,7 +142,7 @@ look_at(pos_plan_t *plan, uint32_t looked, const pos_coupon_t *const *good, uint
         l->reason = "needs_coupon";
     }
     if (l->reason == NULL && !pos_condition_holds(p->when, cart) &&
-        (p->class == POS_CLASS_LINE || !asks_later(p->when))) {
+        (p->class == POS_CLASS_LINE || !reachable || !asks_later(p->when))) {
         l->reason = "condition";
         if (cart->explain) {
             pos_unmet_t unmet = { "condition", { NULL, 0 } };

@@ -101,10 +101,24 @@ keep_better(search_t *x)
     return true;
 }
 
+/* One that stands alone is used with no other. */
+static bool
+permitted(const search_t *x, const pos_choice_t *c)
+{
+    uint32_t used = 0;
+    bool     alone = false;
+
+    for (uint32_t k = 0; k < x->count && x->plan->stacked; k++) {
+        used += c->used[k];
+        alone |= c->used[k] && is_alone(x, k);
+    }
+    return !alone || used == 1;
+}
+
 static bool
 attempt(search_t *x)
 {
-    return x->nodes < x->budget && settle(x, x->trial, &x->try_choice) && keep_better(x);
+    return permitted(x, &x->try_choice) && x->nodes < x->budget && settle(x, x->trial, &x->try_choice) && keep_better(x);
 }
 
 static void

@@ -69,7 +69,8 @@ static bool
 has_lower_row(const pos_product_t *p, pos_str_t list)
 {
     for (uint32_t i = 0; i < p->price_count; i++) {
-        if (p->prices[i].min_quantity < POS_THOUSANDTHS && !p->prices[i].sale
+        if (p->prices[i].min_quantity >= 0 && p->prices[i].min_quantity < POS_THOUSANDTHS
+            && !p->prices[i].sale
             && pos_str_eq(p->prices[i].list, list))
         {
             return true;
