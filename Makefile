@@ -36,6 +36,7 @@ LIBENGINE = $(BUILD)/libposengine.a
 LIBREPL   = $(BUILD)/libposreplica.a
 
 PROGRAMS  = $(if $(wildcard engine/cli/poscalc.c),$(BUILD)/poscalc) \
+            $(if $(wildcard engine/cli/posscript.c),$(BUILD)/posscript) \
             $(if $(wildcard posd/posd.c),$(BUILD)/posd)
 CONTRACT  = $(if $(wildcard api/bundle.pl),$(BUILD)/openapi.json) \
             $(if $(wildcard sql/manifest.pl),$(BUILD)/functions.txt)
@@ -68,6 +69,9 @@ $(LIBBASE) $(LIBENGINE) $(LIBREPL):
 	ar rcs $@ $^
 
 $(BUILD)/poscalc: $(BUILD)/o/engine/cli/poscalc.c.o $(LIBENGINE) $(LIBBASE)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+$(BUILD)/posscript: $(BUILD)/o/engine/cli/posscript.c.o $(LIBENGINE) $(LIBBASE)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 $(BUILD)/posd: $(POSD) $(LIBREPL) $(LIBENGINE) $(LIBBASE)

@@ -119,10 +119,17 @@ static pos_script_result_t
 apply(const char *head, const char *body)
 {
     pos_script_result_t out = { 0 };
-    size_t              size = strlen(head) + strlen(body) + 200;
+    size_t              size = strlen(head) + (body ? strlen(body) : 0) + 200;
     char               *source = malloc(size);
     pos_script_t       *script;
+    static pos_script_t *before;
 
+    if (body == NULL) {
+        pos_script_release(before);
+        before = NULL;
+        free(source);
+        return out;
+    }
     snprintf(source, size, "%s return promotion { id = 'p', class = 'line',"
         " apply = function(cart)\n%s\nend }", head, body);
     script = load(source);
@@ -137,7 +144,10 @@ apply(const char *head, const char *body)
         out.failed = true;
         out.failure = "host";
     }
-    pos_script_release(script);
+    /* What was proposed points into the script's own memory: it lives until
+     * the next call here, as a promotion lives longer than its quotes. */
+    pos_script_release(before);
+    before = script;
     return out;
 }
 
@@ -741,6 +751,7 @@ main(int argc, char **argv)
         test_replay();
         test_many();
         test_load_memory();
+        (void) apply("", NULL);
         ok(pos_script_running(vm).len == 0, "nothing runs outside of a call");
         printf("1..%d\n", tests);
     }
