@@ -644,6 +644,10 @@ apply_send(pos_import_t *im)
 static pos_status_t
 apply_refused(pos_import_t *im)
 {
+    char state[sizeof(im->stage->sqlstate)];
+
+    /* The rollback is a command too, and clears it. */
+    memcpy(state, im->stage->sqlstate, sizeof(state));
     pos_log("info", "job %s: %s %s", im->job->job, im->stage->sqlstate,
             im->stage->error);
     if (im->stage->conn == NULL || im->lost) {
@@ -652,13 +656,13 @@ apply_refused(pos_import_t *im)
     if (!pos_pg_run(im->stage, IMPORT_TIMEOUT, "rollback")) {
         return POS_AGAIN;
     }
-    if (memcmp(im->stage->sqlstate, "POS", 3) == 0 && im->stage->detail != NULL) {
+    if (memcmp(state, "POS", 3) == 0 && im->stage->detail != NULL) {
         return job_fail(im, pos_str_z(im->stage->detail));
     }
-    if (memcmp(im->stage->sqlstate, "40", 2) == 0
-        || memcmp(im->stage->sqlstate, "55P03", 5) == 0
-        || memcmp(im->stage->sqlstate, "57", 2) == 0
-        || memcmp(im->stage->sqlstate, "53", 2) == 0)
+    if (memcmp(state, "40", 2) == 0
+        || memcmp(state, "55P03", 5) == 0
+        || memcmp(state, "57", 2) == 0
+        || memcmp(state, "53", 2) == 0)
     {
         return POS_AGAIN;
     }
