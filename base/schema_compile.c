@@ -52,6 +52,30 @@ pos_schema_set_destroy(pos_schema_set_t *set)
 }
 
 
+/* Digits enough for any quantity: 64 bits do. */
+static bool
+small_whole(pos_str_t text, __int128 *out)
+{
+    int64_t n = 0;
+
+    if (text.len == 0 || text.len > 9) {
+        return false;
+    }
+
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.data[i] < '0' || text.data[i] > '9') {
+            return false;
+        }
+
+        n = n * 10 + (text.data[i] - '0');
+    }
+
+    *out = n * 1000000000;
+
+    return true;
+}
+
+
 bool
 pos_schema_decimal(pos_str_t text, __int128 *out)
 {
@@ -59,6 +83,10 @@ pos_schema_decimal(pos_str_t text, __int128 *out)
     bool     negative = text.len > 0 && text.data[0] == '-';
     __int128 value = 0;
     unsigned whole = 0, fraction = 0;
+
+    if (small_whole(text, out)) {
+        return true;
+    }
 
     for (i = negative; i < text.len && text.data[i] >= '0' && text.data[i] <= '9'; i++) {
         /* Checked within the loop: 128 bits hold 38 digits, 9 of them behind
@@ -398,7 +426,7 @@ kw_pattern(compiler_t *c, pos_schema_t *s, const pos_json_t *v, pos_str_t where)
     set->patterns = s;
 
     /* Without JIT the same pattern is matched by the interpreter. */
-    (void) pcre2_jit_compile(s->pattern, PCRE2_JIT_COMPLETE);
+    s->jit = pcre2_jit_compile(s->pattern, PCRE2_JIT_COMPLETE) == 0;
 }
 
 
@@ -570,6 +598,8 @@ compile_keyword(compiler_t *c, pos_schema_t *schema, const pos_json_t *member,
     for (size_t i = 0; i < sizeof(keywords) / sizeof(keywords[0]); i++) {
         if (pos_str_eq(member->key, pos_str_z(keywords[i].name))) {
             keywords[i].compile(c, schema, member, at);
+            schema->constrained |= keywords[i].compile != kw_type
+                                   && keywords[i].compile != kw_annotation;
             return;
         }
     }
@@ -687,6 +717,7 @@ compile(compiler_t *c, const pos_json_t *json, pos_str_t where)
 
     if (pos_json_is_bool(json)) {
         schema->refuse = json->type == POS_JSON_FALSE;
+        schema->constrained = schema->refuse;
         return schema;
     }
 
@@ -720,6 +751,10 @@ compile(compiler_t *c, const pos_json_t *json, pos_str_t where)
     }
 
     mark_required(c, schema, where);
+
+    schema->rare = schema->enumeration != NULL || schema->constant != NULL
+                   || schema->all_count + schema->any_count + schema->one_count > 0
+                   || schema->negated != NULL || schema->condition != NULL;
 
     if (schema->unique_items && schema->max_items > POS_SCHEMA_UNIQUE_MAX) {
         schema->max_items = POS_SCHEMA_UNIQUE_MAX;

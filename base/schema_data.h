@@ -48,6 +48,9 @@ struct pos_schema_s {
     uint8_t              format;
     bool                 unique_items;
     bool                 closed;      /* members not named are refused        */
+    bool                 jit;         /* the pattern is machine code          */
+    bool                 constrained; /* more is asked than a type            */
+    bool                 rare;        /* enum, const or combined forms        */
     bool                 has_min, has_max, has_exclusive_min, has_multiple;
     __int128             min, max, exclusive_min, multiple;
     uint32_t             min_length, max_length;    /* code points; max UINT32_MAX: open */

@@ -238,7 +238,19 @@ bound_text(__int128 n, char text[BOUND_TEXT_MAX])
 }
 
 
-static void
+/* A 128-bit remainder is a call; what fits 64 bits is one instruction. */
+static bool
+is_multiple(__int128 n, __int128 of)
+{
+    if (n == (int64_t) n && of == (int64_t) of) {
+        return (int64_t) n % (int64_t) of == 0;
+    }
+
+    return n % of == 0;
+}
+
+
+static __attribute__((noinline)) void
 check_number(run_t *run, const pos_schema_t *s, const pos_json_t *v, const place_t *place)
 {
     char     text[BOUND_TEXT_MAX];
@@ -266,7 +278,7 @@ check_number(run_t *run, const pos_schema_t *s, const pos_json_t *v, const place
         FAULT(run, place, "max", "must be at most %s", bound_text(s->max, text));
     }
 
-    if (s->has_multiple && n % s->multiple != 0) {
+    if (s->has_multiple && !is_multiple(n, s->multiple)) {
         FAULT(run, place, "multiple_of", "has more decimals than allowed, or is not a "
               "multiple of what is asked");
     }
@@ -349,17 +361,23 @@ format_text(uint8_t format)
 static bool
 pattern_holds(const pos_schema_t *s, pos_str_t text)
 {
+    if (s->jit) {
+        return pcre2_jit_match(s->pattern, (PCRE2_SPTR) text.data, text.len, 0, 0,
+                   s->set->match_data, s->set->match) >= 0;
+    }
+
     return pcre2_match(s->pattern, (PCRE2_SPTR) text.data, text.len, 0,
                PCRE2_NO_UTF_CHECK, s->set->match_data, s->set->match) >= 0;
 }
 
 
-static void
+static __attribute__((noinline)) void
 check_string(run_t *run, const pos_schema_t *s, const pos_json_t *v, const place_t *place)
 {
     size_t length;
 
-    if (s->min_length > 0 || s->max_length != UINT32_MAX) {
+    /* A code point has 1 to 4 bytes: most lengths need no counting. */
+    if (v->text.len > s->max_length || v->text.len / 4 < s->min_length) {
         length = pos_utf8_count(v->text);
 
         if (length < s->min_length) {
@@ -404,7 +422,7 @@ check_unique(run_t *run, const pos_json_t *v, const place_t *place)
 }
 
 
-static void
+static __attribute__((noinline)) void
 check_array(run_t *run, const pos_schema_t *s, const pos_json_t *v, const place_t *place)
 {
     place_t           at = { place, { NULL, 0 }, 0 };
@@ -437,17 +455,31 @@ check_array(run_t *run, const pos_schema_t *s, const pos_json_t *v, const place_
 }
 
 
+static inline bool
+is_named(const pos_property_t *p, pos_str_t name)
+{
+    return p->name.len == name.len
+           && (name.len == 0
+               || (p->name.data[0] == name.data[0]
+                   && memcmp(p->name.data, name.data, name.len) == 0));
+}
+
+
 static const pos_property_t *
 property_of(const pos_schema_t *s, pos_str_t name, uint32_t hint)
 {
-    uint32_t i, n = s->property_count;
+    uint32_t i;
 
     /* Members tend to come in the schema's order: start behind the last. */
-    for (i = 0; i < n; i++) {
-        const pos_property_t *p = &s->properties[(hint + i) % n];
+    for (i = hint; i < s->property_count; i++) {
+        if (is_named(&s->properties[i], name)) {
+            return &s->properties[i];
+        }
+    }
 
-        if (p->name.len == name.len && memcmp(p->name.data, name.data, name.len) == 0) {
-            return p;
+    for (i = 0; i < hint; i++) {
+        if (is_named(&s->properties[i], name)) {
+            return &s->properties[i];
         }
     }
 
@@ -489,7 +521,7 @@ check_missing(run_t *run, const pos_schema_t *s, uint64_t seen, const pos_json_t
 }
 
 
-static void
+static __attribute__((noinline)) void
 check_object(run_t *run, const pos_schema_t *s, const pos_json_t *v, const place_t *place)
 {
     uint32_t              hint = 0;
@@ -647,6 +679,22 @@ check_combined(run_t *run, const pos_schema_t *s, const pos_json_t *v, const pla
 }
 
 
+static __attribute__((noinline)) void
+check_rare(run_t *run, const pos_schema_t *s, const pos_json_t *v, const place_t *place)
+{
+    if (s->enumeration != NULL) {
+        check_enum(run, s, v, place);
+    }
+
+    if (s->constant != NULL && !same(s->constant, v)) {
+        FAULT(run, place, "const", "must be %.*s", (int) s->constant->text.len,
+              s->constant->text.data);
+    }
+
+    check_combined(run, s, v, place);
+}
+
+
 static void
 check_typed(run_t *run, const pos_schema_t *s, const pos_json_t *v, const place_t *place)
 {
@@ -669,45 +717,41 @@ check_typed(run_t *run, const pos_schema_t *s, const pos_json_t *v, const place_
 }
 
 
-static void
-check(run_t *run, const pos_schema_t *s, const pos_json_t *v, const place_t *place)
+/* Kept apart from check(), so that what only asks for a type stays cheap. */
+static __attribute__((noinline)) void
+check_all(run_t *run, const pos_schema_t *s, const pos_json_t *v, const place_t *place)
 {
     if (++run->depth > DEPTH_MAX) {
         FAULT(run, place, "depth", "is nested too deeply");
-        run->depth--;
-        return;
-    }
 
-    while (s->ref != NULL && s->ref != s) {
-        s = s->ref;
-    }
-
-    if (s->refuse) {
+    } else if (s->refuse) {
         FAULT(run, place, "unknown_field", "nothing may stand here");
 
     } else if ((s->types & type_of(v)) == 0) {
         FAULT(run, place, "type", "must be %s", types_text(s->types));
 
     } else {
-        if (s->enumeration != NULL) {
-            check_enum(run, s, v, place);
-        }
-
-        if (s->constant != NULL && !same(s->constant, v)) {
-            FAULT(run, place, "const", "must be %.*s", (int) s->constant->text.len,
-                  s->constant->text.data);
+        if (s->rare) {
+            check_rare(run, s, v, place);
         }
 
         check_typed(run, s, v, place);
-
-        if (s->all_count | s->any_count | s->one_count || s->negated != NULL
-            || s->condition != NULL)
-        {
-            check_combined(run, s, v, place);
-        }
     }
 
     run->depth--;
+}
+
+
+static void
+check(run_t *run, const pos_schema_t *s, const pos_json_t *v, const place_t *place)
+{
+    while (s->ref != NULL && s->ref != s) {
+        s = s->ref;
+    }
+
+    if (s->constrained || (s->types & type_of(v)) == 0) {
+        check_all(run, s, v, place);
+    }
 }
 
 
