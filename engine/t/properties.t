@@ -207,6 +207,15 @@ for my $round (1 .. $rounds) {
             my ($rule) = quotes({ %$book, retailer => { %{ $book->{retailer} }, optimise => 'priority' } }, $request);
             my ($a, $b) = map { sum0(map { $_->{total} } @{ $_->{lines} }) + $_->{shipping_total} } $q, $rule;
             must($a <= $b, "at least as good as priority ($a, $b)");
+            # Not to use a promotion is always permitted: what is proved best stands up to it.
+            for my $out ($q->{optimal} && @{ $book->{promotions} } > 1 ? 0 .. $#{ $book->{promotions} } : ()) {
+                my @less = @{ $book->{promotions} };
+                my $gone = splice @less, $out, 1;
+                my ($other) = quotes({ %$book, promotions => \@less }, $request);
+                my $c = sum0(map { $_->{total} } @{ $other->{lines} }) + $other->{shipping_total};
+                must($a <= $c, "optimal, yet cheaper without $gone->{id} ($a, $c)");
+                must($other->{optimal} || $other->{bound} <= $c, 'the bound without one');
+            }
         }
     }
     next unless @why;
