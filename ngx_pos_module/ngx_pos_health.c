@@ -9,13 +9,14 @@
 #include "ngx_pos_metrics.h"
 #include "ngx_pos_pg.h"
 
-#define NGX_POS_HEALTH_STALE  5000000   /* µs: older is called degraded */
+#define NGX_POS_HEALTH_STALE    5000000   /* µs: older is called degraded */
+#define NGX_POS_HEALTH_MISSING  60        /* s: how long a missing function is told of */
 
 typedef struct {
     bool                ready;
     bool                known;          /* the clock                          */
     bool                database;
-    ngx_uint_t          missing;
+    ngx_uint_t          missing;        /* workers that met one lately        */
     pos_replica_clock_t clock;
 } ngx_pos_health_t;
 
@@ -34,7 +35,7 @@ ngx_pos_health_read(ngx_pos_ctx_t *ctx, ngx_pos_health_t *health)
     health->known = replica != NULL && pos_replica_clock(replica, &health->clock) == POS_OK;
 
     for (i = 0; i < NGX_POS_METRICS_WORKERS; i++) {
-        health->missing += metrics->workers[i].missing_functions;
+        health->missing += metrics->workers[i].missing_at + NGX_POS_HEALTH_MISSING > ngx_time();
     }
 }
 
@@ -87,8 +88,8 @@ ngx_pos_health_handler(ngx_pos_ctx_t *ctx)
     pos_write_object_begin(&w);
     pos_write_key(&w, "reachable");
     pos_write_bool(&w, health.database);
-    pos_write_key(&w, "missing_functions");
-    pos_write_int(&w, health.missing);
+    pos_write_key(&w, "functions_missing");
+    pos_write_bool(&w, health.missing > 0);
     pos_write_object_end(&w);
     pos_write_object_end(&w);
 
@@ -198,25 +199,6 @@ ngx_pos_metrics_workers(ngx_pos_ctx_t *ctx, pos_writer_t *w)
     }
 }
 
-/* What this worker's generation says of itself, brought up to date. */
-static void
-ngx_pos_metrics_refresh(void)
-{
-    ngx_pos_metrics_worker_t         *mine = ngx_pos_metrics_mine();
-    const ngx_pos_generation_stats_t *stats;
-
-    if (ngx_pos_worker.conf->replica.len == 0) {
-        return;
-    }
-
-    stats = ngx_pos_generation_stats();
-    mine->generations = stats->swaps;
-    mine->books_compiled = stats->compiled;
-    mine->books_failed = stats->failed;
-    mine->reports = stats->reports;
-    mine->slice_max_us = stats->slice_max;
-}
-
 void
 ngx_pos_metrics_handler(ngx_pos_ctx_t *ctx)
 {
@@ -227,7 +209,6 @@ ngx_pos_metrics_handler(ngx_pos_ctx_t *ctx)
     ngx_pos_metrics_t        *metrics = ngx_pos_metrics();
     const ngx_pos_contract_t *contract = ngx_pos_worker.conf->contract;
 
-    ngx_pos_metrics_refresh();
     ngx_pos_health_read(ctx, &health);
     pos_writer_init(&w, ctx->arena, 64 * 1024, 16 * 1024 * 1024);
 

@@ -1,6 +1,7 @@
 /* The counters' zone. */
 
 #include "ngx_pos_contract.h"
+#include "ngx_pos_generation.h"
 #include "ngx_pos_metrics.h"
 
 const uint32_t ngx_pos_metrics_bounds_us[NGX_POS_METRICS_BUCKETS] = { 25, 50, 100, 250, 500, 1000, 2500, 5000,
@@ -100,6 +101,25 @@ ngx_pos_metrics_mine(void)
     return &metrics->workers[ngx_worker];
 }
 
+/* What this worker's generation says of itself: every worker writes its own, so
+ * that /metrics of any tells of all. */
+static void
+ngx_pos_metrics_generation(ngx_pos_metrics_worker_t *mine)
+{
+    const ngx_pos_generation_stats_t *stats;
+
+    if (ngx_pos_worker.conf->replica.len == 0) {
+        return;
+    }
+
+    stats = ngx_pos_generation_stats();
+    mine->generations = stats->swaps;
+    mine->books_compiled = stats->compiled;
+    mine->books_failed = stats->failed;
+    mine->reports = stats->reports;
+    mine->slice_max_us = stats->slice_max;
+}
+
 void
 ngx_pos_metrics_request(ngx_pos_ctx_t *ctx)
 {
@@ -128,16 +148,6 @@ ngx_pos_metrics_request(ngx_pos_ctx_t *ctx)
     (void) ngx_atomic_fetch_add(&op->classes[class], 1);
     (void) ngx_atomic_fetch_add(&op->buckets[i], 1);
     (void) ngx_atomic_fetch_add(&op->sum_us, us);
-}
 
-void
-ngx_pos_metrics_quote(const pos_quote_stats_t *stats)
-{
-    ngx_pos_metrics_worker_t *mine = ngx_pos_metrics_mine();
-
-    mine->quotes++;
-    mine->quote_lines += stats->lines;
-    mine->script_errors += stats->script_errors;
-    mine->compare_differs += stats->compare_differs;
-    mine->not_optimal += !stats->optimal;
+    ngx_pos_metrics_generation(ngx_pos_metrics_mine());
 }

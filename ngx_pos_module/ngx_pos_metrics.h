@@ -9,8 +9,6 @@
 
 #include "ngx_pos.h"
 
-#include "engine/quote.h"
-
 #define NGX_POS_METRICS_WORKERS  64
 #define NGX_POS_METRICS_BUCKETS  14
 #define NGX_POS_METRICS_CLASSES  6    /* 0: no answer, 1xx to 5xx */
@@ -26,7 +24,8 @@ typedef struct {
     ngx_pid_t  pid;
     ngx_uint_t pg_live, pg_busy, pg_waiting;
     uint64_t   pg_lost, pg_retries, pg_overloads, pg_timeouts, pg_connect_failures;
-    uint64_t   missing_functions;    /* operations the database does not know */
+    uint64_t   missing_functions;    /* operations the database did not know  */
+    time_t     missing_at;           /* the last of them                      */
     uint64_t   generations, books_compiled, books_failed, reports;
     uint64_t   slice_max_us;
     uint64_t   quotes, quote_lines, script_errors, compare_differs, not_optimal;
@@ -41,8 +40,6 @@ struct ngx_pos_metrics_s {
 ngx_int_t ngx_pos_metrics_zone(ngx_conf_t *cf, ngx_pos_main_conf_t *conf);
 /* A request ends: counted by operation, status and time. */
 void ngx_pos_metrics_request(ngx_pos_ctx_t *ctx);
-/* A quote was answered. */
-void ngx_pos_metrics_quote(const pos_quote_stats_t *stats);
 /* This worker's own; never NULL. */
 ngx_pos_metrics_worker_t *ngx_pos_metrics_mine(void);
 ngx_pos_metrics_t *ngx_pos_metrics(void);

@@ -108,6 +108,7 @@ ngx_pos_sql_refusal(ngx_pos_ctx_t *ctx, const char *sqlstate, const char *messag
 
     if (ngx_strcmp(r->code, "not_available") == 0) {
         ngx_pos_metrics_mine()->missing_functions++;
+        ngx_pos_metrics_mine()->missing_at = ngx_time();
     }
 
     if (ours && text[0] != '\0') {
