@@ -36,14 +36,31 @@ struct pos_index_s {
 
 /* ---- build ---- */
 
+typedef enum {
+    STAGE_GATHER,      /* asks each promotion for its keys       */
+    STAGE_COUNT,       /* a slot a key, with how many it has     */
+    STAGE_SCATTER,     /* entries to their keys' places          */
+    STAGE_CUT,         /* orders each list and cuts it in blocks */
+    STAGE_DONE
+} stage_t;
+
+struct pos_index_building_s {
+    pos_book_t  *book;
+    pos_index_t *index;
+    pos_arena_t *scratch;
+    stage_t      stage;
+    uint32_t     next;                 /* promotion to ask                   */
+    size_t       next_slot;
+    entry_t     *gathered;
+    uint32_t     count, room;
+};
+
+
 static int
-by_key(const void *a, const void *b)
+latest_first(const void *a, const void *b)
 {
     const entry_t *x = a, *y = b;
 
-    if (x->key != y->key) {
-        return x->key < y->key ? -1 : 1;
-    }
     if (x->until != y->until) {
         return x->until > y->until ? -1 : 1;
     }
@@ -57,56 +74,49 @@ by_key(const void *a, const void *b)
 }
 
 
-typedef struct {
-    entry_t *entries;
-    uint32_t count, room;
-} gathered_t;
-
-
 static bool
-gather(gathered_t *g, const pos_promotion_t *p, uint32_t index, uint64_t key,
-    int64_t subtotal)
+gather(pos_index_building_t *g, uint64_t key, int64_t subtotal)
 {
+    const pos_promotion_t *p = g->book->promotions[g->next];
+
     if (g->count == g->room) {
         uint32_t room = g->room * 2;
-        entry_t *grown = realloc(g->entries, room * sizeof(*grown));
+        entry_t *grown = realloc(g->gathered, room * sizeof(*grown));
 
         if (grown == NULL) {
             return false;
         }
-        g->entries = grown;
+        g->gathered = grown;
         g->room = room;
     }
-    g->entries[g->count++] = (entry_t) { p->from, p->until, subtotal, key, index };
+    g->gathered[g->count++] = (entry_t) { p->from, p->until, subtotal, key, g->next };
     return true;
 }
 
 
 static pos_status_t
-gather_all(const pos_book_t *book, pos_arena_t *scratch, pos_index_t *index,
-    gathered_t *g)
+gather_next(pos_index_building_t *g)
 {
-    for (uint32_t i = 0; i < book->promotion_count; i++) {
-        const pos_promotion_t *p = book->promotions[i];
-        pos_anchor_t           a;
-        pos_status_t           status = pos_anchor_of(p, scratch, &a);
-        uint64_t               always = pos_anchor_key(POS_ANCHOR_ALWAYS, 0);
+    uint64_t     always = pos_anchor_key(POS_ANCHOR_ALWAYS, 0);
+    pos_anchor_t a;
+    pos_status_t status;
 
-        if (status != POS_OK) {
-            return status;
-        }
-        if (a.kind == POS_ANCHOR_ALWAYS) {
-            a.keys = &always;
-            a.count = 1;
-        }
-        for (uint32_t k = 0; k < a.count; k++) {
-            if (!gather(g, p, i, a.keys[k], a.subtotal)) {
-                return POS_NO_MEMORY;
-            }
-        }
-        index->kinds |= a.kinds;
-        pos_arena_reset(scratch);
+    pos_arena_reset(g->scratch);
+    status = pos_anchor_of(g->book->promotions[g->next], g->scratch, &a);
+    if (status != POS_OK) {
+        return status;
     }
+    if (a.kind == POS_ANCHOR_ALWAYS) {
+        a.keys = &always;
+        a.count = 1;
+    }
+    for (uint32_t k = 0; k < a.count; k++) {
+        if (!gather(g, a.keys[k], a.subtotal)) {
+            return POS_NO_MEMORY;
+        }
+    }
+    g->index->kinds |= a.kinds;
+    g->next++;
     return POS_OK;
 }
 
@@ -123,6 +133,58 @@ slot_of(const pos_index_t *index, uint64_t key)
 }
 
 
+static pos_status_t
+count_keys(pos_index_building_t *g)
+{
+    pos_index_t *index = g->index;
+    size_t       size = 16;
+
+    while (size < 2 * (size_t) g->count) {
+        size *= 2;
+    }
+    index->mask = size - 1;
+    index->slots = pos_arena_array(g->book->arena, size, sizeof(*index->slots));
+    index->entries = pos_arena_alloc(g->book->arena,
+        (g->count + 1) * sizeof(*index->entries));
+    if (index->slots == NULL || index->entries == NULL) {
+        return POS_NO_MEMORY;
+    }
+    for (uint32_t i = 0; i < g->count; i++) {
+        slot_t *slot = slot_of(index, g->gathered[i].key);
+
+        slot->key = g->gathered[i].key;
+        slot->count++;
+    }
+    return POS_OK;
+}
+
+
+/* A slot's `first` and `count` are of entries here, of blocks in the end. */
+static pos_status_t
+scatter(pos_index_building_t *g)
+{
+    pos_index_t *index = g->index;
+    uint32_t     at = 0, blocks = 0;
+
+    for (size_t i = 0; i <= index->mask; i++) {
+        slot_t *slot = &index->slots[i];
+
+        slot->first = at;
+        at += slot->count;
+        blocks += (slot->count + BLOCK - 1) / BLOCK;
+        slot->count = 0;
+    }
+    for (uint32_t i = 0; i < g->count; i++) {
+        slot_t *slot = slot_of(index, g->gathered[i].key);
+
+        index->entries[slot->first + slot->count++] = g->gathered[i];
+    }
+    index->entry_count = g->count;
+    index->blocks = pos_arena_alloc(g->book->arena, (blocks + 1) * sizeof(*index->blocks));
+    return index->blocks == NULL ? POS_NO_MEMORY : POS_OK;
+}
+
+
 static void
 add_to_block(block_t *b, const entry_t *e)
 {
@@ -134,92 +196,120 @@ add_to_block(block_t *b, const entry_t *e)
 
 
 static void
-cut_blocks(pos_index_t *index)
+cut_list(pos_index_t *index, slot_t *slot)
 {
     block_t *block = NULL;
-    slot_t  *slot = NULL;
+    uint32_t first = slot->first, end = first + slot->count;
 
-    for (uint32_t i = 0; i < index->entry_count; i++) {
-        const entry_t *e = &index->entries[i];
-
-        if (slot == NULL || slot->key != e->key) {
-            slot = slot_of(index, e->key);
-            slot->key = e->key;
-            slot->first = index->block_count;
-            block = NULL;
-        }
+    if (slot->count > 1) {
+        qsort(&index->entries[first], slot->count, sizeof(*index->entries), latest_first);
+    }
+    slot->first = index->block_count;
+    slot->count = 0;
+    for (uint32_t i = first; i < end; i++) {
         if (block == NULL || block->count == BLOCK) {
             block = &index->blocks[index->block_count++];
             *block = (block_t) { INT64_MAX, INT64_MIN, INT64_MAX, i, 0 };
             slot->count++;
         }
-        add_to_block(block, e);
+        add_to_block(block, &index->entries[i]);
     }
-}
-
-
-static uint32_t
-distinct_keys(const gathered_t *g, uint32_t *blocks)
-{
-    uint32_t keys = 0, run = 0;
-
-    *blocks = 0;
-    for (uint32_t i = 0; i < g->count; i++) {
-        bool next = i == 0 || g->entries[i].key != g->entries[i - 1].key;
-
-        keys += next;
-        run = next ? 0 : run + 1;
-        *blocks += run % BLOCK == 0;
-    }
-    return keys;
 }
 
 
 static pos_status_t
-lay_out(pos_index_t *index, const gathered_t *g, pos_arena_t *arena)
+step_stage(pos_index_building_t *g, unsigned rows)
 {
-    uint32_t blocks, keys = distinct_keys(g, &blocks);
-    size_t   size = 16;
+    pos_status_t status = POS_OK;
 
-    while (size < 2 * (size_t) keys) {
-        size *= 2;
+    switch (g->stage) {
+    case STAGE_GATHER:
+        while (rows-- > 0 && g->next < g->book->promotion_count && status == POS_OK) {
+            status = gather_next(g);
+        }
+        g->stage += g->next == g->book->promotion_count;
+        return status;
+    case STAGE_COUNT:
+        g->stage++;
+        return count_keys(g);
+    case STAGE_SCATTER:
+        g->stage++;
+        return scatter(g);
+    default:
+        for (rows *= 16; rows-- > 0 && g->next_slot <= g->index->mask; g->next_slot++) {
+            if (g->index->slots[g->next_slot].count > 0) {
+                cut_list(g->index, &g->index->slots[g->next_slot]);
+            }
+        }
+        g->stage += g->next_slot > g->index->mask;
+        return POS_OK;
     }
-    index->mask = size - 1;
-    index->slots = pos_arena_array(arena, size, sizeof(*index->slots));
-    index->blocks = pos_arena_array(arena, blocks + 1, sizeof(*index->blocks));
-    index->entries = pos_arena_array(arena, g->count + 1, sizeof(*index->entries));
-    if (index->slots == NULL || index->blocks == NULL || index->entries == NULL) {
+}
+
+
+pos_status_t
+pos_index_building_create(pos_book_t *book, pos_index_building_t **out)
+{
+    pos_index_building_t *g = calloc(1, sizeof(*g));
+
+    if (g == NULL) {
         return POS_NO_MEMORY;
     }
-    if (g->count > 0) {
-        memcpy(index->entries, g->entries, g->count * sizeof(*index->entries));
+    g->book = book;
+    g->room = book->promotion_count + 64;
+    g->index = pos_arena_zalloc(book->arena, sizeof(*g->index));
+    g->scratch = pos_arena_create(16384, 0);
+    g->gathered = malloc(g->room * sizeof(*g->gathered));
+    if (g->index == NULL || g->scratch == NULL || g->gathered == NULL) {
+        pos_index_building_destroy(g);
+        return POS_NO_MEMORY;
     }
-    index->entry_count = g->count;
-    cut_blocks(index);
+    g->index->words = (book->promotion_count + 63) / 64;
+    *out = g;
     return POS_OK;
+}
+
+
+pos_status_t
+pos_index_building_step(pos_index_building_t *g, unsigned rows)
+{
+    pos_status_t status = step_stage(g, rows > 0 ? rows : 1);
+
+    if (status != POS_OK) {
+        return status;
+    }
+    if (g->stage < STAGE_DONE) {
+        return POS_AGAIN;
+    }
+    g->book->index = g->index;
+    return POS_OK;
+}
+
+
+void
+pos_index_building_destroy(pos_index_building_t *g)
+{
+    if (g != NULL) {
+        free(g->gathered);
+        pos_arena_destroy(g->scratch);
+        free(g);
+    }
 }
 
 
 pos_status_t
 pos_index_build(pos_book_t *book)
 {
-    pos_index_t *index = pos_arena_zalloc(book->arena, sizeof(*index));
-    pos_arena_t *scratch = pos_arena_create(16384, 0);
-    gathered_t   g = { NULL, 0, book->promotion_count + 64 };
-    pos_status_t status = POS_NO_MEMORY;
+    pos_index_building_t *g;
+    pos_status_t          status = pos_index_building_create(book, &g);
 
-    g.entries = malloc(g.room * sizeof(*g.entries));
-    if (index != NULL && scratch != NULL && g.entries != NULL) {
-        status = gather_all(book, scratch, index, &g);
+    if (status != POS_OK) {
+        return status;
     }
-    if (status == POS_OK) {
-        qsort(g.entries, g.count, sizeof(*g.entries), by_key);
-        index->words = (book->promotion_count + 63) / 64;
-        status = lay_out(index, &g, book->arena);
-        book->index = index;
-    }
-    free(g.entries);
-    pos_arena_destroy(scratch);
+    do {
+        status = pos_index_building_step(g, 1000);
+    } while (status == POS_AGAIN);
+    pos_index_building_destroy(g);
     return status;
 }
 
@@ -230,6 +320,7 @@ typedef struct {
     const pos_index_t *index;
     const pos_cart_t  *cart;
     uint64_t          *set;
+    uint32_t           marked;
     uint32_t           visited_count;
     const slot_t      *visited[VISITED];
 } lookup_t;
@@ -238,7 +329,10 @@ typedef struct {
 static void
 mark(lookup_t *l, uint32_t promotion)
 {
-    l->set[promotion / 64] |= UINT64_C(1) << promotion % 64;
+    uint64_t bit = UINT64_C(1) << promotion % 64;
+
+    l->marked += (l->set[promotion / 64] & bit) == 0;
+    l->set[promotion / 64] |= bit;
 }
 
 
@@ -415,18 +509,19 @@ mark_all(lookup_t *l, uint32_t count)
 static pos_status_t
 list_marked(const lookup_t *l, const uint32_t **out, uint32_t *count)
 {
-    uint32_t *list, n = 0;
+    uint32_t *list = pos_arena_alloc(l->cart->arena, (l->marked + 1) * sizeof(*list));
+    uint32_t  left = l->marked;
 
-    for (uint32_t w = 0; w < l->index->words; w++) {
-        n += (uint32_t) __builtin_popcountll(l->set[w]);
-    }
-    list = pos_arena_alloc(l->cart->arena, (n + 1) * sizeof(*list));
     if (list == NULL) {
         return POS_NO_MEMORY;
     }
     *out = list;
-    *count = n;
-    for (uint32_t w = 0; w < l->index->words; w++) {
+    *count = l->marked;
+    for (uint32_t w = 0; left > 0; w++) {
+        if (l->set[w] == 0) {
+            continue;
+        }
+        left -= (uint32_t) __builtin_popcountll(l->set[w]);
         for (uint64_t bits = l->set[w]; bits != 0; bits &= bits - 1) {
             *list++ = w * 64 + (uint32_t) __builtin_ctzll(bits);
         }

@@ -50,4 +50,13 @@ uint64_t pos_anchor_pair(pos_anchor_kind_t kind, pos_str_t name, pos_str_t value
 pos_status_t pos_anchor_of(const pos_promotion_t *promotion, pos_arena_t *arena,
     pos_anchor_t *out) POS_MUSTCHECK;
 
+/* Builds in slices of about `rows` promotions. POS_AGAIN: more to do. POS_OK:
+ * book->index is set. The book's promotions must be in their final order. */
+typedef struct pos_index_building_s pos_index_building_t;
+pos_status_t pos_index_building_create(pos_book_t *book, pos_index_building_t **out)
+    POS_MUSTCHECK;
+pos_status_t pos_index_building_step(pos_index_building_t *building, unsigned rows)
+    POS_MUSTCHECK;
+void pos_index_building_destroy(pos_index_building_t *building);
+
 #endif
