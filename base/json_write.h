@@ -24,6 +24,7 @@ void pos_writer_init(pos_writer_t *w, pos_arena_t *arena, size_t initial,
     size_t max);
 /* Writes into memory of the caller's; never grows. */
 void pos_writer_init_fixed(pos_writer_t *w, char *buffer, size_t size);
+/* What was written; no zero stands behind it. */
 pos_str_t pos_writer_result(const pos_writer_t *w);
 
 void pos_write_object_begin(pos_writer_t *w);
