@@ -118,7 +118,14 @@ $(NGX_OUT)/Makefile: config | $(LIBREPL) $(LIBENGINE) $(LIBBASE)
 	    --builddir=$(NGX_OUT) --add-dynamic-module=$(CURDIR) > $(NGX_OUT)/configure.log
 $(NGX_OUT)/Makefile: SHELL = /bin/bash
 
-$(BUILD)/ngx_http_pos_module.so: $(NGX_OUT)/Makefile $(wildcard ngx_pos_module/*.c ngx_pos_module/*.h base/*.h engine/*.h replica/*.h) $(LIBREPL) $(LIBENGINE) $(LIBBASE)
+# nginx's Makefile knows the module's own headers only: when one of the rooms below
+# changes, every object of the module is stale.
+$(BUILD)/headers.stamp: $(wildcard base/*.h engine/*.h replica/*.h)
+	@mkdir -p $(@D)
+	rm -f $(NGX_OUT)/addon/ngx_pos_module/*.o
+	@touch $@
+
+$(BUILD)/ngx_http_pos_module.so: $(NGX_OUT)/Makefile $(BUILD)/headers.stamp $(wildcard ngx_pos_module/*.c ngx_pos_module/*.h base/*.h engine/*.h replica/*.h) $(LIBREPL) $(LIBENGINE) $(LIBBASE)
 	@rm -f $(NGX_OUT)/ngx_http_pos_module.so
 	cd $(NGX_SRC) && $(MAKE) -s -f $(NGX_OUT)/Makefile modules
 	cp $(NGX_OUT)/ngx_http_pos_module.so $@

@@ -75,6 +75,9 @@ ngx_pos_answer_begin(ngx_pos_ctx_t *ctx, ngx_uint_t status, pos_str_t content_ty
     ngx_http_request_t *r = ctx->request;
 
     ctx->answered = 1;
+    /* If-Match was judged in the change's own transaction, before the change:
+     * nginx would compare it with the new ETag and answer 412 to a success. */
+    r->disable_not_modified = 1;
 
     if (ngx_pos_header(ctx, "Request-Id", pos_str_z(ctx->request_id)) != NGX_OK
         || (ctx->revision.len > 0 && ngx_pos_header(ctx, "Pos-Revision", ctx->revision) != NGX_OK))

@@ -45,7 +45,7 @@ ok($pos->wait_for('connections', 15, sub {
     $pos->sql("select count(*) from pg_stat_activity where usename = 'pos_api'") <= 2 * 3;
 }), 'and their connections to PostgreSQL too');
 my $stored = $pos->sql("select count(*) from pos.category where code like 'reload-%'");
-is($stored, 150, 'every acknowledged write is there once');
+is($stored + 0, 150, 'every acknowledged write is there once');
 $pos->check_replica;
 
 # Ten thousand requests leave no descriptor behind.

@@ -188,7 +188,8 @@ sub sql {
     local $/;
     my $answer = <$out>;
     close $out;
-    chomp($answer //= '');
+    $answer //= '';
+    $answer =~ s/\n\z//;
     return $answer;
 }
 
@@ -485,6 +486,7 @@ sub load_client {
         my $sent = time;
         send_all($socket, $text, 10);
         my $r = read_answer($socket, 'POST', 10);
+        last if $ended && !$r->{status};    # our own end broke it off
         my $j = $r->{json} || {};
         my %p = map { $_->{id} => $_->{amount} } @{ $j->{promotions} || [] };
         print $out json([$sent, time, $r->{status}, $j->{total}, $j->{revision}, \%p, $r->{status} == 200 ? '' : $r->{body}]), "\n";
