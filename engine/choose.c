@@ -9,6 +9,11 @@
 #include "engine/state.h"
 
 #define DEFAULT_NODES   1500
+#define EXPLAIN_NODES   300    /* for a cart without one promotion */
+#define LEAST_NODES     16
+#define MOST_WORK       300000 /* items judged in all, whatever the cart's size */
+#define MOST_VETOES     (1u << 20)
+#define MOST_COMPARED   200    /* candidates compared pair by pair */
 #define EXHAUSTIVE      3      /* conflicting promotions tried in every order */
 
 typedef struct {
@@ -177,15 +182,43 @@ by_priority(search_t *x)
 
 /* ---- search ---- */
 
+/* Does it take part in any conflict of its own making? For very many. */
+static bool
+contends(const search_t *x, uint32_t k)
+{
+    const pos_candidate_t *c = &x->plan->candidates[k];
+
+    if (c->promotion->stacking != POS_STACK_COMBINE || c->group) {
+        return true;
+    }
+    for (uint32_t i = 0; i < c->act_count; i++) {
+        if (x->plan->acts[c->acts[i]].phase == POS_PHASE_DEAL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool
+has_rival(const search_t *x, uint32_t a)
+{
+    if (x->count > MOST_COMPARED) {
+        return contends(x, a);
+    }
+    for (uint32_t b = 0; b < x->count; b++) {
+        if (a != b && b != x->banned && pos_excludes(x->plan, a, b)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void
 find_rivals(search_t *x)
 {
     for (uint32_t a = 0; a < x->count; a++) {
-        bool rival = false;
+        bool rival = a != x->banned && has_rival(x, a);
 
-        for (uint32_t b = 0; b < x->count && !rival && a != x->banned; b++) {
-            rival = a != b && b != x->banned && pos_excludes(x->plan, a, b);
-        }
         /* A line discount may cost an order discount its threshold. */
         if (!rival && x->best->lowered && a != x->banned) {
             rival = x->plan->candidates[a].promotion->class == POS_CLASS_LINE;
@@ -307,7 +340,7 @@ search(search_t *x)
     bool better = true;
 
     x->rivals = pos_arena_alloc(x->plan->work->arena, (x->count + 1) * sizeof(uint32_t));
-    if (x->rivals == NULL || (x->plan->stacked &&
+    if (x->rivals == NULL || (x->plan->stacked && (size_t) x->count * x->plan->span <= MOST_VETOES &&
         (!new_veto(x, &x->best_choice) || !new_veto(x, &x->try_choice)))) {
         x->status = POS_NO_MEMORY;
         return;
@@ -321,20 +354,32 @@ search(search_t *x)
         }
         for (uint32_t i = 0; i < x->rival_count && x->status == POS_OK; i++) {
             better |= improve_repeats(x, x->rivals[i]);
-            if (x->plan->stacked && !better) {
+            if (x->best_choice.veto && !better) {
                 better |= improve_items(x, x->rivals[i]);
             }
         }
     }
 }
 
+/* How many choices may be judged: fewer for large carts, by size and never by
+ * time, so that a quote replays. */
+static uint64_t
+budget_of(const pos_plan_t *plan, uint32_t banned)
+{
+    uint64_t budget = plan->work->options->node_budget, most = MOST_WORK / plan->span;
+
+    if (budget == 0) {
+        budget = banned == POS_NIL ? DEFAULT_NODES : EXPLAIN_NODES;
+        budget = budget < most ? budget : most;
+    }
+    return budget > LEAST_NODES ? budget : LEAST_NODES;
+}
+
 static pos_status_t
 search_init(search_t *x, const pos_plan_t *plan, uint32_t banned)
 {
-    uint64_t budget = plan->work->options->node_budget;
-
     *x = (search_t) { .plan = plan, .banned = banned, .count = plan->candidate_count,
-        .budget = budget ? budget : DEFAULT_NODES };
+        .budget = budget_of(plan, banned) };
     x->best = pos_arena_zalloc(plan->work->arena, sizeof(*x->best));
     if (x->best == NULL || !new_choice(x, &x->best_choice)) {
         return POS_NO_MEMORY;
