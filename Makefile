@@ -128,6 +128,6 @@ $(BUILD)/headers.stamp: $(wildcard base/*.h engine/*.h replica/*.h)
 $(BUILD)/ngx_http_pos_module.so: $(NGX_OUT)/Makefile $(BUILD)/headers.stamp $(wildcard ngx_pos_module/*.c ngx_pos_module/*.h base/*.h engine/*.h replica/*.h) $(LIBREPL) $(LIBENGINE) $(LIBBASE)
 	@rm -f $(NGX_OUT)/ngx_http_pos_module.so
 	cd $(NGX_SRC) && $(MAKE) -s -f $(NGX_OUT)/Makefile modules
-	cp $(NGX_OUT)/ngx_http_pos_module.so $@
+	cp $(NGX_OUT)/ngx_http_pos_module.so $@.new && mv -f $@.new $@
 
 -include $(shell find $(BUILD)/o -name '*.d' 2>/dev/null)
