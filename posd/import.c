@@ -478,11 +478,9 @@ job_progress(pos_import_t *im, uint64_t taken, const char *step)
              "{\"step\": \"%s\", \"bytes\": %llu, \"size\": %llu,"
              " \"elements\": %llu}", step, (unsigned long long) taken,
              (unsigned long long) im->size, (unsigned long long) im->elements);
-    if (!job_says(im, "select pos.job_progress($1, $2::bigint, $3::jsonb)",
+    if (!job_says(im, "select pos.job_progress($1, $2::bigint, $3::jsonb, 30)",
                   pos_str_z(text)))
     {
-        pos_log("warning", "job %s: the lease is gone, or it was cancelled",
-                im->job->job);
         im->lost = true;
         return false;
     }
@@ -579,6 +577,9 @@ import_read(pos_import_t *im, int fd)
         if (!import_item(im, &item)
             || !job_progress(im, pos_split_offset(split), "checking"))
         {
+            pos_log("warning", "job %s stops: %s", im->job->job,
+                    im->lost ? "its lease is gone, or it was cancelled"
+                             : im->stage->error);
             status = POS_AGAIN;
             break;
         }
@@ -681,13 +682,15 @@ import_apply(pos_import_t *im)
         return POS_AGAIN;
     }
 
+    im->next_renew = 0;
     while (!pos_pg_ready(im->stage)) {
-        if (pos_stop || pos_now() >= until
-            || !job_progress(im, im->size, "applying"))
-        {
+        if (pos_stop || pos_now() >= until) {
             pos_pg_close(im->stage);
             return POS_AGAIN;
         }
+        /* A lease that is gone here may have ended by our own commit; if not,
+         * the transaction itself finds out and rolls back. */
+        (void) (im->lost || job_progress(im, im->size, "applying"));
         pos_wait(PQsocket(im->stage->conn), 200000);
     }
 

@@ -89,7 +89,8 @@ jobs_connect(jobs_t *j)
 }
 
 
-/* Uploads that no job names any more, or never did. */
+/* Uploads whose job is final; and, when they are old, those that no job names:
+ * a younger one may be about to get its job. */
 static void
 jobs_clear_file(jobs_t *j, const char *name)
 {
@@ -97,18 +98,27 @@ jobs_clear_file(jobs_t *j, const char *name)
     PGresult   *r;
     char        path[800];
     struct stat st;
+    bool        old, named, wanted;
 
     snprintf(path, sizeof(path), "%s/%s", j->options->spool, name);
-    if (stat(path, &st) != 0 || st.st_mtime + JOBS_SPOOL_OLD > time(NULL)) {
+    if (stat(path, &st) != 0) {
         return;
     }
 
     r = pos_pg_query(&j->control, JOBS_TIMEOUT,
-        "select 1 from pos.job where state in ('queued', 'running')"
-        " and (params ->> 'spool' = $1 or params ->> 'file' = $1) limit 1", 1,
-        params);
-    if (r != NULL && PQntuples(r) == 0 && unlink(path) == 0) {
-        pos_log("info", "removed the upload %s, which no job names", name);
+        "select count(*) > 0,"
+        " coalesce(bool_or(state in ('queued', 'running')), false)"
+        " from pos.job where params ->> 'spool' = $1 or params ->> 'file' = $1",
+        1, params);
+    if (r == NULL) {
+        return;
+    }
+
+    old = st.st_mtime + JOBS_SPOOL_OLD < time(NULL);
+    named = PQgetvalue(r, 0, 0)[0] == 't';
+    wanted = PQgetvalue(r, 0, 1)[0] == 't';
+    if (!wanted && (named || old) && unlink(path) == 0) {
+        pos_log("info", "removed the upload %s, which no job needs", name);
     }
 
     PQclear(r);
