@@ -186,7 +186,7 @@ for my $n (1 .. 20) {
 }
 is(scalar @ms, 20, '20 publishes, each seen');
 @ms = sort { $a <=> $b } @ms;
-cmp_ok($ms[10], '<', 150, sprintf 'in %.0f ms, the check itself included', $ms[10]);
+cmp_ok($ms[10], '<', 500, sprintf 'in %.0f ms, the check itself included', $ms[10]);
 
 # In bulk, with posd killed while it copies.
 my $id = import_book(1, book(30_000, 2000));
@@ -238,7 +238,8 @@ my $from = time;
 is(end_posd('TERM'), 0, 'posd ends in good order');
 cmp_ok(time - $from, '<', 5, 'and soon');
 start_posd();
-wait_for('posd tidies the spool', 10, sub { !glob "$dir/spool/*" });
+wait_for('posd runs again', 10, sub { log_text() =~ /stopped.*started/s });
+wait_for('posd tidies the spool', 10, sub { my @files = glob "$dir/spool/*"; !@files && -e "$dir/replica/current" });
 is(end_posd('TERM'), 0, 'and ends again');
 my @left = glob "$dir/spool/*";
 is(scalar @left, 0, 'no upload is left over');
