@@ -17,10 +17,9 @@ my %seeds   = (
     fuzz_quote => [map { $json->encode($_) } carts()],
     fuzz_promotion => [map { $json->encode($_) } @{ decode_json(slurp("$root/scripts/sample/promotions.json"))->{promotions} }],
     fuzz_json => [map { slurp($_) } glob "$root/t/fuzz/corpus/json/*"],
-    fuzz_script => [map { slurp($_) } glob "$root/t/fuzz/corpus/script/*"],
     fuzz_schema => [map { slurp($_) } glob "$root/t/fuzz/corpus/schema/*"],
     fuzz_zone => [map { -f "/usr/share/zoneinfo/$_" ? slurp("/usr/share/zoneinfo/$_") : () } qw(Europe/London Australia/Lord_Howe UTC Africa/Casablanca)],
-    fuzz_script => [map { slurp($_) } glob "$root/scripts/promotions/*.lua"],
+    fuzz_script => [map { slurp($_) } glob("$root/scripts/promotions/*.lua"), glob("$root/t/fuzz/corpus/script/*")],
 );
 my $bad = 0;
 
