@@ -66,6 +66,31 @@ may_grow(pos_script_vm_t *vm, size_t old, size_t size)
     return true;
 }
 
+/* The line of the script that runs; allocates nothing. */
+static uint32_t
+current_line(lua_State *L)
+{
+    lua_Debug debug;
+    int       level;
+
+    for (level = 0; level < 20 && lua_getstack(L, level, &debug); level++) {
+        if (lua_getinfo(L, "l", &debug) && debug.currentline > 0) {
+            return (uint32_t) debug.currentline;
+        }
+    }
+    return 0;
+}
+
+static void
+note_limit(pos_script_vm_t *vm, const char *limit)
+{
+    if (vm->stuck != NULL) {
+        return;
+    }
+    vm->stuck = limit;
+    vm->stuck_line = vm->phase >= POS_PHASE_LOAD ? current_line(vm->thread) : 0;
+}
+
 static void *
 count_memory(void *ctx, void *block, size_t old, size_t size)
 {
@@ -81,7 +106,7 @@ count_memory(void *ctx, void *block, size_t old, size_t size)
         return NULL;
     }
     if (size > old && !may_grow(vm, old, size)) {
-        vm->stuck = vm->stuck ? vm->stuck : "memory";
+        note_limit(vm, "memory");
         return NULL;
     }
     p = realloc(block, size);
@@ -109,9 +134,7 @@ pos_script_stick(lua_State *L, const char *limit)
 {
     pos_script_vm_t *vm = pos_script_vm_of(L);
 
-    if (vm->stuck == NULL) {
-        vm->stuck = limit;
-    }
+    note_limit(vm, limit);
     lua_sethook(L, instructions_over, LUA_MASKCOUNT, 1);
     lua_pushnil(L);
     lua_error(L);
@@ -205,7 +228,10 @@ outcome_of(pos_script_vm_t *vm, lua_State *L, int rc, pos_script_outcome_t *out)
     }
     if (vm->stuck != NULL) {
         out->failure = vm->stuck;
-        len = (size_t) snprintf(vm->text, sizeof(vm->text), "over the limit of %s", vm->stuck);
+        out->line = vm->stuck_line;
+        len = (size_t) (out->line
+            ? snprintf(vm->text, sizeof(vm->text), "line %u: over the limit of %s", out->line, vm->stuck)
+            : snprintf(vm->text, sizeof(vm->text), "over the limit of %s", vm->stuck));
         out->text = pos_str_of(vm->text, len);
         return;
     }

@@ -124,6 +124,7 @@ struct pos_script_vm_s {
     pos_script_limits_t  limits;
     pos_script_phase_t   phase;
     const char          *stuck;        /* the limit that was hit; sticks    */
+    uint32_t             stuck_line;   /* where the script was then; 0: not known */
     size_t               held;         /* bytes the state holds             */
     size_t               held_base;    /* of them after creation            */
     size_t               used, used_max;     /* since the entry, gross      */

@@ -63,7 +63,7 @@ for my $tool (['luacheck', glob 'scripts/promotions/*.lua']) {
     my ($program, @files) = @$tool;
     SKIP: {
         skip "$program finds no files", 1 if !@files;
-        my $out = qx{luacheck --no-color --config scripts/.luacheckrc @files 2>&1};
+        my $out = qx{luacheck --no-color --config .luacheckrc @files 2>&1};
         is($?, 0, 'scripts/promotions are luacheck clean') or diag($out);
     }
 }
