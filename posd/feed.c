@@ -225,7 +225,6 @@ log_take(pos_feed_t *f, const pos_head_t *have, feed_log_t *log, const PGresult 
     }
 
     pos_write_array_end(&w);
-    pos_write_bytes(&w, pos_str_of("", 1));    /* libpq takes a C string */
     if (status != POS_OK || w.status != POS_OK) {
         return status ? status : w.status;
     }
