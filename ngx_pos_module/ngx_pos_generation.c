@@ -13,6 +13,7 @@
 
 #define NGX_POS_TICK        10     /* ms between looks at the replica         */
 #define NGX_POS_TICK_FAST   1      /* ms between slices                       */
+#define NGX_POS_FIRST_MAX   5000000 /* µs for the first generation at start   */
 #define NGX_POS_TICK_OPEN   100    /* ms between attempts to open             */
 #define NGX_POS_SLICE_US    1500   /* leaves room below 2 ms for one more row */
 #define NGX_POS_SLICE_ROWS  20     /* rows between two looks at the clock     */
@@ -522,6 +523,8 @@ ngx_pos_generation_tick(ngx_event_t *ev)
 ngx_int_t
 ngx_pos_generation_init_worker(ngx_cycle_t *cycle, ngx_str_t *dir)
 {
+    uint64_t             begun;
+    ngx_msec_t           wait;
     pos_script_limits_t  limits;
 
     ngx_memzero(&edge, sizeof(ngx_pos_edge_t));
@@ -543,7 +546,18 @@ ngx_pos_generation_init_worker(ngx_cycle_t *cycle, ngx_str_t *dir)
     edge.timer.log = cycle->log;
     edge.timer.cancelable = 1;
 
-    ngx_add_timer(&edge.timer, NGX_POS_TICK_FAST);
+    /* The first generation stands before the first request is taken: a worker
+     * that comes after a reload or a crash must not refuse what the one before
+     * it would have answered. Bounded, so that a huge book cannot hold it. */
+    begun = ngx_pos_clock_us();
+
+    do {
+        wait = ngx_pos_generation_work();
+    } while (edge.current == NULL && wait == NGX_POS_TICK_FAST
+             && ngx_pos_clock_us() - begun < NGX_POS_FIRST_MAX);
+
+    edge.stats.slice_max = 0;
+    ngx_add_timer(&edge.timer, wait);
 
     return NGX_OK;
 }
