@@ -11,12 +11,11 @@ use Test::More;
 
 my $pos  = PosTest->start;
 my $text = PosTest::slurp("$PosTest::ROOT/docs/quickstart.md");
-my ($script, @names) = ("set -euo pipefail\ncd '$PosTest::ROOT'\n");
+my $script = ("set -euo pipefail\ncd '$PosTest::ROOT'\n");
 my $n = 0;
 
-while ($text =~ /^(?:#+ (.*)|```(\w+)(?: ([^\n]*))?\n(.*?)^```)$/gms) {
-    my ($heading, $language, $info, $block) = ($1, $2, $3 // '', $4);
-    if (defined $heading) { push @names, $heading; next }
+while ($text =~ /^```\w+(?: ([^\n]*))?\n(.*?)^```$/gms) {
+    my ($info, $block) = ($1 // '', $2);
     next if $info eq 'skip';
     if ($info =~ /^file=(\S+)/) { PosTest::spurt($1, $block); next }
     $n++;
