@@ -403,7 +403,8 @@ next_line(char **data, size_t *room, pos_str_t *line)
         if (n < 0) {
             return false;
         }
-        *line = pos_str_of(*data, (size_t) n);
+        /* Without its end, a fault's line is always 1. */
+        *line = pos_str_of(*data, (size_t) n - ((*data)[n - 1] == '\n'));
     } while (is_blank(*line));
     return true;
 }
