@@ -67,8 +67,8 @@ is_deeply([keys %totals], [$before->{total}], 'and all had the one right price')
 
 subtest 'nginx starts and quotes without a database' => sub {
     $pos->stop_postgres('fast');
-    $pos->reload;
     my @old = $pos->workers;
+    $pos->reload;
     $pos->wait_for('new workers', 10, sub { !grep { my $w = $_; grep { $_ == $w } @old } $pos->workers });
     is($pos->quote($cart, %shop)->{status}, 200, 'after a reload');
     $pos->start_postgres;
