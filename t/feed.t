@@ -224,6 +224,11 @@ sql("begin; select set_config('pos.retailer', '1', true); delete from pos.coupon
     . " select pos.book_changed('[[\"coupon\", \"SAVE10\"]]'); commit");
 wait_for('posd is back', 10, sub { check() == 0 }) or diag $said, log_text();
 
+# What a kill left between a job's end and its upload's removal goes at the next start.
+is(end_posd('TERM'), 0, 'posd ends in good order');
+start_posd();
+wait_for('posd tidies the spool', 10, sub { my @files = glob "$dir/spool/*"; !@files });
+
 # Another cluster, where the same retailers have another history.
 my $file = do { open my $f, '<', "$dir/replica/current" or die $!; <$f> };
 stop_postgres();
@@ -235,14 +240,8 @@ isnt($now, $file, 'in a new file');
 is(scalar(() = glob "$dir/replica/book.*.mdb"), 1, 'and the old one is gone');
 
 my $from = time;
-is(end_posd('TERM'), 0, 'posd ends in good order');
+is(end_posd('TERM'), 0, 'posd ends in good order again');
 cmp_ok(time - $from, '<', 5, 'and soon');
-start_posd();
-wait_for('posd runs again', 10, sub { log_text() =~ /stopped.*started/s });
-wait_for('posd tidies the spool', 10, sub { my @files = glob "$dir/spool/*"; !@files && -e "$dir/replica/current" });
-is(end_posd('TERM'), 0, 'and ends again');
-my @left = glob "$dir/spool/*";
-is(scalar @left, 0, 'no upload is left over');
 done_testing();
 
 END {
