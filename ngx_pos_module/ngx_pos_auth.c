@@ -107,18 +107,19 @@ ngx_pos_key_cache(ngx_pos_generation_t *generation)
 /* The first `slots` places of a chain belong to requests that may still point
  * into them, so a taken place is never replaced: a key that finds none is read
  * for this request alone. That bounds the cache and keeps pointers true. */
-static const ngx_pos_key_t *
-ngx_pos_key_find(ngx_pos_ctx_t *ctx, const uint8_t hash[POS_SHA256_SIZE])
+static pos_status_t
+ngx_pos_key_find(ngx_pos_ctx_t *ctx, const uint8_t hash[POS_SHA256_SIZE], const ngx_pos_key_t **out)
 {
     uint32_t             start, i, no;
     pos_str_t            json;
+    pos_status_t         rc;
     ngx_pos_key_t       *key;
     ngx_pos_key_slot_t  *slot = NULL;
     ngx_pos_key_cache_t *cache;
 
     cache = ngx_pos_key_cache(ctx->generation);
     if (cache == NULL) {
-        return NULL;
+        return POS_NO_MEMORY;
     }
 
     ngx_memcpy(&start, hash, sizeof(start));
@@ -129,36 +130,43 @@ ngx_pos_key_find(ngx_pos_ctx_t *ctx, const uint8_t hash[POS_SHA256_SIZE])
             break;
         }
         if (ngx_memcmp(slot->hash, hash, POS_SHA256_SIZE) == 0) {
-            return &slot->key;
+            *out = &slot->key;
+            return POS_OK;
         }
     }
 
-    if (pos_snapshot_key(ctx->generation->snapshot, hash, &no, &json) != POS_OK) {
-        return NULL;
+    rc = pos_snapshot_key(ctx->generation->snapshot, hash, &no, &json);
+    if (rc != POS_OK) {
+        return rc;
     }
 
     if (i < 4) {
         slot->arena = pos_arena_create(2048, 65536);
         if (slot->arena == NULL) {
-            return NULL;
+            return POS_NO_MEMORY;
         }
         if (ngx_pos_key_decode(json, slot->arena, &slot->key) != POS_OK) {
             pos_arena_destroy(slot->arena);
             slot->arena = NULL;
-            return NULL;
+            return POS_BROKEN;
         }
         ngx_memcpy(slot->hash, hash, POS_SHA256_SIZE);
         slot->key.retailer_no = no;
-        return &slot->key;
+        *out = &slot->key;
+        return POS_OK;
     }
 
     key = pos_arena_alloc(ctx->arena, sizeof(*key));
-    if (key == NULL || ngx_pos_key_decode(json, ctx->arena, key) != POS_OK) {
-        return NULL;
+    if (key == NULL) {
+        return POS_NO_MEMORY;
+    }
+    if (ngx_pos_key_decode(json, ctx->arena, key) != POS_OK) {
+        return POS_BROKEN;
     }
     key->retailer_no = no;
+    *out = key;
 
-    return key;
+    return POS_OK;
 }
 
 static bool
@@ -204,6 +212,7 @@ ngx_pos_auth(ngx_pos_ctx_t *ctx)
 {
     uint8_t              hash[POS_SHA256_SIZE];
     pos_str_t            token;
+    pos_status_t         rc;
     ngx_table_elt_t     *header = ctx->request->headers_in.authorization;
     pos_replica_clock_t  clock;
 
@@ -224,12 +233,22 @@ ngx_pos_auth(ngx_pos_ctx_t *ctx)
         token.len--;
     }
 
+    rc = POS_NOT_FOUND;
+
     if (token.len <= NGX_POS_KEY_MAX) {
         pos_sha256(token, hash);
-        ctx->key = ngx_pos_key_find(ctx, hash);
+        rc = ngx_pos_key_find(ctx, hash, &ctx->key);
     }
 
-    if (ctx->key == NULL) {
+    /* A key that cannot be read is not an unknown one: it may be tried again. */
+    if (rc != POS_OK && rc != POS_NOT_FOUND) {
+        ngx_log_error(NGX_LOG_CRIT, ctx->request->connection->log, 0, "pos: a key cannot be read: status %d, %s",
+            (int) rc, pos_replica_error(ngx_pos_generation_replica()));
+        ngx_pos_problem_unavailable(ctx, "replica_broken", "Keys cannot be checked now; try again.");
+        return false;
+    }
+
+    if (rc == POS_NOT_FOUND) {
         return ngx_pos_auth_refuse(ctx, "key_unknown", "There is no such API key.");
     }
 
