@@ -5,12 +5,14 @@
  */
 
 #include "base/clock.h"
+#include "base/json_write.h"
 #include "base/money.h"
 #include "base/schema_data.h"
 #include "base/utf8.h"
 
 #include <stdio.h>
 
+#define ENUM_TEXT_MAX  4096    /* bytes of a list in a message */
 #define DEPTH_MAX  256    /* of schemas within schemas, $ref loops included */
 
 typedef struct place_s place_t;
@@ -194,6 +196,8 @@ same(const pos_json_t *a, const pos_json_t *b)
 static void
 check_enum(run_t *run, const pos_schema_t *s, const pos_json_t *v, const place_t *place)
 {
+    pos_str_t         listed;
+    pos_writer_t      w;
     const pos_json_t *one;
 
     for (one = s->enumeration->first; one != NULL; one = one->next) {
@@ -202,9 +206,20 @@ check_enum(run_t *run, const pos_schema_t *s, const pos_json_t *v, const place_t
         }
     }
 
-    FAULT(run, place, "enum", "must be one of %.*s",
-        (int) (s->enumeration->text.len > 300 ? 300 : s->enumeration->text.len),
-        s->enumeration->text.data);
+    if (run->faults == NULL) {
+        run->valid = false;
+        return;
+    }
+
+    /* Written anew: the contract's own text is laid out over many lines. */
+    pos_writer_init(&w, run->faults->arena, 256, ENUM_TEXT_MAX);
+
+    for (one = s->enumeration->first; one != NULL; one = one->next) {
+        pos_write_json(&w, one);
+    }
+
+    listed = pos_writer_result(&w);
+    FAULT(run, place, "enum", "must be one of %.*s", (int) listed.len, listed.data);
 }
 
 

@@ -14,12 +14,14 @@ context(const pos_quote_options_t *options, const pos_price_query_t *query, pos_
         .channel = query->channel,
         .currency = query->currency.len ? query->currency : options->book->currency };
     if (!pos_currency_exponent(cart->currency, &exponent)) {
-        return pos_fault(faults, at, "unknown_currency", "no such ISO 4217 currency");
+        return pos_fault(faults, pos_json_pointer(arena, at, pos_str("currency")), "unknown_currency",
+            "no such ISO 4217 currency");
     }
     if (query->store.len) {
         cart->store = pos_map_get(&options->book->stores, query->store);
         if (cart->store == NULL) {
-            return pos_fault(faults, at, "unknown_store", "no such store");
+            return pos_fault(faults, pos_json_pointer(arena, at, pos_str("store")), "unknown_store",
+                "no such store");
         }
     }
     if (query->customer_group.len) {

@@ -44,6 +44,7 @@ ngx_pos_prices_query(ngx_pos_ctx_t *ctx, pos_quote_options_t *options, pos_price
     query->customer_group = ngx_pos_prices_text(ctx, "customer_group");
     query->quantity = POS_THOUSANDTHS;
     query->at = options->now;
+    options->pointer = pos_str("/query");
 
     if (at.len == 0) {
         return true;

@@ -123,6 +123,10 @@ subtest 'paths and methods' => sub {
     like($r->{headers}{allow} // '', qr/POST/, 'names the right one');
     PosTest::is_problem($pos->get('/v1/prices?sku=MUG-RED&store=london&colour=red', %shop), 422, undef, 'an unknown query parameter');
     PosTest::is_problem($pos->get('/v1/prices?store=london', %shop), 422, undef, 'a query parameter that is missing');
+    my ($where) = @{ $pos->get('/v1/prices?sku=MUG-RED&store=nowhere', %shop)->{json}{errors} };
+    is_deeply([@$where{qw(pointer code)}], ['/query/store', 'unknown_store'], 'a store that is not there is named by its place');
+    my ($choice) = @{ $pos->put('/v1/products/ZZ', { name => 'z', unit => 'furlong' })->{json}{errors} };
+    is($choice->{message}, 'must be one of "each","kg","l","m"', 'what may be chosen is said on one line');
     PosTest::is_problem($pos->get('/v1/products?limit=abc'), 422, undef, 'a limit that is no number');
     PosTest::is_problem($pos->get('/v1/products?limit=201'), 422, undef, 'a limit too large');
 };
