@@ -2,6 +2,8 @@
 # needs no line here. BUILD is where everything made goes.
 
 BUILD    ?= build
+# One name for each object however make is called, or the recorded dependencies miss.
+override BUILD := $(abspath $(BUILD))
 OPT      ?= -O2
 CC       ?= cc
 CXX      ?= c++
