@@ -352,8 +352,8 @@ import_book() {
 }
 
 key_known() {
-    [ "$(curl -s -m 5 -o /dev/null -w '%{http_code}' -H "Authorization: Bearer $1" \
-        "http://127.0.0.1:$POS_PORT/v1/jobs?limit=1")" != 401 ]
+    case $(curl -s -m 5 -o /dev/null -w '%{http_code}' -H "Authorization: Bearer $1" \
+        "http://127.0.0.1:$POS_PORT/v1/jobs?limit=1") in 401|503) return 1 ;; *) return 0 ;; esac
 }
 
 job_done() {

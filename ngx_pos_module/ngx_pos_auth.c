@@ -248,6 +248,11 @@ ngx_pos_auth(ngx_pos_ctx_t *ctx)
         return false;
     }
 
+    if (rc == POS_NOT_FOUND && !ctx->generation->whole) {
+        ngx_pos_problem_unavailable(ctx, "replica_unavailable", "Keys cannot be checked yet.");
+        return false;
+    }
+
     if (rc == POS_NOT_FOUND) {
         return ngx_pos_auth_refuse(ctx, "key_unknown", "There is no such API key.");
     }

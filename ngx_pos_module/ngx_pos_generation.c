@@ -8,6 +8,7 @@
  */
 
 #include "ngx_pos_generation.h"
+#include "ngx_pos_metrics.h"
 
 #include <ngx_event.h>
 
@@ -224,6 +225,8 @@ ngx_pos_generation_begin(void)
         return NGX_ERROR;
     }
 
+    generation->whole = pos_snapshot_whole(generation->snapshot);
+
     edge.next = generation;
     edge.last_no = 0;
     edge.started_us = ngx_pos_clock_us();
@@ -377,6 +380,7 @@ ngx_pos_generation_swap(void)
         }
     }
 
+    ngx_pos_metrics_mine()->whole = edge.current->whole;
     edge.stats.swaps++;
     edge.stats.reports = reports;
     edge.stats.prepare_last =
@@ -528,6 +532,7 @@ ngx_pos_generation_init_worker(ngx_cycle_t *cycle, ngx_str_t *dir)
     pos_script_limits_t  limits;
 
     ngx_memzero(&edge, sizeof(ngx_pos_edge_t));
+    ngx_pos_metrics_mine()->whole = 0;
 
     edge.dir = *dir;
 

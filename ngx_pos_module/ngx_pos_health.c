@@ -28,7 +28,7 @@ ngx_pos_health_read(ngx_pos_ctx_t *ctx, ngx_pos_health_t *health)
     ngx_pos_metrics_t *metrics = ngx_pos_metrics();
 
     ngx_memzero(health, sizeof(*health));
-    health->ready = ctx->generation != NULL;
+    health->ready = ctx->generation != NULL && ctx->generation->whole;
     health->database = ngx_pos_worker.pg != NULL && ngx_pos_pg_up(ngx_pos_worker.pg);
 
     replica = ngx_pos_worker.conf->replica.len ? ngx_pos_generation_replica() : NULL;
@@ -36,6 +36,8 @@ ngx_pos_health_read(ngx_pos_ctx_t *ctx, ngx_pos_health_t *health)
 
     for (i = 0; i < NGX_POS_METRICS_WORKERS; i++) {
         health->missing += metrics->workers[i].missing_at + NGX_POS_HEALTH_MISSING > ngx_time();
+        /* who asks cannot choose the worker that serves the next request */
+        health->ready = health->ready && (metrics->workers[i].pid == 0 || metrics->workers[i].whole);
     }
 }
 

@@ -22,6 +22,7 @@ typedef struct {
 /* What one worker says of itself; only it writes. */
 typedef struct {
     ngx_pid_t  pid;
+    ngx_uint_t whole;                /* its generation has every retailer     */
     ngx_uint_t pg_live, pg_busy, pg_waiting;
     uint64_t   pg_lost, pg_retries, pg_overloads, pg_timeouts, pg_connect_failures;
     uint64_t   missing_functions;    /* operations the database did not know  */

@@ -662,6 +662,11 @@ feed_notified(pos_feed_t *f)
 static void
 feed_after_poll(pos_feed_t *f)
 {
+    if (f->complete && pos_writer_set_whole(f->writer) != POS_OK) {
+        pos_log("error", "%s", pos_writer_error(f->writer));
+        f->writer_failed = true;
+        return;
+    }
     if (f->complete && pos_writer_rebuilding(f->writer)) {
         if (pos_writer_rebuild_switch(f->writer) != POS_OK) {
             pos_log("error", "%s", pos_writer_error(f->writer));

@@ -456,6 +456,18 @@ pos_snapshot_file(const pos_snapshot_t *s)
 }
 
 
+bool
+pos_snapshot_whole(const pos_snapshot_t *s)
+{
+    uint8_t bytes[4];
+    MDB_val key, value;
+
+    pos_store_put_u32(bytes, POS_STORE_WHOLE);
+    key = pos_store_val(bytes, 4);
+    return mdb_get(s->txn, s->book->head, &key, &value) == 0;
+}
+
+
 static pos_status_t
 snapshot_failed(pos_snapshot_t *s, const char *what, int rc)
 {

@@ -53,6 +53,10 @@ void pos_snapshot_close(pos_snapshot_t *snapshot);
 uint64_t pos_snapshot_txnid(const pos_snapshot_t *snapshot);
 uint32_t pos_snapshot_file(const pos_snapshot_t *snapshot);
 
+/* Has this file ever held every retailer that the database has? Until then what
+ * is not found here may exist all the same: it is no answer to "unknown". */
+bool pos_snapshot_whole(const pos_snapshot_t *snapshot);
+
 /* ---- heads: one a retailer ---- */
 
 #define POS_RETAILER_ID_MAX  40

@@ -4,6 +4,8 @@
  *
  * The book's file holds three databases:
  *   head  retailer's number (u32, big endian)              -> head record
+ *         0                                               -> "whole", framed:
+ *         once every retailer of the database was here
  *   row   number, generation (u32 big endian), kind, key   -> framed value
  *   key   SHA-256 of an API key                            -> framed number
  *
@@ -24,6 +26,7 @@
 #define POS_STORE_KEY_MAX     440     /* of an entity's own key; LMDB: 511 */
 #define POS_STORE_PREFIX      9
 #define POS_STORE_HEAD_MAX    512
+#define POS_STORE_WHOLE       0       /* heads' numbers start at 1 */
 #define POS_STORE_MAP_MAX     ((size_t) 256 << 30)
 #define POS_STORE_LEVELS_MAP  ((size_t) 1 << 20)
 

@@ -157,6 +157,12 @@ heads_read(pos_replica_writer_t *w, MDB_txn *txn)
     }
 
     while ((rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
+        if (key.mv_size == 4
+            && pos_store_get_u32(key.mv_data) == POS_STORE_WHOLE)
+        {
+            w->whole = true;
+            continue;
+        }
         if (key.mv_size != 4
             || !pos_store_head_read(pos_store_str(value),
                                     pos_store_get_u32(key.mv_data), &read))
@@ -191,6 +197,7 @@ load_work(pos_replica_writer_t *w, MDB_txn *txn, void *arg)
     (void) arg;
 
     w->head_count = 0;
+    w->whole = false;
     rc = mdb_dbi_open(txn, "head", MDB_CREATE, &b->head);
     rc = rc ? rc : mdb_dbi_open(txn, "row", MDB_CREATE, &b->row);
     rc = rc ? rc : mdb_dbi_open(txn, "key", MDB_CREATE, &b->key);
@@ -216,6 +223,38 @@ pos_writer_put_head(pos_replica_writer_t *w, MDB_txn *txn,
     key = pos_store_val(bytes, 4);
     value = pos_store_val(buffer, pos_store_head_write(h, buffer));
     return mdb_put(txn, w->target->head, &key, &value, 0);
+}
+
+
+static int
+whole_work(pos_replica_writer_t *w, MDB_txn *txn, void *arg)
+{
+    uint8_t bytes[4], framed[POS_FRAME_SIZE + 1];
+    MDB_val key, value;
+
+    (void) arg;
+
+    pos_store_put_u32(bytes, POS_STORE_WHOLE);
+    framed[POS_FRAME_SIZE] = 1;
+    pos_frame_seal(framed, 1);
+    key = pos_store_val(bytes, 4);
+    value = pos_store_val(framed, sizeof(framed));
+    return mdb_put(txn, w->target->head, &key, &value, 0);
+}
+
+
+pos_status_t
+pos_writer_set_whole(pos_replica_writer_t *w)
+{
+    pos_status_t status;
+
+    if (w->whole) {
+        return POS_OK;
+    }
+
+    status = pos_writer_transact(w, whole_work, NULL);
+    w->whole = status == POS_OK;
+    return status;
 }
 
 
@@ -740,5 +779,6 @@ pos_writer_rebuild_abandon(pos_replica_writer_t *w)
     book_remove(w, number);
     if (pos_writer_load_heads(w) != POS_OK) {
         w->head_count = 0;
+        w->whole = false;
     }
 }

@@ -66,6 +66,10 @@ pos_status_t pos_writer_apply(pos_replica_writer_t *writer,
 pos_status_t pos_writer_forget(pos_replica_writer_t *writer, const char *id)
     POS_MUSTCHECK;
 
+/* Every retailer that the database has is here: readers may take what is not
+ * here for unknown. Durable; costs nothing when it was said before. */
+pos_status_t pos_writer_set_whole(pos_replica_writer_t *writer) POS_MUSTCHECK;
+
 /* A bulk copy begun earlier for the same retailer is given up. */
 pos_status_t pos_bulk_begin(pos_replica_writer_t *writer, const char *id,
     pos_bulk_t **out) POS_MUSTCHECK;

@@ -17,6 +17,7 @@ struct pos_replica_writer_s {
     pos_store_book_t  next;            /* being rebuilt; env NULL: none      */
     pos_store_book_t *target;          /* where writes go: one of the two    */
     pos_store_head_t *heads;           /* the target's, by number            */
+    bool              whole;           /* the target's mark                  */
     size_t            head_count, head_room;
     MDB_env          *levels;
     MDB_dbi           levels_dbi;

@@ -23,7 +23,7 @@ sub main {
     $ENV{POS_TEMPLATE} = $template if $template;
     $ENV{POS_BUILD}    = $build;
     # What measures time or kills processes runs alone; the rest two at a time.
-    my @rules = map { "seq=$_" } grep { m{(?:kill9|publish|down|reload|limits|bulk)\.t$} } @files;
+    my @rules = map { "seq=$_" } grep { m{(?:kill9|publish|down|ready|reload|bulk)\.t$} } @files;
     my @jobs  = @only == 1 ? ('-v') : ('-j2', map { ('--rules', $_) } @rules, 'par=**');
     my $code = run('prove', '--timer', '-I', "$root/t/lib", @jobs, @files);
     clean();

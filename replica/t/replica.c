@@ -622,6 +622,45 @@ test_rebuild(pos_replica_t *r)
 }
 
 
+/* ---- whole ---- */
+
+static bool
+write_whole(pos_replica_writer_t *w, void *arg)
+{
+    (void) arg;
+    return pos_writer_set_whole(w) == POS_OK && pos_writer_set_whole(w) == POS_OK;
+}
+
+
+/* Deletes nothing that is there: what was said stays said for later writers. */
+static bool
+write_heads_kept(pos_replica_writer_t *w, void *arg)
+{
+    (void) arg;
+    return pos_writer_head(w, "9") != NULL && pos_writer_head_count(w) == 1 && write_whole(w, NULL);
+}
+
+
+static void
+test_whole(pos_replica_t *r)
+{
+    pos_snapshot_t *before = look(r), *s;
+    pos_head_t      h;
+
+    ok(!pos_snapshot_whole(before), "a new file is not whole, whatever it holds");
+    ok(by_writer(0, write_whole, NULL), "the writer says that it is");
+    ok(!pos_snapshot_whole(before), "the snapshot of before is as it was");
+    pos_snapshot_close(before);
+
+    ok(by_writer(0, write_heads_kept, NULL), "the mark is no head");
+    s = look(r);
+    ok(pos_snapshot_whole(s), "a new snapshot says so");
+    is_int(pos_snapshot_next_head(s, 0, &h), POS_OK, "its first head");
+    is_str(pos_str_z(h.id), "9", "is a retailer's");
+    pos_snapshot_close(s);
+}
+
+
 /* ---- damage ---- */
 
 /* Flips a byte in the middle of the SKU's value, within the file. */
@@ -709,6 +748,7 @@ main(void)
     test_bulk(r);
     test_killed(r);
     test_rebuild(r);
+    test_whole(r);
     test_damage(r);
     pos_replica_close(r);
     test_wrecked();

@@ -162,6 +162,24 @@ sub pg_ctl {
         '-w', '-t', 30, '-s', @command);
 }
 
+# As build.sh starts it, where no watcher does.
+sub start_posd {
+    my ($self) = @_;
+    my $pid = fork // die "fork: $!";
+    if (!$pid) {
+        @running = ();
+        chdir '/';
+        POSIX::setsid();
+        open STDIN,  '<', '/dev/null';
+        open STDOUT, '>>', "$self->{dir}/log/posd.log";
+        open STDERR, '>&', \*STDOUT;
+        exec service_user(), 'sh', '-c', 'echo $$ > "$1"; shift; exec "$@"', 'posd', "$self->{state}/run/posd.pid", "$self->{state}/lib/posd", 'run',
+            '--database', "host=$self->{state}/run dbname=pos user=pos_daemon", '--replica', "$self->{state}/replica", '--spool', "$self->{state}/spool"
+            or POSIX::_exit(127);
+    }
+    return $self->wait_for('posd', 5, sub { my $p = $self->pid('posd'); $p && alive($p) });
+}
+
 sub service_user {
     return $> ? () : qw(setpriv --reuid postgres --regid postgres --init-groups env HOME=/tmp);
 }
