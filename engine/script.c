@@ -450,6 +450,18 @@ pos_script_running(const pos_script_vm_t *vm)
     return promotion ? promotion->id : pos_str("");
 }
 
+uint32_t
+pos_script_calls(const pos_script_vm_t *vm)
+{
+    return vm ? vm->serial : 0;
+}
+
+const char *
+pos_script_limit_hit(const pos_script_vm_t *vm)
+{
+    return vm ? vm->stuck : NULL;
+}
+
 /* ---- calling ---- */
 
 static int

@@ -47,6 +47,13 @@ void pos_script_release(pos_script_t *script);
 /* The id of the promotion whose script runs now, empty when none does. May be
  * read from a signal handler on the same thread: the watchdog's fence. */
 pos_str_t pos_script_running(const pos_script_vm_t *vm);
+/* Counts up with each call of a script; the limit that the last one hit, or NULL. */
+uint32_t pos_script_calls(const pos_script_vm_t *vm);
+const char *pos_script_limit_hit(const pos_script_vm_t *vm);
+/* Filters that the script's calls have used so far; how many were written. They
+ * live as long as the script. */
+uint32_t pos_script_filters(const pos_script_t *script, const pos_filter_t **out,
+    uint32_t most);
 /* Bytes the VM holds, for /metrics. */
 size_t pos_script_vm_held(const pos_script_vm_t *vm);
 

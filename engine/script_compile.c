@@ -159,3 +159,19 @@ pos_script_template(lua_State *L, pos_class_t class, const char *json)
     text = pos_writer_result(&w);
     return keep(L, &vm->templates, vm->keep, text, "effect");
 }
+
+uint32_t
+pos_script_filters(const pos_script_t *script, const pos_filter_t **out, uint32_t most)
+{
+    const pos_map_t *map = &script->file->compiled;
+    uint32_t         count = 0;
+
+    for (size_t i = 0; script->file->arena && i <= map->mask && count < most; i++) {
+        const pos_filter_t *filter = map->slots[i].value;
+
+        if (map->slots[i].hash != 0 && map->slots[i].key.data[0] == 'f' && !filter->any) {
+            out[count++] = filter;
+        }
+    }
+    return count;
+}

@@ -4,19 +4,11 @@
  * database. The scripts run in the same sandbox as in quotes.
  */
 
-#include "ngx_pos_contract.h"
 #include "ngx_pos_generation.h"
+#include "ngx_pos_promotion.h"
 
 #include "engine/promotion.h"
 #include "engine/script.h"
-
-#define NGX_POS_PROMOTION_MAX  (4 * 1024 * 1024)   /* of what is written from it */
-
-typedef struct {
-    pos_str_t  source;       /* Lua; empty: data only                         */
-    pos_str_t  documents;    /* JSON array: what the body came to             */
-    uint32_t   count;
-} ngx_pos_promotion_t;
 
 /* {"id": …, "script": …} as text and tree: the form in which a script stands
  * in a book. */
@@ -98,13 +90,42 @@ ngx_pos_promotion_check(ngx_pos_ctx_t *ctx, const pos_json_t *document)
     return rc;
 }
 
+/* A promotion of the file as it would stand in the book. A document with a
+ * script is about one of the file's promotions only. */
+static pos_status_t
+ngx_pos_promotion_row(ngx_pos_ctx_t *ctx, const pos_json_t *outer, const pos_script_promotion_t *made,
+    ngx_pos_promotion_t *out)
+{
+    const pos_json_t        *id;
+    ngx_pos_promotion_row_t *row = &out->rows[out->row_count];
+
+    row->cases = made->cases;
+
+    if (outer == NULL) {
+        row->document = ngx_pos_promotion_wrap(ctx, made->id, out->source);
+        if (row->document == NULL) {
+            return POS_NO_MEMORY;
+        }
+        out->row_count++;
+        return out->count == 1 ? ngx_pos_promotion_check(ctx, row->document) : POS_OK;
+    }
+
+    id = pos_json_get(outer, "id");
+
+    if (out->count == 1 || (id != NULL && pos_str_eq(id->text, made->id))) {
+        row->document = outer;
+        out->row_count++;
+    }
+
+    return POS_OK;
+}
+
 /* One file may return several promotions; each is checked by itself. */
 static pos_status_t
 ngx_pos_promotion_script(ngx_pos_ctx_t *ctx, const pos_json_t *outer, ngx_pos_promotion_t *out)
 {
     uint32_t                 i;
     pos_status_t             rc;
-    pos_json_t              *document;
     pos_writer_t             w;
     pos_script_promotion_t  *made;
 
@@ -119,14 +140,18 @@ ngx_pos_promotion_script(ngx_pos_ctx_t *ctx, const pos_json_t *outer, ngx_pos_pr
     pos_writer_init(&w, ctx->arena, 2048, NGX_POS_PROMOTION_MAX);
     pos_write_array_begin(&w);
 
+    out->rows = pos_arena_array(ctx->arena, out->count + 1, sizeof(*out->rows));
+    if (out->rows == NULL) {
+        rc = POS_NO_MEMORY;
+    }
+
     for (i = 0; i < out->count; i++) {
         if (rc == POS_OK) {
             rc = ngx_pos_promotion_merge(ctx, outer, made[i].document, &w);
         }
 
-        if (rc == POS_OK && outer == NULL && out->count == 1) {
-            document = ngx_pos_promotion_wrap(ctx, made[i].id, out->source);
-            rc = document != NULL ? ngx_pos_promotion_check(ctx, document) : POS_NO_MEMORY;
+        if (rc == POS_OK) {
+            rc = ngx_pos_promotion_row(ctx, outer, &made[i], out);
         }
 
         if (made[i].script != NULL) {
@@ -144,10 +169,11 @@ ngx_pos_promotion_script(ngx_pos_ctx_t *ctx, const pos_json_t *outer, ngx_pos_pr
     return rc == POS_OK ? w.status : rc;
 }
 
-static pos_status_t
+pos_status_t
 ngx_pos_promotion_read(ngx_pos_ctx_t *ctx, ngx_pos_promotion_t *out)
 {
-    const pos_json_t *script;
+    const pos_json_t        *script;
+    ngx_pos_promotion_row_t *row;
 
     ngx_memzero(out, sizeof(*out));
 
@@ -167,13 +193,21 @@ ngx_pos_promotion_read(ngx_pos_ctx_t *ctx, ngx_pos_promotion_t *out)
         return ngx_pos_promotion_script(ctx, ctx->json, out);
     }
 
-    out->count = 1;
+    row = pos_arena_zalloc(ctx->arena, sizeof(*row));
     out->documents = pos_arena_printf(ctx->arena, "[%.*s]", (int) ctx->json->text.len, ctx->json->text.data);
 
-    return out->documents.data == NULL ? POS_NO_MEMORY : ngx_pos_promotion_check(ctx, ctx->json);
+    if (row == NULL || out->documents.data == NULL) {
+        return POS_NO_MEMORY;
+    }
+
+    row->document = ctx->json;
+    out->rows = row;
+    out->count = out->row_count = 1;
+
+    return ngx_pos_promotion_check(ctx, ctx->json);
 }
 
-static void
+void
 ngx_pos_promotion_fail(ngx_pos_ctx_t *ctx, pos_status_t rc)
 {
     if (rc == POS_INVALID) {
@@ -226,71 +260,4 @@ ngx_pos_promotion_prepare(ngx_pos_ctx_t *ctx)
 
     ctx->prepared = pos_writer_result(&w);
     ngx_pos_request_dispatch(ctx);
-}
-
-static void
-ngx_pos_promotion_diagnostics(pos_writer_t *w, const pos_faults_t *faults)
-{
-    const pos_fault_t *fault;
-
-    pos_write_array_begin(w);
-
-    for (fault = faults->first; fault != NULL; fault = fault->next) {
-        pos_write_object_begin(w);
-        pos_write_key(w, "pointer");
-        pos_write_string(w, fault->pointer);
-        pos_write_key(w, "line");
-        if (fault->line > 0) {
-            pos_write_int(w, fault->line);
-        } else {
-            pos_write_null(w);
-        }
-        pos_write_key(w, "column");
-        if (fault->column > 0) {
-            pos_write_int(w, fault->column);
-        } else {
-            pos_write_null(w);
-        }
-        pos_write_key(w, "code");
-        pos_write_string(w, pos_str_z(fault->code));
-        pos_write_key(w, "message");
-        pos_write_string(w, fault->message);
-        pos_write_object_end(w);
-    }
-
-    pos_write_array_end(w);
-}
-
-/* POST /v1/promotions/validate: nothing is stored; faults are the answer, not
- * a refusal. */
-void
-ngx_pos_promotion_validate_handler(ngx_pos_ctx_t *ctx)
-{
-    pos_writer_t         w;
-    pos_status_t         rc;
-    ngx_pos_promotion_t  promotion;
-
-    rc = ngx_pos_promotion_read(ctx, &promotion);
-
-    if (rc != POS_OK && rc != POS_INVALID) {
-        ngx_pos_promotion_fail(ctx, rc);
-        return;
-    }
-
-    pos_writer_init(&w, ctx->arena, 4096, NGX_POS_PROMOTION_MAX);
-    pos_write_object_begin(&w);
-    pos_write_key(&w, "valid");
-    pos_write_bool(&w, rc == POS_OK);
-    pos_write_key(&w, "diagnostics");
-    ngx_pos_promotion_diagnostics(&w, &ctx->faults);
-    pos_write_key(&w, "documents");
-    pos_write_raw(&w, rc == POS_OK ? promotion.documents : pos_str("[]"));
-    pos_write_object_end(&w);
-
-    if (w.status != POS_OK) {
-        ngx_pos_promotion_fail(ctx, w.status);
-        return;
-    }
-
-    ngx_pos_answer(ctx, NGX_HTTP_OK, pos_str("application/json"), pos_writer_result(&w));
 }

@@ -25,6 +25,7 @@ for my $file (@files) {
     ok(@promotions, "$name loads") or next;
     like(slurp($file), qr/\A-- [A-Z].*[.:]\n/, "$name says in one line what it does");
     is($promotions[0]{id}, $name, "$name carries its file's name");
+    is(qx{'$build/posscript' --rehearse '$file' 2>&1 >/dev/null}, '', "$name: a rehearsal finds nothing");
     for my $promotion (@promotions) {
         $with_code += !!$promotion->{code};
         cmp_ok(scalar @{ $promotion->{cases} }, '>=', 2, "$promotion->{id} has cases");
@@ -96,7 +97,7 @@ sub book_of {
             id => $promotion->{id}, script => decoded($file),
             $case->{settings} ? (settings => $case->{settings}) : (),
         }],
-        coupons     => [],
+        coupons     => [map { { code => $_, promotions => [$promotion->{id}] } } @{ $cart->{coupons} || [] }],
     };
 }
 

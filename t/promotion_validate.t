@@ -1,0 +1,131 @@
+#!/usr/bin/perl
+# What would fail at a till is told to the author: validate prices a promotion over carts
+# made from the shop's own book and over the script's cases, and stores nothing.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use PosTest;
+use Test::More;
+use Time::HiRes qw(time);
+
+my $pos     = PosTest->start;
+my @workers = $pos->workers;
+
+subtest 'the shipped scripts and the shop\'s own promotions pass' => sub {
+    for my $file (sort glob "$PosTest::ROOT/scripts/promotions/*.lua") {
+        my ($name) = $file =~ m{([^/]+)$};
+        my $r = validate(PosTest::slurp($file));
+        is($r->{status}, 200, "$name is answered");
+        is_deeply($r->{json}{diagnostics}, [], "$name: nothing is found") or diag(PosTest::json($r->{json}{diagnostics}));
+        ok($r->{json}{valid}, "$name is valid");
+        my $tried = $r->{json}{rehearsal};
+        cmp_ok($tried->{cases}, '>=', 2, "$name: its cases were run");
+        cmp_ok($tried->{carts}, '>=', 40, "$name: over $tried->{carts} carts, of which $tried->{refused} were refused");
+    }
+    my $list = $pos->get('/v1/promotions?limit=100')->{json}{data} || [];
+    cmp_ok(scalar @$list, '>=', 15, 'the shop has promotions');
+    for my $p (@$list) {
+        my $full = $pos->get("/v1/promotions/$p->{id}")->{json};
+        my $r = $full->{script} ? validate($full->{script}) : $pos->post('/v1/promotions/validate', $full->{document});
+        my @errors = grep { $_->{severity} eq 'error' } @{ $r->{json}{diagnostics} || [{ severity => 'error' }] };
+        is_deeply(\@errors, [], "$p->{id}: no error") or diag("$r->{status} $r->{body}");
+    }
+};
+
+subtest 'found, with line and cart' => sub {
+    my %bad = (
+        'an unknown customer'  => ['local id = cart.customer.id', 'script_error', qr/customer/],
+        'nowhere to ship to'   => ["local s = 'to ' .. cart.ship_to.country", 'script_error', qr/ship_to/],
+        'an endless loop'      => ['while true do end', 'script_limit', qr/instructions/],
+        'recursion in pcall'   => ['local function f() pcall(f) pcall(f) end f()', 'script_limit', qr/instructions|memory/],
+        'a memory bomb'        => ['local t = {} for i = 1, 1e8 do t[i] = {i} end', 'script_limit', qr/memory/],
+        'a million proposals'  => ['for i = 1, 1e6 do cart:message("x") end', 'script_limit', qr/proposals/],
+        'only for a lot of tea' => ["for l in cart:items{ sku = { 'TEA' } }:each() do if l.quantity > 20 then error('much tea') end end", 'script_error', qr/much tea/],
+        'only abroad'          => ["if cart.currency ~= 'GBP' then error('abroad') end", 'script_error', qr/abroad/],
+        'an impossible price'  => ['cart:items():unit_price(-5, "x")', 'script_error', qr/unit_price/],
+    );
+    for my $name (sort keys %bad) {
+        my ($body, $code, $message) = @{ $bad{$name} };
+        my $r = validate("return promotion { id = 'bad', class = 'line', apply = function(cart)\n\n$body\nend }");
+        is($r->{status}, 200, "$name: answered");
+        ok(!$r->{json}{valid}, "$name: not valid");
+        my ($d) = @{ $r->{json}{diagnostics} || [] };
+        is($d->{code}, $code, "$name: $code") or diag($r->{body});
+        is($d->{line}, 3, "$name: its line");
+        like($d->{message}, $message, "$name: $d->{message}");
+        is($d->{promotion}, 'bad', "$name: of this promotion");
+        my $q = $pos->post('/v1/quotes', $d->{cart});
+        is($q->{status}, 200, "$name: its cart can be priced by all of the shop") or diag($q->{body});
+    }
+};
+
+# The cart of a diagnostic shows the same fault in a quote, once the script is live.
+subtest 'the same at the till' => sub {
+    my $source = "return promotion { id = 'shown', class = 'line', apply = function(cart)\n"
+        . "  if cart:items():quantity() > 30 then error('thirty') end\nend }";
+    my $r = validate($source);
+    my ($d) = @{ $r->{json}{diagnostics} };
+    like($d->{message}, qr/thirty/, 'found');
+    is($pos->get('/v1/promotions/shown')->{status}, 404, 'nothing was stored');
+    is($pos->put_lua('shown', $source)->{status}, 201, 'it may be put all the same');
+    my $etag = $pos->get('/v1/promotions/shown')->{headers}{etag};
+    my $live = $pos->post('/v1/promotions/shown/publish', {}, headers => { 'If-Match' => $etag });
+    is($live->{status}, 200, 'and published') or diag($live->{body});
+    my ($rev) = $live->{headers}{'pos-revision'} =~ /^(\d+)/;
+    $pos->wait_for("revision $rev", 5, sub { $pos->at_revision($rev) });
+    my $q = $pos->post('/v1/quotes', $d->{cart});
+    my ($told) = grep { $_->{id} eq 'shown' } @{ $q->{json}{explain} || [] };
+    is($told->{reason}, 'script_error', 'the quote of that cart fails likewise') or diag($q->{body});
+    is($told->{detail}, "line 2: $d->{message}", 'with the same words');
+};
+
+subtest 'cases' => sub {
+    my $head = "return promotion { id = 'c', class = 'line', apply = function(cart)\n cart:items():percent_off(10, 'x') end,\n cases = {";
+    my $cart = "cart = { lines = { { sku = 'TV', price = 1000, quantity = 2 } } }";
+    my $good = validate("$head { $cart, expect = { discount = 200, total = 1800 } } } }")->{json};
+    ok($good->{valid}, 'a case that holds') or diag(PosTest::json($good));
+    my $bad = validate("$head { $cart, expect = { discount = 200 } }, { name = 'two', $cart, expect = { discount = 100 } } } }")->{json};
+    ok(!$bad->{valid}, 'one that does not');
+    my ($d) = @{ $bad->{diagnostics} };
+    is($d->{code}, 'case_failed', 'is called that');
+    is($d->{case}, 2, 'has its number');
+    is($d->{pointer}, '/cases/1/expect/discount', 'its place');
+    is($d->{message}, 'case 2 (two): discount is 200 instead of 100', 'and both figures');
+    my $json = $pos->post('/v1/promotions/validate', { id => 'c', priority => 3, script => "$head { $cart, expect = { discount = 1 } } } }" })->{json};
+    is($json->{diagnostics}[0]{case}, 1, 'cases of a script within a document are run too') or diag(PosTest::json($json));
+};
+
+subtest 'several in a file' => sub {
+    my $r = validate("return { promotion { id = 'a', class = 'line', apply = function(cart) end },\n"
+        . "promotion { id = 'b', class = 'line', apply = function(cart)\nerror('b') end } }");
+    is(scalar @{ $r->{json}{documents} }, 2, 'two documents');
+    is_deeply([map { "$_->{promotion} $_->{line} $_->{code}" } @{ $r->{json}{diagnostics} }], ['b 3 script_error'], 'the one at fault is named');
+};
+
+# A rehearsal that uses its limits up is done in slices: quotes go on meanwhile.
+subtest 'others are served meanwhile' => sub {
+    my $slow = "return promotion { id = 'slow', class = 'line', apply = function(cart)\nlocal n = 0 for i = 1, 18000 do n = n + i % 7 end end, cases = {"
+        . "{ cart = { lines = { { sku = 'A', price = 1 } } } }," x 200 . "} }";
+    my $r = validate($slow);
+    ok($r->{json}{valid}, 'a slow one passes') or diag($r->{body});
+    is($r->{json}{rehearsal}{cases}, 200, 'with all its cases');
+    my $load = $pos->load(clients => 2, cart => { lines => PosTest::lines('TEA', 3) });
+    my $end = time + 2;
+    my $count = 0;
+    while (time < $end) { $count++ if validate($slow)->{status} == 200 }
+    my $records = $load->stop;
+    cmp_ok($count, '>', 1, "$count rehearsals");
+    is(scalar(grep { $_->[2] != 200 } @$records), 0, 'no quote failed');
+    cmp_ok(scalar @$records, '>', 20 * $count, 'and many were given between: ' . @$records);
+};
+
+is_deeply([$pos->workers], \@workers, 'no worker died of any');
+done_testing;
+
+sub validate {
+    my ($source) = @_;
+    return $pos->request('POST', '/v1/promotions/validate', body => $source, headers => { 'Content-Type' => 'text/x-lua' }, timeout => 20);
+}
