@@ -13,24 +13,60 @@ pos_map_alloc(pos_map_t *map, size_t size)
 }
 
 
-pos_status_t
-pos_map_init(pos_map_t *map, pos_arena_t *arena, size_t expected)
+/* At most half full, so that a miss looks at about two slots. 0: too many. */
+static size_t
+pos_map_size(size_t expected)
 {
     size_t size = POS_MAP_MIN;
 
     if (expected > SIZE_MAX / 4 / sizeof(pos_map_slot_t)) {
-        return POS_NO_MEMORY;
+        return 0;
     }
 
-    /* At most half full, so that a miss looks at about two slots. */
     while (size < expected * 2) {
         size *= 2;
     }
 
+    return size;
+}
+
+
+pos_status_t
+pos_map_init(pos_map_t *map, pos_arena_t *arena, size_t expected)
+{
+    size_t size = pos_map_size(expected);
+
     map->arena = arena;
     map->count = 0;
 
-    return pos_map_alloc(map, size);
+    return size > 0 ? pos_map_alloc(map, size) : POS_NO_MEMORY;
+}
+
+
+pos_status_t
+pos_map_reserve(pos_map_t *map, pos_arena_t *arena, size_t expected)
+{
+    size_t size = pos_map_size(expected);
+
+    map->arena = arena;
+    map->count = 0;
+    map->mask = size - 1;
+    map->slots = size > 0 ? pos_arena_alloc(arena, size * sizeof(pos_map_slot_t)) : NULL;
+
+    return map->slots ? POS_OK : POS_NO_MEMORY;
+}
+
+
+bool
+pos_map_clear(pos_map_t *map, size_t *done, size_t slots)
+{
+    size_t left = map->mask + 1 - *done;
+
+    slots = slots < left ? slots : left;
+    memset(map->slots + *done, 0, slots * sizeof(pos_map_slot_t));
+    *done += slots;
+
+    return *done > map->mask;
 }
 
 

@@ -26,6 +26,11 @@ typedef struct {
 /* Room for about `expected` keys; grows by itself. */
 pos_status_t pos_map_init(pos_map_t *map, pos_arena_t *arena, size_t expected)
     POS_MUSTCHECK;
+/* The same in steps, for a large one: after pos_map_reserve() it is of no use
+ * until pos_map_clear() has emptied all its slots. `*done` begins at 0. */
+pos_status_t pos_map_reserve(pos_map_t *map, pos_arena_t *arena, size_t expected)
+    POS_MUSTCHECK;
+bool pos_map_clear(pos_map_t *map, size_t *done, size_t slots);
 /* NULL: not there. */
 void *pos_map_get(const pos_map_t *map, pos_str_t key);
 void *pos_map_get_hashed(const pos_map_t *map, pos_str_t key, uint64_t hash);

@@ -132,6 +132,9 @@ void pos_book_builder_destroy(pos_book_builder_t *builder);
 
 void pos_book_retain(pos_book_t *book);
 void pos_book_release(pos_book_t *book);       /* frees at the last one */
+/* The same in slices of about `rows` promotions, for a worker: true once the
+ * reference is given back. Nobody else may use the book in between. */
+bool pos_book_release_some(pos_book_t *book, unsigned rows);
 const pos_book_report_t *pos_book_reports(const pos_book_t *book);
 size_t pos_book_promotions(const pos_book_t *book);   /* live ones compiled */
 

@@ -9,9 +9,12 @@
  * before.
  */
 
+#include "engine/ancestry.h"
 #include "engine/cart.h"
 #include "engine/entities.h"
 #include "engine/index.h"
+#include "engine/ranking.h"
+#include "engine/sorter.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,19 +24,26 @@
 #define VALUE_MAX       (4u << 20)     /* bytes of one entity's document */
 #define COMPILE_ROWS    20             /* what a compiled promotion counts */
 #define FIRST_ROOM      64
+#define MOVES           16             /* small steps that a row counts      */
 
 typedef enum {
     PHASE_ZONES,           /* reads every zone in use                        */
     PHASE_RETAILER,        /* reads the settings: fails the build if missing */
     PHASE_STORES,
     PHASE_CATEGORIES,
-    PHASE_PARENTS,         /* resolves parents, finds cycles                 */
+    PHASE_PARENTS,         /* resolves parents                               */
+    PHASE_ANCESTRY,        /* their depths and circles                       */
+    PHASE_CIRCLES,         /* are cut                                        */
     PHASE_LISTS,
     PHASE_TAXES,
     PHASE_EXPERIMENTS,
     PHASE_PROMOTIONS,      /* takes over or compiles                         */
-    PHASE_ORDER,           /* lists, taxes and promotions in their order     */
-    PHASE_IDS,             /* promotions by id                               */
+    PHASE_SORT_LISTS,      /* each in its order, and where it is asked for by */
+    PHASE_NAME_LISTS,      /* name then entered there                        */
+    PHASE_SORT_TAXES,
+    PHASE_SORT_PROMOTIONS,
+    PHASE_CLEAR_IDS,
+    PHASE_NAME_PROMOTIONS,
     PHASE_INDEX,
     PHASE_DONE
 } phase_t;
@@ -59,7 +69,12 @@ struct pos_book_builder_s {
     pos_map_t           zone_values;    /* name to its digest                */
     pos_book_report_t **last_report;
     growing_t           categories, lists, taxes, promotions;
-    uint32_t            named;          /* promotions put in the map by id   */
+    uint32_t            at;             /* within a phase: the next element  */
+    size_t              cleared;        /* slots of the map by id            */
+    void               *spare;          /* of the phase that sorts or walks  */
+    pos_sorter_t        sorter;
+    pos_ancestry_t      ancestry;
+    pos_ranking_t      *ranking;
     pos_index_building_t *index;
 };
 
@@ -339,52 +354,59 @@ add_category(pos_book_builder_t *b, pos_str_t key, pos_str_t value)
 }
 
 
-/* Depth of a chain, or of what is left of it once it turns out to go in a
- * circle: more steps than there are categories. */
 static void
-check_chain(pos_book_builder_t *b, pos_category_t *category)
+resolve_parent(pos_book_builder_t *b, pos_category_t *category)
 {
-    uint32_t steps = 0;
+    const pos_str_t *parent = pos_map_get(&b->parents, category->code);
 
-    for (const pos_category_t *c = category->parent; c != NULL; c = c->parent) {
-        if (++steps > b->categories.count) {
-            category->broken = true;
-            return;
-        }
+    if (parent == NULL) {
+        return;
     }
-    category->depth = steps;
+    category->parent = pos_map_get(&b->book->categories, *parent);
+    if (category->parent == NULL) {
+        category->broken = true;
+        report(b, POS_KIND_CATEGORY, category->code, "/parent",
+            pos_str("there is no such category"), false);
+    }
 }
 
 
+static void
+cut_circle(pos_book_builder_t *b, pos_category_t *category)
+{
+    if (category->broken && category->parent != NULL) {
+        report(b, POS_KIND_CATEGORY, category->code, "/parent",
+            pos_str("its parents go in a circle"), false);
+        category->parent = NULL;
+    }
+}
+
+
+/* One slice of what is done once all categories are there. */
 static pos_status_t
-resolve_parents(pos_book_builder_t *b)
+relate_categories(pos_book_builder_t *b, unsigned rows)
 {
     pos_category_t **all = b->categories.items;
+    uint32_t         count = b->categories.count;
 
-    for (uint32_t i = 0; i < b->categories.count; i++) {
-        const pos_str_t *parent = pos_map_get(&b->parents, all[i]->code);
-
-        if (parent == NULL) {
-            continue;
+    if (b->phase == PHASE_ANCESTRY) {
+        if (b->spare == NULL) {
+            b->spare = malloc((count + 1) * sizeof(*all));
+            if (b->spare == NULL) {
+                return POS_NO_MEMORY;
+            }
+            pos_ancestry_init(&b->ancestry, all, count, b->spare);
         }
-        all[i]->parent = pos_map_get(&b->book->categories, *parent);
-        if (all[i]->parent == NULL) {
-            all[i]->broken = true;
-            report(b, POS_KIND_CATEGORY, all[i]->code, "/parent",
-                pos_str("there is no such category"), false);
-        }
+        return pos_ancestry_step(&b->ancestry, rows * MOVES) ? POS_OK : POS_AGAIN;
     }
-    for (uint32_t i = 0; i < b->categories.count; i++) {
-        check_chain(b, all[i]);
-    }
-    for (uint32_t i = 0; i < b->categories.count; i++) {
-        if (all[i]->broken && all[i]->parent != NULL) {
-            report(b, POS_KIND_CATEGORY, all[i]->code, "/parent",
-                pos_str("its parents go in a circle"), false);
-            all[i]->parent = NULL;
+    for (; rows > 0 && b->at < count; rows--) {
+        if (b->phase == PHASE_PARENTS) {
+            resolve_parent(b, all[b->at++]);
+        } else {
+            cut_circle(b, all[b->at++]);
         }
     }
-    return POS_OK;
+    return b->at < count ? POS_AGAIN : POS_OK;
 }
 
 
@@ -563,19 +585,6 @@ add_promotion(pos_book_builder_t *b, pos_str_t key, pos_str_t value, unsigned *c
 /* ---- order and index ---- */
 
 static int
-promotion_order(const void *a, const void *b)
-{
-    const pos_promotion_t *x = *(pos_promotion_t *const *) a;
-    const pos_promotion_t *y = *(pos_promotion_t *const *) b;
-
-    if (x->priority != y->priority) {
-        return x->priority > y->priority ? -1 : 1;
-    }
-    return pos_str_cmp(x->id, y->id);
-}
-
-
-static int
 list_order(const void *a, const void *b)
 {
     const pos_price_list_t *x = a, *y = b;
@@ -605,120 +614,70 @@ tax_order(const void *a, const void *b)
 }
 
 
-static void *
-settle(pos_book_builder_t *b, const growing_t *g, size_t size)
+/* A slice of putting the rows in their order and of handing them over. */
+static pos_status_t
+sort_rows(pos_book_builder_t *b, growing_t *g, size_t size, pos_order_pt order,
+    unsigned rows, void *handed, uint32_t *count)
 {
-    void *items = pos_arena_array(b->book->arena, g->count + 1, size);
+    void *items;
 
-    if (items != NULL && g->count > 0) {
+    if (b->spare == NULL) {
+        b->spare = malloc((g->count + 1) * size);
+        if (b->spare == NULL) {
+            return POS_NO_MEMORY;
+        }
+        pos_sorter_init(&b->sorter, g->items, b->spare, g->count, size, order);
+    }
+    if (!pos_sorter_step(&b->sorter, rows * MOVES)) {
+        return POS_AGAIN;
+    }
+    items = pos_arena_alloc(b->book->arena, (g->count + 1) * size);
+    if (items == NULL) {
+        return POS_NO_MEMORY;
+    }
+    if (g->count > 0) {
         memcpy(items, g->items, g->count * size);
     }
-    return items;
-}
-
-
-static pos_status_t
-settle_lists(pos_book_builder_t *b)
-{
-    pos_book_t *book = b->book;
-
-    book->list_array = settle(b, &b->lists, sizeof(*book->list_array));
-    book->taxes = settle(b, &b->taxes, sizeof(*book->taxes));
-    if (book->list_array == NULL || book->taxes == NULL) {
-        return POS_NO_MEMORY;
-    }
-    book->list_count = b->lists.count;
-    book->tax_count = b->taxes.count;
-    qsort(book->list_array, book->list_count, sizeof(*book->list_array), list_order);
-    qsort(book->taxes, book->tax_count, sizeof(*book->taxes), tax_order);
-    for (uint32_t i = 0; i < book->list_count; i++) {
-        pos_price_list_t *list = &book->list_array[i];
-        pos_status_t      status = pos_map_set(&book->lists, list->code, list, NULL);
-
-        if (status != POS_OK) {
-            return status;
-        }
-    }
-    return POS_OK;
-}
-
-
-typedef struct {
-    int64_t  priority;
-    uint32_t place;
-} rank_t;
-
-
-static int
-rank_order(const void *a, const void *b)
-{
-    const rank_t *x = a, *y = b;
-
-    if (x->priority != y->priority) {
-        return x->priority > y->priority ? -1 : 1;
-    }
-    return (x->place > y->place) - (x->place < y->place);
-}
-
-
-static bool
-ids_ascend(const pos_book_t *book)
-{
-    for (uint32_t i = 1; i < book->promotion_count; i++) {
-        if (pos_str_cmp(book->promotions[i - 1]->id, book->promotions[i]->id) >= 0) {
-            return false;
-        }
-    }
-    return true;
-}
-
-
-/* Rows come by key, which is the id: then only priorities are left to sort,
- * which is several times faster than following every pointer. */
-static pos_status_t
-order_promotions(pos_book_t *book, pos_promotion_t **rows)
-{
-    rank_t *ranks;
-
-    if (!ids_ascend(book)) {
-        qsort(book->promotions, book->promotion_count, sizeof(*book->promotions),
-            promotion_order);
-        return POS_OK;
-    }
-    ranks = malloc((book->promotion_count + 1) * sizeof(*ranks));
-    if (ranks == NULL) {
-        return POS_NO_MEMORY;
-    }
-    for (uint32_t i = 0; i < book->promotion_count; i++) {
-        ranks[i] = (rank_t) { rows[i]->priority, i };
-    }
-    qsort(ranks, book->promotion_count, sizeof(*ranks), rank_order);
-    for (uint32_t i = 0; i < book->promotion_count; i++) {
-        book->promotions[i] = rows[ranks[i].place];
-    }
-    free(ranks);
+    memcpy(handed, &items, sizeof(items));
+    *count = g->count;
     return POS_OK;
 }
 
 
 static pos_status_t
-settle_promotions(pos_book_builder_t *b)
+name_lists(pos_book_builder_t *b, unsigned rows)
 {
     pos_book_t  *book = b->book;
-    pos_status_t status;
+    pos_status_t status = POS_OK;
 
-    book->promotions = settle(b, &b->promotions, sizeof(*book->promotions));
-    if (book->promotions == NULL) {
-        return POS_NO_MEMORY;
+    for (; b->at < book->list_count && status == POS_OK && rows > 0; rows--) {
+        pos_price_list_t *list = &book->list_array[b->at++];
+
+        status = pos_map_set(&book->lists, list->code, list, NULL);
+    }
+    return status == POS_OK && b->at < book->list_count ? POS_AGAIN : status;
+}
+
+
+static pos_status_t
+sort_promotions(pos_book_builder_t *b, unsigned rows)
+{
+    pos_book_t  *book = b->book;
+    pos_status_t status = POS_OK;
+
+    if (b->ranking == NULL) {
+        status = pos_ranking_create(b->promotions.items, b->promotions.count, book->arena,
+            &b->ranking);
+    }
+    if (status == POS_OK) {
+        status = pos_ranking_step(b->ranking, rows, &book->promotions);
+    }
+    if (status != POS_OK) {
+        return status;
     }
     book->promotion_count = b->promotions.count;
     b->promotions.count = 0;            /* the book holds the references now */
-    status = order_promotions(book, b->promotions.items);
-    if (status == POS_OK) {
-        status = pos_map_init(&book->promotion_by_id, book->arena,
-            book->promotion_count + 1);
-    }
-    return status;
+    return pos_map_reserve(&book->promotion_by_id, book->arena, book->promotion_count + 1);
 }
 
 
@@ -728,28 +687,44 @@ name_promotions(pos_book_builder_t *b, unsigned rows)
     pos_book_t  *book = b->book;
     pos_status_t status = POS_OK;
 
-    for (; b->named < book->promotion_count && status == POS_OK && rows > 0; rows--) {
-        status = pos_map_set(&book->promotion_by_id, book->promotions[b->named]->id,
-            (void *) (uintptr_t) (b->named + 1), NULL);
-        b->named++;
+    for (; b->at < book->promotion_count && status == POS_OK && rows > 0; rows--) {
+        status = pos_map_set(&book->promotion_by_id, book->promotions[b->at]->id,
+            (void *) (uintptr_t) (b->at + 1), NULL);
+        b->at++;
     }
-    return status == POS_OK && b->named < book->promotion_count ? POS_AGAIN : status;
+    if (status == POS_OK && b->at < book->promotion_count) {
+        return POS_AGAIN;
+    }
+    return status == POS_OK ? pos_index_building_create(book, &b->index) : status;
 }
 
 
-/* One slice of what comes after all rows. POS_AGAIN: the phase goes on. */
+/* One slice of a phase that reads no rows. POS_AGAIN: the phase goes on. */
 static pos_status_t
 finish(pos_book_builder_t *b, unsigned rows)
 {
-    pos_status_t status;
+    pos_book_t *book = b->book;
 
     switch (b->phase) {
-    case PHASE_ORDER:
-        status = settle_lists(b);
-        return status == POS_OK ? settle_promotions(b) : status;
-    case PHASE_IDS:
-        status = name_promotions(b, rows);
-        return status == POS_OK ? pos_index_building_create(b->book, &b->index) : status;
+    case PHASE_PARENTS:
+    case PHASE_ANCESTRY:
+    case PHASE_CIRCLES:
+        return relate_categories(b, rows);
+    case PHASE_SORT_LISTS:
+        return sort_rows(b, &b->lists, sizeof(*book->list_array), list_order, rows,
+            &book->list_array, &book->list_count);
+    case PHASE_NAME_LISTS:
+        return name_lists(b, rows);
+    case PHASE_SORT_TAXES:
+        return sort_rows(b, &b->taxes, sizeof(*book->taxes), tax_order, rows, &book->taxes,
+            &book->tax_count);
+    case PHASE_SORT_PROMOTIONS:
+        return sort_promotions(b, rows);
+    case PHASE_CLEAR_IDS:
+        return pos_map_clear(&book->promotion_by_id, &b->cleared, rows * MOVES * 4)
+            ? POS_OK : POS_AGAIN;
+    case PHASE_NAME_PROMOTIONS:
+        return name_promotions(b, rows);
     default:
         return pos_index_building_step(b->index, rows);
     }
@@ -813,6 +788,16 @@ next_phase(pos_book_builder_t *b)
 {
     b->phase++;
     b->begun = false;
+    b->at = 0;
+    free(b->spare);
+    b->spare = NULL;
+}
+
+
+static bool
+reads_rows(phase_t phase)
+{
+    return kind_of(phase) != POS_KIND_COUNT;
 }
 
 
@@ -825,11 +810,6 @@ step_row(pos_book_builder_t *b, unsigned *cost)
 
     pos_arena_reset(b->scratch);
     *cost = 1;
-    if (b->phase == PHASE_PARENTS) {
-        status = resolve_parents(b);
-        next_phase(b);
-        return status;
-    }
     status = next_row(b, kind_of(b->phase), &key, &value);
     if (status == POS_NOT_FOUND) {
         if (b->phase == PHASE_RETAILER && b->book->retailer.len == 0) {
@@ -842,12 +822,12 @@ step_row(pos_book_builder_t *b, unsigned *cost)
 }
 
 
-pos_status_t
-pos_book_builder_step(pos_book_builder_t *b, unsigned rows, pos_book_t **out)
+static pos_status_t
+step_rows(pos_book_builder_t *b, unsigned rows)
 {
     unsigned done = 0;
 
-    while (b->phase < PHASE_ORDER) {
+    while (reads_rows(b->phase)) {
         unsigned     cost;
         pos_status_t status;
 
@@ -860,14 +840,27 @@ pos_book_builder_step(pos_book_builder_t *b, unsigned rows, pos_book_t **out)
         }
         done += cost;
     }
-    while (b->phase < PHASE_DONE) {
-        pos_status_t status = finish(b, rows);
+    return POS_AGAIN;
+}
 
-        if (status == POS_OK) {
-            next_phase(b);
+
+pos_status_t
+pos_book_builder_step(pos_book_builder_t *b, unsigned rows, pos_book_t **out)
+{
+    pos_status_t status;
+
+    rows = rows > 0 ? rows : 1;
+    if (reads_rows(b->phase)) {
+        return step_rows(b, rows);
+    }
+    if (b->phase < PHASE_DONE) {
+        status = finish(b, rows);
+        if (status != POS_OK) {
+            return status;
         }
-        if (status != POS_OK || b->phase < PHASE_DONE) {
-            return status == POS_OK ? POS_AGAIN : status;
+        next_phase(b);
+        if (b->phase < PHASE_DONE) {
+            return POS_AGAIN;
         }
     }
     if (b->book == NULL) {
@@ -964,6 +957,8 @@ pos_book_builder_destroy(pos_book_builder_t *b)
     free(b->lists.items);
     free(b->taxes.items);
     free(b->promotions.items);
+    free(b->spare);
+    pos_ranking_destroy(b->ranking);
     pos_index_building_destroy(b->index);
     if (b->book != NULL) {
         pos_book_release(b->book);
@@ -991,6 +986,27 @@ pos_book_release(pos_book_t *book)
         pos_promotion_release(book->promotions[i]);
     }
     pos_arena_destroy(book->arena);
+}
+
+
+bool
+pos_book_release_some(pos_book_t *book, unsigned rows)
+{
+    if (book == NULL) {
+        return true;
+    }
+    if (book->refs > 1) {
+        book->refs--;
+        return true;
+    }
+    for (; rows > 0 && book->promotion_count > 0; rows--) {
+        pos_promotion_release(book->promotions[--book->promotion_count]);
+    }
+    if (book->promotion_count > 0) {
+        return false;
+    }
+    pos_book_release(book);
+    return true;
 }
 
 

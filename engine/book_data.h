@@ -8,12 +8,20 @@
 #include "engine/book.h"
 #include "engine/promotion.h"
 
+typedef enum {
+    POS_RANK_UNKNOWN,
+    POS_RANK_ASKED,         /* its ancestors are being asked                 */
+    POS_RANK_KNOWN,         /* `depth` holds                                 */
+    POS_RANK_CIRCLE         /* its ancestors go in a circle                  */
+} pos_rank_t;
+
 typedef struct pos_category_s pos_category_t;
 struct pos_category_s {
     pos_str_t              code;
     uint64_t               hash;
     pos_category_t        *parent;
     uint32_t               depth;
+    uint8_t                rank;        /* pos_rank_t; while a book is built */
     bool                   broken;      /* its parent is missing or a cycle */
 };
 

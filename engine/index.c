@@ -1,5 +1,6 @@
 #include "engine/index.h"
 #include "engine/cart.h"
+#include "engine/sorter.h"
 
 #include <stdlib.h>
 
@@ -38,11 +39,15 @@ struct pos_index_s {
 
 typedef enum {
     STAGE_GATHER,      /* asks each promotion for its keys       */
+    STAGE_CLEAR,       /* empties the slots                      */
     STAGE_COUNT,       /* a slot a key, with how many it has     */
+    STAGE_PLACE,       /* where each key's entries begin         */
     STAGE_SCATTER,     /* entries to their keys' places          */
     STAGE_CUT,         /* orders each list and cuts it in blocks */
     STAGE_DONE
 } stage_t;
+
+#define MOVES  16      /* small steps that a row counts */
 
 struct pos_index_building_s {
     pos_book_t  *book;
@@ -50,9 +55,12 @@ struct pos_index_building_s {
     pos_arena_t *scratch;
     stage_t      stage;
     uint32_t     next;                 /* promotion to ask                   */
-    size_t       next_slot;
-    entry_t     *gathered;
+    size_t       at;                   /* of the stage: slot or entry        */
+    uint32_t     entries, blocks;      /* placed so far                      */
+    entry_t     *gathered;             /* spare for sorting, once scattered  */
     uint32_t     count, room;
+    bool         sorting;              /* the list of the slot `at`          */
+    pos_sorter_t sorter;
 };
 
 
@@ -134,7 +142,7 @@ slot_of(const pos_index_t *index, uint64_t key)
 
 
 static pos_status_t
-count_keys(pos_index_building_t *g)
+make_room(pos_index_building_t *g)
 {
     pos_index_t *index = g->index;
     size_t       size = 16;
@@ -143,45 +151,67 @@ count_keys(pos_index_building_t *g)
         size *= 2;
     }
     index->mask = size - 1;
-    index->slots = pos_arena_array(g->book->arena, size, sizeof(*index->slots));
+    index->slots = pos_arena_alloc(g->book->arena, size * sizeof(*index->slots));
     index->entries = pos_arena_alloc(g->book->arena,
         (g->count + 1) * sizeof(*index->entries));
-    if (index->slots == NULL || index->entries == NULL) {
-        return POS_NO_MEMORY;
-    }
-    for (uint32_t i = 0; i < g->count; i++) {
-        slot_t *slot = slot_of(index, g->gathered[i].key);
+    index->entry_count = g->count;
+    return index->slots == NULL || index->entries == NULL ? POS_NO_MEMORY : POS_OK;
+}
 
-        slot->key = g->gathered[i].key;
+
+/* How far a stage goes in one step: `at` up to what is given back. */
+static size_t
+until(const pos_index_building_t *g, size_t all, size_t moves)
+{
+    return moves < all - g->at ? g->at + moves : all;
+}
+
+
+static void
+clear_slots(pos_index_building_t *g, size_t end)
+{
+    memset(&g->index->slots[g->at], 0, (end - g->at) * sizeof(*g->index->slots));
+    g->at = end;
+}
+
+
+static void
+count_keys(pos_index_building_t *g, size_t end)
+{
+    for (; g->at < end; g->at++) {
+        slot_t *slot = slot_of(g->index, g->gathered[g->at].key);
+
+        slot->key = g->gathered[g->at].key;
         slot->count++;
     }
-    return POS_OK;
 }
 
 
 /* A slot's `first` and `count` are of entries here, of blocks in the end. */
-static pos_status_t
-scatter(pos_index_building_t *g)
+static void
+place_keys(pos_index_building_t *g, size_t end)
 {
-    pos_index_t *index = g->index;
-    uint32_t     at = 0, blocks = 0;
+    for (; g->at < end; g->at++) {
+        slot_t *slot = &g->index->slots[g->at];
 
-    for (size_t i = 0; i <= index->mask; i++) {
-        slot_t *slot = &index->slots[i];
-
-        slot->first = at;
-        at += slot->count;
-        blocks += (slot->count + BLOCK - 1) / BLOCK;
+        slot->first = g->entries;
+        g->entries += slot->count;
+        g->blocks += (slot->count + BLOCK - 1) / BLOCK;
         slot->count = 0;
     }
-    for (uint32_t i = 0; i < g->count; i++) {
-        slot_t *slot = slot_of(index, g->gathered[i].key);
+}
 
-        index->entries[slot->first + slot->count++] = g->gathered[i];
+
+static void
+scatter(pos_index_building_t *g, size_t end)
+{
+    pos_index_t *index = g->index;
+
+    for (; g->at < end; g->at++) {
+        slot_t *slot = slot_of(index, g->gathered[g->at].key);
+
+        index->entries[slot->first + slot->count++] = g->gathered[g->at];
     }
-    index->entry_count = g->count;
-    index->blocks = pos_arena_alloc(g->book->arena, (blocks + 1) * sizeof(*index->blocks));
-    return index->blocks == NULL ? POS_NO_MEMORY : POS_OK;
 }
 
 
@@ -195,24 +225,87 @@ add_to_block(block_t *b, const entry_t *e)
 }
 
 
-static void
-cut_list(pos_index_t *index, slot_t *slot)
+/* Cuts what is left of a list, at most `moves` entries; how many it cut. While a
+ * list is cut its slot's `first` and `count` are of the entries left, and
+ * `entries` and `blocks` of the building say where its blocks began. */
+static uint32_t
+cut_list(pos_index_building_t *g, slot_t *slot, uint32_t moves)
 {
-    block_t *block = NULL;
-    uint32_t first = slot->first, end = first + slot->count;
+    pos_index_t *index = g->index;
+    uint32_t     end = slot->first + (moves < slot->count ? moves : slot->count);
+    uint32_t     cut = end - slot->first;
+    block_t     *block;
 
-    if (slot->count > 1) {
-        qsort(&index->entries[first], slot->count, sizeof(*index->entries), latest_first);
-    }
-    slot->first = index->block_count;
-    slot->count = 0;
-    for (uint32_t i = first; i < end; i++) {
+    for (; slot->first < end; slot->first++, slot->count--) {
+        block = index->block_count > g->blocks ? &index->blocks[index->block_count - 1] : NULL;
         if (block == NULL || block->count == BLOCK) {
             block = &index->blocks[index->block_count++];
-            *block = (block_t) { INT64_MAX, INT64_MIN, INT64_MAX, i, 0 };
-            slot->count++;
+            *block = (block_t) { INT64_MAX, INT64_MIN, INT64_MAX, slot->first, 0 };
         }
-        add_to_block(block, &index->entries[i]);
+        add_to_block(block, &index->entries[slot->first]);
+    }
+    return cut;
+}
+
+
+/* One slot, or a part of one. */
+static uint32_t
+cut_slot(pos_index_building_t *g, uint32_t moves)
+{
+    pos_index_t *index = g->index;
+    slot_t      *slot = &index->slots[g->at];
+    uint32_t     cut;
+
+    if (slot->key == 0) {
+        g->at++;
+        return 1;
+    }
+    if (!g->sorting) {
+        g->sorting = true;
+        g->blocks = index->block_count;
+        pos_sorter_init(&g->sorter, &index->entries[slot->first], g->gathered, slot->count,
+            sizeof(*index->entries), latest_first);
+    }
+    if (!pos_sorter_step(&g->sorter, moves)) {
+        return moves;
+    }
+    cut = cut_list(g, slot, moves);
+    if (slot->count == 0) {
+        slot->first = g->blocks;
+        slot->count = index->block_count - g->blocks;
+        g->sorting = false;
+        g->at++;
+    }
+    return cut;
+}
+
+
+static void
+cut(pos_index_building_t *g, uint32_t moves)
+{
+    while (g->at <= g->index->mask && moves > 0) {
+        uint32_t done = cut_slot(g, moves);
+
+        moves -= done < moves ? done : moves;
+    }
+}
+
+
+/* What begins a stage, once for all. */
+static pos_status_t
+enter_stage(pos_index_building_t *g)
+{
+    pos_index_t *index = g->index;
+
+    g->at = 0;
+    switch (++g->stage) {
+    case STAGE_CLEAR:
+        return make_room(g);
+    case STAGE_SCATTER:
+        index->blocks = pos_arena_alloc(g->book->arena, (g->blocks + 1) * sizeof(*index->blocks));
+        return index->blocks == NULL ? POS_NO_MEMORY : POS_OK;
+    default:
+        return POS_OK;
     }
 }
 
@@ -220,30 +313,39 @@ cut_list(pos_index_t *index, slot_t *slot)
 static pos_status_t
 step_stage(pos_index_building_t *g, unsigned rows)
 {
+    size_t       moves = (size_t) rows * MOVES, slots = g->index->mask + 1;
     pos_status_t status = POS_OK;
+    bool         over;
 
     switch (g->stage) {
     case STAGE_GATHER:
         while (rows-- > 0 && g->next < g->book->promotion_count && status == POS_OK) {
             status = gather_next(g);
         }
-        g->stage += g->next == g->book->promotion_count;
-        return status;
+        over = g->next == g->book->promotion_count;
+        break;
+    case STAGE_CLEAR:
+        clear_slots(g, until(g, slots, moves * 4));
+        over = g->at == slots;
+        break;
     case STAGE_COUNT:
-        g->stage++;
-        return count_keys(g);
+        count_keys(g, until(g, g->count, moves));
+        over = g->at == g->count;
+        break;
+    case STAGE_PLACE:
+        place_keys(g, until(g, slots, moves * 4));
+        over = g->at == slots;
+        break;
     case STAGE_SCATTER:
-        g->stage++;
-        return scatter(g);
+        scatter(g, until(g, g->count, moves));
+        over = g->at == g->count;
+        break;
     default:
-        for (rows *= 16; rows-- > 0 && g->next_slot <= g->index->mask; g->next_slot++) {
-            if (g->index->slots[g->next_slot].count > 0) {
-                cut_list(g->index, &g->index->slots[g->next_slot]);
-            }
-        }
-        g->stage += g->next_slot > g->index->mask;
-        return POS_OK;
+        cut(g, (uint32_t) moves);
+        over = g->at == slots;
+        break;
     }
+    return status == POS_OK && over ? enter_stage(g) : status;
 }
 
 
@@ -256,7 +358,7 @@ pos_index_building_create(pos_book_t *book, pos_index_building_t **out)
         return POS_NO_MEMORY;
     }
     g->book = book;
-    g->room = book->promotion_count + 64;
+    g->room = 4 * book->promotion_count + 64;    /* seldom grows; untouched it costs nothing */
     g->index = pos_arena_zalloc(book->arena, sizeof(*g->index));
     g->scratch = pos_arena_create(16384, 0);
     g->gathered = malloc(g->room * sizeof(*g->gathered));
