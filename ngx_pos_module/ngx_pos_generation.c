@@ -26,6 +26,7 @@ typedef struct {
     pos_script_vm_t            *vm;
     ngx_pos_generation_t       *current;
     ngx_pos_generation_t       *next;       /* being prepared                 */
+    ngx_pos_generation_t       *left;       /* to let go of                   */
     pos_book_builder_t         *builder;    /* of next's last shop            */
     uint32_t                    last_no;    /* heads up to here are in next   */
     uint64_t                    started_us;
@@ -112,23 +113,47 @@ ngx_pos_generation_shop_by_id(ngx_pos_generation_t *generation, const char *id,
 static void
 ngx_pos_generation_destroy(ngx_pos_generation_t *generation)
 {
-    ngx_uint_t        i;
-    ngx_pos_shop_t  **shops;
-
-    shops = generation->shops.elts;
-
-    for (i = 0; i < generation->shops.nelts; i++) {
-        if (shops[i]->book != NULL) {
-            pos_book_release(shops[i]->book);
-        }
-    }
-
     if (generation->snapshot != NULL) {
         pos_snapshot_close(generation->snapshot);
     }
 
+    /* Its books may hold ten thousand promotions: they go in slices. */
+
     edge.stats.alive--;
-    ngx_destroy_pool(generation->pool);
+    generation->next = edge.left;
+    edge.left = generation;
+}
+
+
+/* Lets go of some of what no request uses any more. False: there is no more. */
+
+static ngx_flag_t
+ngx_pos_generation_let_go(void)
+{
+    ngx_pos_shop_t        **shops;
+    ngx_pos_generation_t   *generation;
+
+    generation = edge.left;
+
+    if (generation == NULL) {
+        return 0;
+    }
+
+    shops = generation->shops.elts;
+
+    if (generation->shops.nelts == 0) {
+        edge.left = generation->next;
+        ngx_destroy_pool(generation->pool);
+        return 1;
+    }
+
+    if (pos_book_release_some(shops[generation->shops.nelts - 1]->book,
+                              NGX_POS_SLICE_ROWS))
+    {
+        generation->shops.nelts--;
+    }
+
+    return 1;
 }
 
 
@@ -508,6 +533,30 @@ ngx_pos_generation_work(void)
 }
 
 
+static ngx_msec_t
+ngx_pos_generation_clean(void)
+{
+    uint64_t  begun, used;
+
+    begun = ngx_pos_clock_us();
+
+    do {
+        if (!ngx_pos_generation_let_go()) {
+            return NGX_POS_TICK_FAST;
+        }
+
+        used = ngx_pos_clock_us() - begun;
+
+    } while (used < NGX_POS_SLICE_US);
+
+    if (used > edge.stats.slice_max) {
+        edge.stats.slice_max = (ngx_msec_t) used;
+    }
+
+    return NGX_POS_TICK_FAST;
+}
+
+
 static void
 ngx_pos_generation_tick(ngx_event_t *ev)
 {
@@ -518,7 +567,10 @@ ngx_pos_generation_tick(ngx_event_t *ev)
         return;
     }
 
-    wait = ngx_pos_generation_work();
+    /* What was superseded goes first, so that it cannot pile up. */
+
+    wait = (edge.left != NULL) ? ngx_pos_generation_clean()
+                               : ngx_pos_generation_work();
 
     ngx_add_timer(ev, wait);
 }
@@ -581,6 +633,8 @@ ngx_pos_generation_exit_worker(void)
         ngx_pos_generation_release(edge.current);
         edge.current = NULL;
     }
+
+    while (ngx_pos_generation_let_go()) { /* void */ }
 
     /* A request still suspended holds its generation; the process is about to
      * end and the map goes with it, so nothing is closed under its feet. */

@@ -36,6 +36,7 @@ struct ngx_pos_generation_s {
     ngx_array_t      shops;       /* ngx_pos_shop_t *, ascending by head.no   */
     ngx_pool_t      *pool;        /* lives as long as the generation          */
     void            *auth;        /* ngx_pos_auth's: keys already read        */
+    ngx_pos_generation_t *next;   /* nobody's any more: let go in slices      */
     unsigned         whole:1;     /* what it lacks does not exist             */
 };
 
