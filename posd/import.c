@@ -34,18 +34,18 @@ typedef enum {
 } section_t;
 
 static const struct {
-    const char *name, *schema;
+    const char *name, *schema, *code;
 } sections[SECTION_COUNT] = {
-    { "retailer",    "RetailerSettings" },
-    { "stores",      "Store"            },
-    { "categories",  "Category"         },
-    { "products",    "Product"          },
-    { "price_lists", "PriceList"        },
-    { "prices",      "Price"            },
-    { "taxes",       "Tax"              },
-    { "promotions",  NULL               },   /* the engine's compiler checks */
-    { "coupons",     "Coupon"           },
-    { "experiments", "Experiment"       }
+    { "retailer",    "RetailerSettings", "code" },
+    { "stores",      "Store",            "code" },
+    { "categories",  "Category",         "code" },
+    { "products",    "Product",          "sku"  },
+    { "price_lists", "PriceList",        "code" },
+    { "prices",      "Price",            "sku"  },
+    { "taxes",       "Tax",              "code" },
+    { "promotions",  NULL,               "id"   },   /* the engine's compiler checks */
+    { "coupons",     "Coupon",           "code" },
+    { "experiments", "Experiment",       "code" }
 };
 
 struct pos_import_s {
@@ -226,24 +226,18 @@ copy_flush(pos_import_t *im)
 
 
 /* COPY's text format: backslash, tab and line ends are escaped. */
-static bool
-copy_row(pos_import_t *im, const char *section, int64_t ordinal, pos_str_t value)
+static char *
+copy_text(char *p, pos_str_t text)
 {
-    char  *p;
     size_t i;
 
-    if (!copy_room(im, 2 * value.len + 128)) {
-        return false;
-    }
-
-    p = im->copy + im->copy_len;
-    p += snprintf(p, 120, "%s\t%lld\t", section, (long long) ordinal);
-    if (value.data == NULL) {
+    if (text.data == NULL) {
         *p++ = '\\';
         *p++ = 'N';
     }
-    for (i = 0; i < value.len; i++) {
-        char c = value.data[i];
+
+    for (i = 0; i < text.len; i++) {
+        char c = text.data[i];
 
         if (c == '\\' || c == '\t' || c == '\n' || c == '\r') {
             *p++ = '\\';
@@ -252,6 +246,25 @@ copy_row(pos_import_t *im, const char *section, int64_t ordinal, pos_str_t value
         *p++ = c;
     }
 
+    return p;
+}
+
+
+static bool
+copy_row(pos_import_t *im, const char *section, int64_t ordinal, pos_str_t code,
+    pos_str_t value)
+{
+    char *p;
+
+    if (!copy_room(im, 2 * (code.len + value.len) + 128)) {
+        return false;
+    }
+
+    p = im->copy + im->copy_len;
+    p += snprintf(p, 100, "%s\t%lld\t", section, (long long) ordinal);
+    p = copy_text(p, code);
+    *p++ = '\t';
+    p = copy_text(p, value);
     *p++ = '\n';
     im->copy_len = (size_t) (p - im->copy);
     return im->copy_len < IMPORT_COPY_SIZE || copy_flush(im);
@@ -341,7 +354,8 @@ stage_script(pos_import_t *im, const pos_json_t *json, int64_t ordinal)
         return true;      /* it compiled a moment ago: only memory is left */
     }
     if (count > 0) {
-        ok = copy_row(im, "promotion_summaries", ordinal, loaded[0].document);
+        ok = copy_row(im, "promotion_summaries", ordinal,
+                      (pos_str_t) { NULL, 0 }, loaded[0].document);
     }
     for (i = 0; i < count; i++) {
         pos_script_release(loaded[i].script);
@@ -403,11 +417,46 @@ section_enter(pos_import_t *im, const pos_split_item_t *item, section_t *section
 }
 
 
+/* What the element's table is keyed by; coupons are found in upper case. */
+static bool
+element_code(pos_import_t *im, section_t section, const pos_json_t *json,
+    pos_str_t *code)
+{
+    const pos_json_t *name = pos_json_get(json, sections[section].code);
+    char             *upper;
+    size_t            i;
+
+    *code = (pos_str_t) { NULL, 0 };
+    if (name == NULL || name->type != POS_JSON_STRING) {
+        return true;
+    }
+
+    *code = name->text;
+    if (section != SECTION_COUPONS) {
+        return true;
+    }
+
+    upper = pos_arena_alloc(im->element, code->len + 1);
+    if (upper == NULL) {
+        return false;
+    }
+
+    for (i = 0; i < code->len; i++) {
+        char c = code->data[i];
+
+        upper[i] = c >= 'a' && c <= 'z' ? (char) (c - 'a' + 'A') : c;
+    }
+
+    *code = pos_str_of(upper, code->len);
+    return true;
+}
+
+
 /* Reads, checks and stages one item. False: cannot go on. */
 static bool
 import_item(pos_import_t *im, const pos_split_item_t *item)
 {
-    pos_str_t   base;
+    pos_str_t   base, code, none = { NULL, 0 };
     pos_json_t *json;
     section_t   section;
 
@@ -415,7 +464,7 @@ import_item(pos_import_t *im, const pos_split_item_t *item)
         return true;
     }
     if (item->ordinal < 0) {
-        return copy_row(im, item->section, -1, (pos_str_t) { NULL, 0 });
+        return copy_row(im, item->section, -1, none, none);
     }
 
     pos_arena_reset(im->element);
@@ -442,7 +491,8 @@ import_item(pos_import_t *im, const pos_split_item_t *item)
         return true;      /* nothing will be applied: staging may rest */
     }
 
-    return copy_row(im, item->section, item->ordinal, item->text)
+    return element_code(im, section, json, &code)
+           && copy_row(im, item->section, item->ordinal, code, item->text)
            && (section != SECTION_PROMOTIONS
                || stage_script(im, json, item->ordinal));
 }
@@ -607,7 +657,7 @@ stage_begin(pos_import_t *im)
     im->copy_len = 0;
     if (!pos_pg_run(im->stage, IMPORT_TIMEOUT, "select pos.open_import()")
         || !pos_pg_send(im->stage, "copy pg_temp.import_row"
-                                   " (section, ordinal, value) from stdin"))
+                                   " (section, ordinal, code, value) from stdin"))
     {
         return false;
     }

@@ -94,17 +94,15 @@ begin
             insert into pos.book_history as h (retailer_id, kind, key, rev, value)
             select me, c.kind, c.key, head.rev, s.value
               from pg_temp.book_change c
-              left join pos.book_sku s on s.retailer_id = me and s.key = c.key
+              left join lateral (select w.value from pos.book_sku w where w.retailer_id = me and w.key = c.key offset 0) s on true
              where c.kind = 'sku'
             union all
             select me, c.kind, c.key, head.rev, s.value
               from pg_temp.book_change c
               left join pos.book_small s on s.retailer_id = me and s.kind = c.kind and s.key = c.key
              where c.kind <> 'sku'
-            returning h.kind, h.key, h.value)
-        select sha256(coalesce(string_agg(
-                   sha256(convert_to(a.kind || e'\x1f' || a.key || e'\x1f' || coalesce(a.value, ''), 'UTF8')),
-                   ''::bytea order by a.kind collate "C", a.key collate "C"), ''))
+            returning h.kind, h.key, sha256(convert_to(h.kind || e'\x1f' || h.key || e'\x1f' || coalesce(h.value, ''), 'UTF8')) as row)
+        select sha256(coalesce(string_agg(a.row, ''::bytea order by a.kind collate "C", a.key collate "C"), ''))
           into digest from added a;
     else
         select coalesce(jsonb_agg(jsonb_build_array(k.kind, k.key) order by k.kind, k.key), '[]') into sorted

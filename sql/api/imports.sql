@@ -4,24 +4,41 @@
 set local role pos_owner;
 
 -- For posd: an empty staging table, to be filled by
---   copy pg_temp.import_row (section, ordinal, value) from stdin
+--   copy pg_temp.import_row (section, ordinal, code, value) from stdin
 -- `section` is the document's member (`retailer` has one row), `ordinal` the
 -- element's index from 0; a section that is present and empty has one row with
 -- ordinal -1 and no value. Section `promotion_summaries` has, by the ordinal of
 -- its promotion, the document that a script compiled to. (A table under
--- row-level security takes no COPY; this one is the session's own.)
+-- row-level security takes no COPY; this one is the session's own.) `code` is
+-- what its table is keyed by: `sku` of products and prices, `id` of promotions,
+-- `code` of all others, the coupons' in upper case.
 create or replace function pos.open_import() returns void
 language plpgsql set search_path = '' set client_min_messages = warning
 as $$
 begin
     drop table if exists pg_temp.import_row;
-    create temporary table import_row (section text collate "C" not null, ordinal int not null, value jsonb) on commit preserve rows;
+    create temporary table import_row (section text collate "C" not null, ordinal int not null, code text collate "C", value jsonb)
+           on commit preserve rows;
+end
+$$;
+
+-- Once all is staged: by section, so that a small one costs nothing beside a
+-- million products; and how many each has.
+create or replace function pos.close_import() returns void
+language plpgsql set search_path = '' set maintenance_work_mem = '256MB' set client_min_messages = warning
+as $$
+begin
+    create index if not exists import_row_section on pg_temp.import_row (section);
+    analyze pg_temp.import_row;
+    drop table if exists pg_temp.import_section;
+    create temporary table import_section on commit drop as
+    select r.section, count(*) filter (where r.ordinal >= 0) as n from pg_temp.import_row r group by r.section;
 end
 $$;
 
 create or replace function pos.imports(the_section text) returns boolean
 language plpgsql stable set search_path = ''
-as $$ begin return exists (select from pg_temp.import_row r where r.section = the_section); end $$;
+as $$ begin return exists (select from pg_temp.import_section s where s.section = the_section); end $$;
 
 -- The small names that the book will have after the import.
 create or replace function pos.import_names() returns void
@@ -33,7 +50,7 @@ begin
     drop table if exists pg_temp.import_name;
     create temporary table import_name (section text collate "C", code text collate "C") on commit drop;
     insert into pg_temp.import_name
-    select r.section, coalesce(r.value ->> 'code', r.value ->> 'id') from pg_temp.import_row r
+    select r.section, r.code from pg_temp.import_row r
      where r.section in ('stores', 'categories', 'price_lists', 'promotions', 'experiments') and r.ordinal >= 0
     union all select 'stores', s.code from pos.store s where s.retailer_id = me and not pos.imports('stores')
     union all select 'categories', c.code from pos.category c where c.retailer_id = me and not pos.imports('categories')
@@ -54,7 +71,7 @@ declare
 begin
     drop table if exists pg_temp.import_price;
     create temporary table import_price on commit drop as
-    select r.ordinal, (r.value ->> 'sku') collate "C" as sku, (r.value ->> 'list') collate "C" as list,
+    select r.ordinal, r.code as sku, (r.value ->> 'list') collate "C" as list,
            coalesce(r.value ->> 'kind', 'regular') as kind,
            coalesce(trim_scale((r.value ->> 'min_quantity')::numeric), 1) as min_quantity,
            (r.value ->> 'amount')::bigint as price_amount,
@@ -73,46 +90,40 @@ declare
     me     bigint := pos.current_retailer();
     answer jsonb;
 begin
-    with listed as (
-        select r.section, r.ordinal, r.value,
-               case when r.section = 'promotions' then r.value ->> 'id'
-                    when r.section = 'products' then r.value ->> 'sku'
-                    when r.section = 'coupons' then upper((r.value ->> 'code') collate "C")
-                    else r.value ->> 'code' end as code,
-               case r.section when 'promotions' then 'id' when 'products' then 'sku' else 'code' end as field
-          from pg_temp.import_row r
+    with duplicate as (
+        select r.section, r.code, min(r.ordinal) as first from pg_temp.import_row r
          where r.ordinal >= 0
            and r.section in ('stores', 'categories', 'products', 'price_lists', 'promotions', 'coupons', 'experiments')
-    ), duplicate as (
-        select l.section, l.code, min(l.ordinal) as first from listed l group by l.section, l.code having count(*) > 1
+         group by r.section, r.code having count(*) > 1
     ), fault as (
-        select l.section, l.ordinal, '/' || l.field as field, 'duplicate' as code,
-               format('%L is at %s already', l.code, d.first) as message
-          from duplicate d join listed l on l.section = d.section and l.code = d.code and l.ordinal > d.first
+        select r.section, r.ordinal,
+               case r.section when 'promotions' then '/id' when 'products' then '/sku' else '/code' end as field,
+               'duplicate' as code, format('%L is at %s already', r.code, d.first) as message
+          from duplicate d join pg_temp.import_row r on r.section = d.section and r.code = d.code and r.ordinal > d.first
         union all
         select 'categories', c.ordinal, '/parent', 'unknown_category', format('there is no category %L', c.value ->> 'parent')
-          from listed c where c.section = 'categories' and c.value ->> 'parent' is not null
+          from pg_temp.import_row c where c.section = 'categories' and c.value ->> 'parent' is not null
            and not exists (select from pg_temp.import_name n where n.section = 'categories' and n.code = c.value ->> 'parent')
         union all
         select 'categories', x.ordinal, '/parent', 'category_cycle', 'a category cannot be below itself'
           from pos.import_cycles() x
         union all
         select 'products', p.ordinal, '/categories/' || (e.i - 1), 'unknown_category', format('there is no category %L', e.v)
-          from listed p,
+          from pg_temp.import_row p,
                jsonb_array_elements_text(case jsonb_typeof(p.value -> 'categories') when 'array' then p.value -> 'categories' else '[]' end)
                    with ordinality as e(v, i)
          where p.section = 'products'
            and not exists (select from pg_temp.import_name n where n.section = 'categories' and n.code = e.v)
         union all
         select 'price_lists', l.ordinal, '/stores/' || (e.i - 1), 'unknown_store', format('there is no store %L', e.v)
-          from listed l,
+          from pg_temp.import_row l,
                jsonb_array_elements_text(case jsonb_typeof(l.value -> 'stores') when 'array' then l.value -> 'stores' else '[]' end)
                    with ordinality as e(v, i)
          where l.section = 'price_lists'
            and not exists (select from pg_temp.import_name n where n.section = 'stores' and n.code = e.v)
         union all
         select 'coupons', c.ordinal, '/promotions/' || (e.i - 1), 'unknown_promotion', format('there is no promotion %L', e.v)
-          from listed c,
+          from pg_temp.import_row c,
                jsonb_array_elements_text(case jsonb_typeof(c.value -> 'promotions') when 'array' then c.value -> 'promotions' else '[]' end)
                    with ordinality as e(v, i)
          where c.section = 'coupons'
@@ -121,7 +132,7 @@ begin
         select 'prices', p.ordinal, '/sku', 'unknown_sku', format('there is no product %L', p.sku)
           from pg_temp.import_price p
          where not exists (
-               select from (select r.value ->> 'sku' as sku from pg_temp.import_row r where r.section = 'products' and r.ordinal >= 0
+               select from (select r.code as sku from pg_temp.import_row r where r.section = 'products' and r.ordinal >= 0
                             union all
                             select o.sku from pos.product o where o.retailer_id = me and not pos.imports('products')) k
                 where k.sku = p.sku)
@@ -195,28 +206,37 @@ begin
 end
 $$;
 
--- Puts the rows of one simple section and notes what changed.
+-- Puts the rows of one section and notes what changed. What is the same is not
+-- touched at all. The head's lock, held since before anything was looked at,
+-- lets no other change of this book commit in between.
 create or replace function pos.import_put(the_section text, the_table text, column_name text, the_kind text) returns void
-language plpgsql set search_path = ''
+language plpgsql set search_path = '' set work_mem = '128MB'
 as $$
 begin
     execute format($q$
         with put as (
+            update pos.%1$I t set document = r.value - 'prices'
+              from pg_temp.import_row r
+             where r.section = %3$L and r.ordinal >= 0 and t.retailer_id = pos.current_retailer() and t.%2$I = r.code
+               and t.document <> r.value - 'prices'
+            returning t.%2$I as code)
+        insert into pg_temp.book_change select %4$L, p.code from put p
+    $q$, the_table, column_name, the_section, the_kind);
+    execute format($q$
+        with put as (
             insert into pos.%1$I as t (retailer_id, %2$I, document)
-            select pos.current_retailer(), %3$s, r.value - 'prices' from pg_temp.import_row r where r.section = %4$L and r.ordinal >= 0
-            on conflict (retailer_id, %2$I) do update set document = excluded.document
-                  where t.document is distinct from excluded.document
-            returning t.%2$I)
-        insert into pg_temp.book_change select %5$L, p.%2$I from put p
-    $q$, the_table, column_name,
-         case the_table when 'coupon' then 'upper((r.value ->> ''code'') collate "C")' else format('r.value ->> %L', column_name) end,
-         the_section, the_kind);
+            select pos.current_retailer(), r.code, r.value - 'prices' from pg_temp.import_row r
+             where r.section = %3$L and r.ordinal >= 0
+               and not exists (select from pos.%1$I o where o.retailer_id = pos.current_retailer() and o.%2$I = r.code)
+            returning t.%2$I as code)
+        insert into pg_temp.book_change select %4$L, p.code from put p
+    $q$, the_table, column_name, the_section, the_kind);
 end
 $$;
 
 -- Deletes what the section no longer has, and notes it.
 create or replace function pos.import_prune(the_section text, the_table text, column_name text, the_kind text) returns void
-language plpgsql set search_path = ''
+language plpgsql set search_path = '' set work_mem = '128MB'
 as $$
 begin
     if not pos.imports(the_section) then
@@ -226,12 +246,10 @@ begin
         with gone as (
             delete from pos.%1$I t
              where t.retailer_id = pos.current_retailer()
-               and not exists (select from pg_temp.import_row r where r.section = %4$L and r.ordinal >= 0 and %3$s = t.%2$I)
+               and not exists (select from pg_temp.import_row r where r.section = %3$L and r.ordinal >= 0 and r.code = t.%2$I)
             returning t.%2$I)
-        insert into pg_temp.book_change select %5$L, g.%2$I from gone g
-    $q$, the_table, column_name,
-         case the_table when 'coupon' then 'upper((r.value ->> ''code'') collate "C")' else format('r.value ->> %L', column_name) end,
-         the_section, the_kind);
+        insert into pg_temp.book_change select %4$L, g.%2$I from gone g
+    $q$, the_table, column_name, the_section, the_kind);
 end
 $$;
 
@@ -248,18 +266,19 @@ begin
     drop table if exists pg_temp.price_change;
     create temporary table price_change on commit drop as
     with new as (
-        select p.sku, string_agg(concat_ws(e'\x1f', p.list, p.kind, p.min_quantity, p.price_amount,
-                   coalesce(p.valid_from::text, '-'), coalesce(p.valid_until::text, '-')), e'\x1e' order by p.ordinal) as rows
-          from pg_temp.import_price p group by p.sku
+        select p.sku, p.list, p.kind, p.min_quantity, p.price_amount, p.valid_from, p.valid_until,
+               row_number() over (partition by p.sku order by p.ordinal) as n
+          from pg_temp.import_price p
     ), old as (
-        select p.sku, string_agg(concat_ws(e'\x1f', p.list, p.kind, p.min_quantity, p.price_amount,
-                   coalesce(p.valid_from::text, '-'), coalesce(p.valid_until::text, '-')), e'\x1e' order by p.ordinal) as rows
-          from pos.price p where p.retailer_id = me group by p.sku
+        select p.sku, p.list, p.kind, p.min_quantity, p.price_amount, p.valid_from, p.valid_until,
+               row_number() over (partition by p.sku order by p.ordinal) as n
+          from pos.price p where p.retailer_id = me
     )
-    select coalesce(n.sku, o.sku) as sku, o.sku is not null as had from new n full join old o on n.sku = o.sku
-     where n.rows is distinct from o.rows;
+    select distinct coalesce(n.sku, o.sku) as sku from new n full join old o on n.sku = o.sku and n.n = o.n
+     where (n.list, n.kind, n.min_quantity, n.price_amount, n.valid_from, n.valid_until)
+           is distinct from (o.list, o.kind, o.min_quantity, o.price_amount, o.valid_from, o.valid_until);
     analyze pg_temp.price_change;
-    delete from pos.price p using pg_temp.price_change c where p.retailer_id = me and p.sku = c.sku and c.had;
+    delete from pos.price p using pg_temp.price_change c where p.retailer_id = me and p.sku = c.sku;
     insert into pos.price (retailer_id, sku, ordinal, list, kind, min_quantity, price_amount, valid_from, valid_until)
     select me, p.sku, p.ordinal + 1, p.list, p.kind, p.min_quantity, p.price_amount, p.valid_from, p.valid_until
       from pg_temp.import_price p join pg_temp.price_change c on c.sku = p.sku;
@@ -309,14 +328,14 @@ begin
         return;
     end if;
     for p in
-        select r.value ->> 'id' as id, r.value as document, coalesce(s.value, r.value) as summary, r.value ->> 'script' as script
+        select r.code as id, r.value as document, coalesce(s.value, r.value) as summary, r.value ->> 'script' as script
           from pg_temp.import_row r
           left join pg_temp.import_row s on s.section = 'promotion_summaries' and s.ordinal = r.ordinal
          where r.section = 'promotions' and r.ordinal >= 0
            and not exists (select from pos.promotion o join pos.promotion_version v
                                on (v.retailer_id, v.promotion_id, v.version) = (o.retailer_id, o.promotion_id, o.published_version)
-                            where o.retailer_id = me and o.promotion_id = r.value ->> 'id' and o.state = 'active' and v.document = r.value)
-         order by r.value ->> 'id'
+                            where o.retailer_id = me and o.promotion_id = r.code and o.state = 'active' and v.document = r.value)
+         order by r.code
     loop
         perform pos.new_version(p.id, p.document, p.summary, p.script, author, reason);
         update pos.promotion o set state = 'active', suspended_reason = null, published_version = o.version
@@ -327,7 +346,7 @@ begin
         update pos.promotion o set state = 'archived', updated_at = now()
          where o.retailer_id = me and o.state in ('scheduled', 'active', 'ended', 'suspended')
            and not exists (select from pg_temp.import_row r
-                            where r.section = 'promotions' and r.ordinal >= 0 and r.value ->> 'id' = o.promotion_id)
+                            where r.section = 'promotions' and r.ordinal >= 0 and r.code = o.promotion_id)
         returning o.promotion_id)
     insert into pg_temp.book_change select 'promotion', g.promotion_id from gone g;
 end
@@ -352,7 +371,7 @@ begin
     if job.job_id is null then
         perform pos.refuse('POS09', 'lease_lost', 'the job is no longer this worker''s');
     end if;
-    analyze pg_temp.import_row;
+    perform pos.close_import();
     -- One import of a retailer at a time; other writes wait for the head's lock.
     perform from pos.revision r where r.retailer_id = me for update;
     perform pos.import_names();
@@ -386,10 +405,8 @@ begin
     perform pos.import_prune('categories', 'category', 'code', 'category');
     perform pos.import_prune('stores', 'store', 'code', 'store');
     changed := pos.import_revision();
-    select jsonb_build_object('revision', pos.revision_name(), 'changed', changed, 'counts', coalesce(jsonb_object_agg(c.section, c.n), '{}'))
-      into answer
-      from (select r.section, count(*) filter (where r.ordinal >= 0) as n from pg_temp.import_row r
-             where r.section <> 'promotion_summaries' group by r.section) c;
+    select jsonb_build_object('revision', pos.revision_name(), 'changed', changed, 'counts', coalesce(jsonb_object_agg(s.section, s.n), '{}'))
+      into answer from pg_temp.import_section s where s.section <> 'promotion_summaries';
     perform pos.audited(jsonb_build_object('actor', jsonb_build_object('key_id', job.created_by)), 'create_import', 'job', the_job,
                         null, answer);
     if not pos.finish_job(the_job, the_lease, 'succeeded', answer) then
@@ -407,10 +424,10 @@ as $$
 declare
     changed bigint;
 begin
-    create temporary table book_change_all on commit drop as select distinct c.kind, c.key from pg_temp.book_change c;
-    truncate pg_temp.book_change;
-    insert into pg_temp.book_change select a.kind, a.key from pg_temp.book_change_all a;
-    drop table pg_temp.book_change_all;
+    create temporary table book_change_all on commit drop as
+    select distinct c.kind, c.key from pg_temp.book_change c order by c.kind, c.key;
+    drop table pg_temp.book_change;
+    alter table pg_temp.book_change_all rename to book_change;
     analyze pg_temp.book_change;
     select count(*) into changed from pg_temp.book_change;
     if changed > 5000 then

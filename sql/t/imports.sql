@@ -14,16 +14,19 @@ begin
     perform pos.open_import();
     for section, part in select * from jsonb_each(book) loop
         if section = 'retailer' then
-            insert into pg_temp.import_row values (section, 0, part);
+            insert into pg_temp.import_row values (section, 0, part ->> 'code', part);
         elsif jsonb_array_length(part) = 0 then
-            insert into pg_temp.import_row values (section, -1, null);
+            insert into pg_temp.import_row values (section, -1, null, null);
         else
-            insert into pg_temp.import_row select section, e.i - 1, e.v from jsonb_array_elements(part) with ordinality as e(v, i);
+            insert into pg_temp.import_row
+            select section, e.i - 1, case section when 'promotions' then e.v ->> 'id' when 'coupons' then upper(e.v ->> 'code')
+                                                  else coalesce(e.v ->> 'sku', e.v ->> 'code') end, e.v
+              from jsonb_array_elements(part) with ordinality as e(v, i);
         end if;
     end loop;
     insert into pos.job (retailer_id, job_id, kind, state) values (pos.current_retailer(), pos.new_id('job'), 'import', 'queued');
     select * into strict the from pos.claim_job(60);
-    drop table if exists pg_temp.import_name, pg_temp.import_price, pg_temp.book_change, pg_temp.price_change;
+    drop table if exists pg_temp.import_name, pg_temp.import_price, pg_temp.book_change, pg_temp.price_change, pg_temp.import_section;
     return pos.apply_import(the.job_id, the.lease);
 end $$;
 create function pg_temp.faults(book jsonb) returns text[]
