@@ -13,10 +13,11 @@ my $pos   = Bench::instance();
 my %live  = (key => $pos->key('admin', 'live'));
 Bench::import_book($pos, Bench::book(products => 200, promotions => Bench::promotions(20)), %live);
 
-my $file = "$pos->{state}/big.json";
-write_book($file, $count);
-my $took = import_file($file);
-Bench::row("import of $count SKUs", $took, 's');
+my ($file, $dearer) = map { "$pos->{state}/$_.json" } qw(big dearer);
+write_book($file, $count, 0);
+write_book($dearer, $count, 1);
+Bench::row("import of $count SKUs", timed(sub { import_file($file) }), 's');
+Bench::row('the same document again: nothing changes', timed(sub { import_file($file) }), 's');
 
 # The first copy: a replica that is lost is made from the tables again.
 $pos->stop;
@@ -37,15 +38,24 @@ Bench::row("quotes of 10 random SKUs of $count", $large->{rps}, '/s');
 Bench::row('what a million costs more, a quote', 1e6 / $large->{rps} - 1e6 / $small->{rps}, 'µs', ['<=', 15]);
 Bench::row('private memory of the worker', private_mb(), 'MB', ['<=', 40]);
 
-# All of it again, while the small retailer publishes.
+# All of it again, every price a penny more, while the small retailer publishes: until
+# it is imported, copied beside what is served, and what it replaced is swept.
+my $begun    = time;
 my $importer = fork // die "fork: $!";
 if (!$importer) {
-    my $ok = eval { import_file($file); 1 };
+    my $ok = eval {
+        my $revision = import_file($dearer)->{revision};
+        $pos->wait_for('the dearer book', 600, sub { (quote_of($count)->{headers}{'pos-revision'} // '') eq $revision }) or die "it was not copied\n";
+        1;
+    };
     warn $@ if !$ok;
     POSIX::_exit($ok ? 0 : 1);
 }
+my $imported;
 my @ms = Bench::publish_delays($pos, admin => $live{key}, shop => $pos->key('storefront', 'live'), cart => Bench::cart(),
-    until => sub { waitpid($importer, POSIX::WNOHANG()) != 0 });
+    until => sub { waitpid($importer, POSIX::WNOHANG()) == $importer && ($imported = $? == 0, 1) });
+die "the second import failed\n" if !$imported;
+Bench::row('all of it again, every price changed, until it is sold by', time - $begun, 's');
 Bench::row("another retailer's publish during the import, median of " . @ms, Bench::percentile(50, @ms), 'ms');
 Bench::row("another retailer's publish during the import, p99", Bench::percentile(99, @ms), 'ms', ['<=', 100]);
 Bench::row('replica after importing it all again', replica_mb(), 'MB', ['<=', 1400]);
@@ -55,17 +65,23 @@ Bench::table('A million SKUs');
 # Streamed: neither Perl nor curl holds it all.
 sub import_file {
     my ($path) = @_;
-    my $start = time;
     my $head = PosTest::command_output('curl', '-sS', '-m', 600, '-o', '/dev/null', '-D', '-', '-X', 'POST', '-T', $path, '-H', 'Expect:',
         '-H', 'Content-Type: application/json', '-H', 'Authorization: Bearer ' . $pos->key('admin'), "http://127.0.0.1:$pos->{port}/v1/imports");
     my ($job) = $head =~ /^location: (\S+)/mi or die "import: $head\n";
     my $end = $pos->wait_job($job, 600);
     die "import: $end->{body}\n" if ($end->{json}{status} // '') ne 'succeeded';
+    return $end->{json}{result};
+}
+
+sub timed {
+    my ($what) = @_;
+    my $start = time;
+    $what->();
     return time - $start;
 }
 
 sub write_book {
-    my ($path, $n) = @_;
+    my ($path, $n, $more) = @_;
     my $book = Bench::book(products => 0);
     my ($products, $prices) = (delete $book->{products}, delete $book->{prices});
     open my $f, '>:raw', $path or die "$path: $!";
@@ -74,10 +90,17 @@ sub write_book {
     print $f $head, ',"products":[';
     for my $i (1 .. $n) { print $f $i > 1 ? ',' : '', PosTest::json(Bench::product($i)) }
     print $f '],"prices":[';
-    for my $i (1 .. $n) { print $f $i > 1 ? ',' : '', PosTest::json(Bench::price($i)) }
+    for my $i (1 .. $n) { print $f $i > 1 ? ',' : '', priced($i, $more) }
     print $f ']}';
     close $f or die "$path: $!";
     return;
+}
+
+sub priced {
+    my ($i, $more) = @_;
+    my $price = Bench::price($i);
+    $price->{amount} += $more;
+    return PosTest::json($price);
 }
 
 sub quote_of {
