@@ -37,6 +37,12 @@ typedef struct ngx_pos_pg_call_s    ngx_pos_pg_call_t;
 typedef struct ngx_pos_pg_pool_s    ngx_pos_pg_pool_t;
 typedef struct ngx_pos_metrics_s    ngx_pos_metrics_t;
 
+/* A location that says pos_api. */
+typedef struct {
+    ngx_http_core_srv_conf_t *server;
+    ngx_http_core_loc_conf_t *location;
+} ngx_pos_place_t;
+
 typedef struct {
     ngx_str_t           contract_file;
     ngx_str_t           functions_file;
@@ -47,7 +53,7 @@ typedef struct {
     ngx_uint_t          queue;            /* calls that may wait             */
     ngx_msec_t          timeout;          /* of one call in the database     */
     ngx_flag_t          check_responses;
-    ngx_flag_t          used;             /* some location says pos_api      */
+    ngx_array_t         places;           /* ngx_pos_place_t: who says pos_api */
     ngx_pos_contract_t *contract;
     ngx_shm_zone_t     *zone;             /* counters: ngx_pos_metrics_t     */
     ngx_thread_pool_t  *threads;
@@ -123,6 +129,9 @@ uint64_t ngx_pos_random(void);
 
 /* request.c: the phases. Each ends in exactly one finalize. */
 ngx_int_t ngx_pos_request_handler(ngx_http_request_t *r);
+/* The request, whatever it was, now ends in an answer of nginx's: its context,
+ * with the identifier it had; a new one, where it never came to our handler. */
+ngx_pos_ctx_t *ngx_pos_request_again(ngx_http_request_t *r);
 /* The body is there: validates, prepares, dispatches. */
 void ngx_pos_request_run(ngx_http_request_t *r);
 /* After a prepare step: on to the handler. */
@@ -136,6 +145,8 @@ ngx_str_t ngx_pos_request_header(ngx_http_request_t *r, const char *lowcase, siz
 
 /* body.c: reads the whole body into memory (or refuses), then runs. */
 ngx_int_t ngx_pos_body_read(ngx_pos_ctx_t *ctx);
+/* Could the body not be written to its file for want of space? */
+bool ngx_pos_body_disk_full(ngx_http_request_t *r);
 /* Before it is read: type, presence, length. False: answered already. */
 bool ngx_pos_body_acceptable(ngx_pos_ctx_t *ctx);
 
@@ -158,6 +169,9 @@ void ngx_pos_problem_write(ngx_pos_ctx_t *ctx, pos_writer_t *w, ngx_uint_t statu
     pos_str_t detail, pos_str_t errors, const pos_json_t *extra);
 void ngx_pos_problem_unavailable(ngx_pos_ctx_t *ctx, const char *code, const char *detail);
 const char *ngx_pos_status_title(ngx_uint_t status);
+
+/* transport.c: nginx's own refusals at these places become problems too. */
+ngx_int_t ngx_pos_transport_init(ngx_conf_t *cf, ngx_array_t *places);
 
 /* answer.c */
 ngx_int_t ngx_pos_answer_header(ngx_pos_ctx_t *ctx, const char *name, size_t name_len, pos_str_t value);

@@ -92,6 +92,8 @@ ngx_pos_answer_begin(ngx_pos_ctx_t *ctx, ngx_uint_t status, pos_str_t content_ty
         ngx_str_set(&r->headers_out.status_line, "428 Precondition Required");
     } else if (status == 429) {
         ngx_str_set(&r->headers_out.status_line, "429 Too Many Requests");
+    } else if (status == 431) {
+        ngx_str_set(&r->headers_out.status_line, "431 Request Header Fields Too Large");
     }
     r->headers_out.content_type = ngx_pos_ngx_str(content_type);
     r->headers_out.content_type_len = content_type.len;

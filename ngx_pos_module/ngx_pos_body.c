@@ -194,9 +194,6 @@ ngx_pos_body_ready(ngx_http_request_t *r)
     ngx_int_t      rc;
     ngx_pos_ctx_t *ctx = ngx_pos_ctx(r);
 
-    /* reading took a reference of its own; ours is the one that is finished */
-    r->main->count--;
-
     if (ctx->op->prepare != NULL && ctx->op->prepare->file_body) {
         ngx_pos_request_run(r);
         return;
@@ -291,18 +288,27 @@ ngx_pos_body_more(ngx_http_request_t *r)
     }
 }
 
-static void
-ngx_pos_body_pieces(ngx_http_request_t *r)
+bool
+ngx_pos_body_disk_full(ngx_http_request_t *r)
 {
-    r->main->count--;
-    ngx_pos_body_more(r);
+    static const u_char  page[4096];
+    ngx_temp_file_t     *file = r->request_body ? r->request_body->temp_file : NULL;
+
+    /* What nginx met is logged and forgotten: the file is asked once more. */
+    return file != NULL && file->file.fd != NGX_INVALID_FILE
+        && pwrite(file->file.fd, page, sizeof(page), file->file.offset) == -1
+        && (ngx_errno == ENOSPC || ngx_errno == EDQUOT);
 }
 
+/* Reading takes a reference of its own, which stands for ours from here on: when
+ * it fails later, nginx ends the request by itself and gives back just one. */
 ngx_int_t
 ngx_pos_body_read(ngx_pos_ctx_t *ctx)
 {
     ngx_int_t           rc;
     ngx_http_request_t *r = ctx->request;
+
+    r->main->count--;
 
     if (ctx->op->prepare != NULL && ctx->op->prepare->file_body) {
         r->request_body_in_file_only = 1;
@@ -313,12 +319,17 @@ ngx_pos_body_read(ngx_pos_ctx_t *ctx)
 
     } else if (r->headers_in.content_length_n < 0) {
         r->request_body_no_buffering = 1;
-        rc = ngx_http_read_client_request_body(r, ngx_pos_body_pieces);
+        rc = ngx_http_read_client_request_body(r, ngx_pos_body_more);
 
     } else {
         r->request_body_in_single_buf = 1;
         rc = ngx_http_read_client_request_body(r, ngx_pos_body_ready);
     }
 
-    return rc >= NGX_HTTP_SPECIAL_RESPONSE ? rc : NGX_DONE;
+    if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
+        r->main->count++;
+        return rc;
+    }
+
+    return NGX_DONE;
 }

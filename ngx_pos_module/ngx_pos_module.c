@@ -107,6 +107,10 @@ ngx_pos_create_main_conf(ngx_conf_t *cf)
     conf->timeout = NGX_CONF_UNSET_MSEC;
     conf->check_responses = NGX_CONF_UNSET;
 
+    if (ngx_array_init(&conf->places, cf->pool, 2, sizeof(ngx_pos_place_t)) != NGX_OK) {
+        return NULL;
+    }
+
     return conf;
 }
 
@@ -146,6 +150,7 @@ ngx_pos_set_path(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 static char *
 ngx_pos_set_api(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
 {
+    ngx_pos_place_t          *place;
     ngx_pos_main_conf_t      *conf;
     ngx_http_core_loc_conf_t *clcf;
 
@@ -153,7 +158,12 @@ ngx_pos_set_api(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
     clcf->handler = ngx_pos_request_handler;
 
     conf = ngx_http_conf_get_module_main_conf(cf, ngx_http_pos_module);
-    conf->used = 1;
+    place = ngx_array_push(&conf->places);
+    if (place == NULL) {
+        return NGX_CONF_ERROR;
+    }
+    place->server = ngx_http_conf_get_module_srv_conf(cf, ngx_http_core_module);
+    place->location = clcf;
 
     return NGX_CONF_OK;
 }
@@ -248,7 +258,7 @@ ngx_pos_postconfiguration(ngx_conf_t *cf)
     ngx_pos_main_conf_t *conf;
 
     conf = ngx_http_conf_get_module_main_conf(cf, ngx_http_pos_module);
-    if (!conf->used) {
+    if (conf->places.nelts == 0) {
         return NGX_OK;
     }
 
@@ -264,6 +274,10 @@ ngx_pos_postconfiguration(ngx_conf_t *cf)
 
     conf->threads = ngx_thread_pool_add(cf, &threads);
     if (conf->threads == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (ngx_pos_transport_init(cf, &conf->places) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -298,7 +312,7 @@ ngx_pos_init_process(ngx_cycle_t *cycle)
     }
 
     conf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_pos_module);
-    if (conf == NULL || !conf->used) {
+    if (conf == NULL || conf->places.nelts == 0) {
         return NGX_OK;
     }
 

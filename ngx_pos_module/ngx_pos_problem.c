@@ -27,18 +27,30 @@ ngx_pos_status_title(ngx_uint_t status)
         return "Precondition failed";
     case 413:
         return "Too large";
+    case 411:
+        return "Length required";
+    case 414:
+        return "Too long";
     case 415:
         return "Unsupported media type";
+    case 421:
+        return "Misdirected";
     case 422:
         return "Invalid request";
     case 428:
         return "Precondition required";
     case 429:
         return "Too many requests";
+    case 431:
+        return "Header fields too large";
+    case 501:
+        return "Not implemented";
     case 503:
         return "Unavailable";
     case 504:
         return "Timed out";
+    case 505:
+        return "HTTP version not supported";
     case 507:
         return "No space left";
     default:

@@ -96,6 +96,24 @@ ngx_pos_request_create(ngx_http_request_t *r)
     return ctx;
 }
 
+ngx_pos_ctx_t *
+ngx_pos_request_again(ngx_http_request_t *r)
+{
+    ngx_pos_ctx_t      *ctx;
+    ngx_http_cleanup_t *cleanup;
+
+    /* an internal redirect takes the contexts of all modules away */
+    for (cleanup = r->main->cleanup; cleanup != NULL; cleanup = cleanup->next) {
+        if (cleanup->handler == ngx_pos_request_cleanup) {
+            ctx = cleanup->data;
+            ngx_http_set_ctx(r, ctx, ngx_http_pos_module);
+            return ctx;
+        }
+    }
+
+    return ngx_pos_request_create(r);
+}
+
 ngx_str_t
 ngx_pos_request_header(ngx_http_request_t *r, const char *lowcase, size_t len, bool *found)
 {
