@@ -291,7 +291,8 @@ http {
     client_body_buffer_size 128k;
     client_max_body_size 1g;
     large_client_header_buffers 4 16k;
-    client_body_temp_path $STATE/tmp/body;
+    # an import becomes part of the spool by a rename: one file system
+    client_body_temp_path $STATE/spool/body;
     proxy_temp_path $STATE/tmp/proxy;
     fastcgi_temp_path $STATE/tmp/fastcgi;
     scgi_temp_path $STATE/tmp/scgi;

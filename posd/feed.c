@@ -17,6 +17,8 @@
 #define FEED_LOG_MAX       2000      /* log rows a retailer applied at once  */
 #define FEED_SWEEP_ROWS    2000
 #define FEED_LOST          POS_BROKEN
+#define FEED_COPY_MAX      30000000   /* between two tries to copy, at most  */
+#define FEED_SAY_AGAIN     60000000
 
 struct pos_feed_s {
     const char           *conninfo, *dir;
@@ -34,7 +36,27 @@ struct pos_feed_s {
     int64_t               next_poll, next_readers, next_tick, backoff;
     bool                  sweep;           /* old rows may be left           */
     bool                  writer_failed;
+    int64_t               next_copy, copy_pause;
+    int64_t               say_again;       /* when a failure is logged anew  */
+    char                  said[256];
 };
+
+
+/* The replica cannot be written, for as long as the disk is full perhaps: said
+ * when it begins, when it changes and once a minute. */
+static void
+feed_say(pos_feed_t *f, const char *text)
+{
+    if (strncmp(f->said, text, sizeof(f->said) - 1) == 0
+        && pos_now() < f->say_again)
+    {
+        return;
+    }
+
+    snprintf(f->said, sizeof(f->said), "%s", text);
+    f->say_again = pos_now() + FEED_SAY_AGAIN;
+    pos_log("error", "replica: %s", text);
+}
 
 
 bool
@@ -367,7 +389,9 @@ static void
 feed_want_copy(pos_feed_t *f, const char *id, const char *why)
 {
     f->complete = false;
-    if (f->copy.bulk != NULL || f->wanted[0] != '\0') {
+    if (f->copy.bulk != NULL || f->wanted[0] != '\0'
+        || pos_now() < f->next_copy)
+    {
         return;
     }
 
@@ -593,7 +617,7 @@ feed_clock(pos_feed_t *f, int64_t db_time)
                          && !pos_writer_rebuilding(f->writer),
                          f->state) != POS_OK)
     {
-        pos_log("error", "%s", pos_writer_error(f->writer));
+        feed_say(f, pos_writer_error(f->writer));
         f->writer_failed = true;
     }
 }
@@ -669,7 +693,7 @@ feed_after_poll(pos_feed_t *f)
     }
     if (f->complete && pos_writer_rebuilding(f->writer)) {
         if (pos_writer_rebuild_switch(f->writer) != POS_OK) {
-            pos_log("error", "%s", pos_writer_error(f->writer));
+            feed_say(f, pos_writer_error(f->writer));
             f->writer_failed = true;
             return;
         }
@@ -702,7 +726,11 @@ feed_try_poll(pos_feed_t *f)
         return;
     }
     if (f->writer_failed) {
-        pos_log("error", "replica: %s", pos_writer_error(f->writer));
+        /* The next poll must see the database as it is then. */
+        feed_say(f, pos_writer_error(f->writer));
+        if (!pos_pg_run(&f->pg, POS_FEED_TIMEOUT, "rollback")) {
+            pos_pg_close(&f->pg);
+        }
         return;
     }
 
@@ -723,7 +751,18 @@ feed_copy_step(pos_feed_t *f)
     }
 
     f->sweep = true;
-    f->next_poll = status == POS_OK ? 0 : pos_now() + FEED_POLL_US;
+    if (status == POS_OK) {
+        f->next_poll = 0;
+        f->copy_pause = 0;
+        return;
+    }
+
+    /* What failed once, on a full disk, would read all of the database again
+     * and again. */
+    f->copy_pause = f->copy_pause ? f->copy_pause * 2 : FEED_POLL_US;
+    f->copy_pause = f->copy_pause < FEED_COPY_MAX ? f->copy_pause : FEED_COPY_MAX;
+    f->next_copy = pos_now() + f->copy_pause;
+    f->next_poll = pos_now() + FEED_POLL_US;
 }
 
 
@@ -736,6 +775,7 @@ feed_sweep(pos_feed_t *f)
         f->sweep = false;
     }
     if (status != POS_AGAIN && status != POS_OK) {
+        feed_say(f, pos_writer_error(f->writer));
         f->writer_failed = true;
     }
 }
@@ -780,7 +820,7 @@ feed_open_writer(pos_feed_t *f)
 
     status = pos_writer_open(f->dir, 0, &f->writer);
     if (status != POS_OK) {
-        pos_log("error", "replica: %s", pos_writer_error(NULL));
+        feed_say(f, pos_writer_error(NULL));
         return status;
     }
 
@@ -811,23 +851,26 @@ feed_periodic(pos_feed_t *f, void (*tick)(void *), void *ctx)
 }
 
 
+/* One that never could be opened is a mistake that somebody must mend; one that
+ * could is waited for. */
 static pos_status_t
 feed_loop(pos_feed_t *f, void (*tick)(void *), void *ctx)
 {
     pos_status_t status;
     int          failures = 0;
+    bool         opened = false;
 
     while (!pos_stop) {
         status = feed_open_writer(f);
         if (status != POS_OK) {
-            if (f->state != POS_REPLICA_DETACHED || ++failures > 60) {
+            if (!opened && ++failures > 60) {
                 return status;
             }
-            pos_wait(-1, 500000);
+            pos_wait(-1, 1000000);
             continue;
         }
 
-        failures = 0;
+        opened = true;
         feed_periodic(f, tick, ctx);
         if (feed_connect(f)) {
             feed_turn(f);

@@ -64,6 +64,8 @@ signals(void)
     sigaction(SIGTERM, &stop, NULL);
     sigaction(SIGINT, &stop, NULL);
     sigaction(SIGPIPE, &ignore, NULL);
+    /* a file over its limit is a write that fails, like a full disk */
+    sigaction(SIGXFSZ, &ignore, NULL);
 }
 
 

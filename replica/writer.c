@@ -28,6 +28,7 @@ pos_writer_error(const pos_replica_writer_t *w)
 pos_status_t
 pos_writer_fail(pos_replica_writer_t *w, const char *what, int rc)
 {
+    w->rc = rc;
     snprintf(w->error, sizeof(w->error), "%.180s: %.60s", what,
              mdb_strerror(rc));
     return rc == ENOMEM ? POS_NO_MEMORY : POS_BROKEN;
@@ -39,12 +40,15 @@ pos_writer_fail(pos_replica_writer_t *w, const char *what, int rc)
 static int
 writer_grow(pos_replica_writer_t *w)
 {
+    int rc;
+
     if (w->map >= POS_STORE_MAP_MAX) {
         return MDB_MAP_FULL;
     }
 
-    w->map *= 2;
-    return mdb_env_set_mapsize(w->target->env, w->map);
+    rc = mdb_env_set_mapsize(w->target->env, w->map * 2);
+    w->map = rc == 0 ? w->map * 2 : w->map;
+    return rc;
 }
 
 
@@ -283,11 +287,36 @@ pos_writer_head_at(const pos_replica_writer_t *w, size_t index)
 
 /* ---- files ---- */
 
+/* LMDB writes its lock file, which every reader maps too, through memory: a hole
+ * in it on a full disk would be a SIGBUS. So all of it is taken beforehand. */
+static int
+lock_reserve(const char *path)
+{
+    char name[POS_STORE_PATH_MAX + 32];
+    int  rc, fd;
+
+    snprintf(name, sizeof(name), "%s-lock", path);
+    fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0664);
+    if (fd < 0) {
+        return errno;
+    }
+
+    rc = posix_fallocate(fd, 0, (POS_STORE_READERS + 2) * 64);
+    close(fd);
+    return rc;
+}
+
+
 static int
 env_open(const char *path, size_t map, unsigned flags, MDB_env **out)
 {
     MDB_env *env;
     int      rc;
+
+    rc = lock_reserve(path);
+    if (rc != 0) {
+        return rc;
+    }
 
     rc = mdb_env_create(&env);
     if (rc != 0) {
@@ -434,23 +463,40 @@ books_clear(pos_replica_writer_t *w)
 }
 
 
-/* Opens the current file; a missing or unreadable one is replaced by an empty
- * one under a new number. */
+static bool
+is_damage(int rc)
+{
+    return rc == MDB_INVALID || rc == MDB_VERSION_MISMATCH
+           || rc == MDB_CORRUPTED || rc == MDB_PAGE_NOTFOUND
+           || rc == MDB_PANIC || rc == MDB_INCOMPATIBLE || rc == MDB_BAD_DBI;
+}
+
+
+/* Opens the current file; a missing or damaged one is replaced by an empty one
+ * under a new number. One that only cannot be opened now, on a full disk or
+ * without memory, is still the book that is served. */
 static pos_status_t
 writer_open_book(pos_replica_writer_t *w)
 {
-    uint32_t number;
-    int      rc;
+    pos_status_t status;
+    uint32_t     number;
+    int          rc;
 
     w->target = &w->book;
-    if (pos_store_current(w->dir, &number) == POS_OK
-        && book_open(w, number, &w->book) == 0)
-    {
-        if (pos_writer_load_heads(w) == POS_OK) {
-            return POS_OK;
+    if (pos_store_current(w->dir, &number) == POS_OK) {
+        rc = book_open(w, number, &w->book);
+        if (rc == 0) {
+            status = pos_writer_load_heads(w);
+            if (status == POS_OK) {
+                return POS_OK;
+            }
+            rc = w->rc;
+            mdb_env_close(w->book.env);
+            w->book.env = NULL;
         }
-        mdb_env_close(w->book.env);
-        w->book.env = NULL;
+        if (!is_damage(rc)) {
+            return pos_writer_fail(w, "book", rc);
+        }
     }
 
     number = books_highest(w->dir) + 1;
@@ -540,7 +586,7 @@ writer_open_levels(pos_replica_writer_t *w)
 
     snprintf(path, sizeof(path), "%s/levels.mdb", w->dir);
     rc = env_open(path, POS_STORE_LEVELS_MAP, 0, &w->levels);
-    if (rc == MDB_INVALID || rc == MDB_VERSION_MISMATCH || rc == MDB_CORRUPTED) {
+    if (is_damage(rc)) {
         (void) unlink(path);
         rc = env_open(path, POS_STORE_LEVELS_MAP, 0, &w->levels);
     }

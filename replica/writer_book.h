@@ -11,6 +11,7 @@
 struct pos_replica_writer_s {
     char              dir[POS_STORE_PATH_MAX];
     char              error[256];
+    int               rc;              /* the last failure's, as LMDB has it */
     int               lock_fd;
     size_t            map;             /* bytes                              */
     pos_store_book_t  book;            /* what is served                     */
