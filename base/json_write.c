@@ -140,31 +140,16 @@ pos_writer_item(pos_writer_t *w, const char *data, size_t len, bool comma_after)
 
 
 void
-pos_write_object_begin(pos_writer_t *w)
+pos_write_open_slow(pos_writer_t *w, char bracket)
 {
-    pos_writer_item(w, "{", 1, false);
+    pos_writer_item(w, &bracket, 1, false);
 }
 
 
 void
-pos_write_object_end(pos_writer_t *w)
+pos_write_close_slow(pos_writer_t *w, char bracket)
 {
-    pos_writer_put(w, "}", 1);
-    w->comma = true;
-}
-
-
-void
-pos_write_array_begin(pos_writer_t *w)
-{
-    pos_writer_item(w, "[", 1, false);
-}
-
-
-void
-pos_write_array_end(pos_writer_t *w)
-{
-    pos_writer_put(w, "]", 1);
+    pos_writer_put(w, &bracket, 1);
     w->comma = true;
 }
 
@@ -205,24 +190,25 @@ pos_write_bytes(pos_writer_t *w, pos_str_t bytes)
 }
 
 
+static const char pos_digit_pairs[] = "00010203040506070809101112131415161718192021222324"
+                                      "25262728293031323334353637383940414243444546474849"
+                                      "50515253545556575859606162636465666768697071727374"
+                                      "75767778798081828384858687888990919293949596979899";
+
+
 /* Writes the digits so that they end at `end`; returns where they start. */
-static char *
+static inline char *
 pos_write_digits(char *end, uint64_t n)
 {
-    static const char pairs[] = "00010203040506070809101112131415161718192021222324"
-                                "25262728293031323334353637383940414243444546474849"
-                                "50515253545556575859606162636465666768697071727374"
-                                "75767778798081828384858687888990919293949596979899";
-
     while (n >= 100) {
         end -= 2;
-        memcpy(end, pairs + 2 * (n % 100), 2);
+        memcpy(end, pos_digit_pairs + 2 * (n % 100), 2);
         n /= 100;
     }
 
     if (n >= 10) {
         end -= 2;
-        memcpy(end, pairs + 2 * n, 2);
+        memcpy(end, pos_digit_pairs + 2 * n, 2);
 
     } else {
         *--end = (char) ('0' + n);
@@ -232,8 +218,8 @@ pos_write_digits(char *end, uint64_t n)
 }
 
 
-void
-pos_write_int(pos_writer_t *w, int64_t n)
+static void
+pos_write_int_slow(pos_writer_t *w, int64_t n)
 {
     char  text[POS_INT_TEXT_MAX + 1], *end = text + sizeof(text), *p;
 
@@ -248,7 +234,37 @@ pos_write_int(pos_writer_t *w, int64_t n)
 
 
 void
-pos_write_decimal(pos_writer_t *w, int64_t n, unsigned digits)
+pos_write_int(pos_writer_t *w, int64_t n)
+{
+    char     *p = w->pos;
+    uint64_t  rest = n < 0 ? -(uint64_t) n : (uint64_t) n;
+    unsigned  count;
+
+    if (w->end - p < POS_INT_TEXT_MAX + 2 || rest > 99999999) {
+        pos_write_int_slow(w, n);
+        return;
+    }
+
+    /* A sign or a comma that is not due is written over. */
+    *p = ',';
+    p += w->comma;
+    *p = '-';
+    p += n < 0;
+    count = 1 + (rest > 9) + (rest > 99) + (rest > 999);
+
+    if (rest > 9999) {
+        count += 1 + (rest > 99999) + (rest > 999999) + (rest > 9999999);
+    }
+
+    p += count;
+    (void) pos_write_digits(p, rest);
+    w->pos = p;
+    w->comma = true;
+}
+
+
+void
+pos_write_decimal_any(pos_writer_t *w, int64_t n, unsigned digits)
 {
     char     text[48], *end = text + sizeof(text), *p = end;
     uint64_t rest = n < 0 ? -(uint64_t) n : (uint64_t) n;
@@ -388,24 +404,90 @@ pos_write_quoted(pos_writer_t *w, pos_str_t s)
 }
 
 
+/* Eight bytes at once: no quote, no backslash, no control character, ASCII.
+ * A borrow can only come out of a byte that fails itself. */
+static inline bool
+pos_word_is_plain(uint64_t v)
+{
+    const uint64_t ones = 0x0101010101010101;
+    uint64_t       odd = v | (v - ones * 0x20) | ((v ^ ones * '"') - ones)
+                         | ((v ^ ones * '\\') - ones);
+
+    return (odd & ones * 0x80) == 0;
+}
+
+
+/* Fewer than 16 bytes, by two moves that overlap: copied, and whether they
+ * could be written as they are. */
+static inline bool
+pos_copy_short(char *to, const char *p, size_t len)
+{
+    uint64_t a, b;
+    uint32_t c, d;
+
+    if (len >= 8) {
+        memcpy(&a, p, 8);
+        memcpy(&b, p + len - 8, 8);
+        memcpy(to, &a, 8);
+        memcpy(to + len - 8, &b, 8);
+        return pos_word_is_plain(a) && pos_word_is_plain(b);
+    }
+
+    if (len >= 4) {
+        memcpy(&c, p, 4);
+        memcpy(&d, p + len - 4, 4);
+        memcpy(to, &c, 4);
+        memcpy(to + len - 4, &d, 4);
+        return pos_word_is_plain(c | (uint64_t) d << 32);
+    }
+
+    if (len == 0) {
+        return true;
+    }
+
+    to[0] = p[0];
+    to[len / 2] = p[len / 2];
+    to[len - 1] = p[len - 1];
+    a = (unsigned char) p[0] | (unsigned) (unsigned char) p[len / 2] << 8
+        | (unsigned) (unsigned char) p[len - 1] << 16;
+
+    return pos_word_is_plain(a | 0x2020202020000000);
+}
+
+
+static inline bool
+pos_copy_plain(char *to, const char *p, size_t len)
+{
+    if (len < 16) {
+        return pos_copy_short(to, p, len);
+    }
+
+    if (pos_write_plain(p, len) < len) {
+        return false;
+    }
+
+    memcpy(to, p, len);
+
+    return true;
+}
+
+
 void
 pos_write_string(pos_writer_t *w, pos_str_t s)
 {
-    size_t plain = pos_write_plain(s.data, s.len);
+    char *p = w->pos;
 
-    if (plain == s.len && pos_writer_room(w, s.len + 2 + w->comma)) {
-        if (w->comma) {
-            *w->pos++ = ',';
-        }
+    if ((size_t) (w->end - p) >= 3 && (size_t) (w->end - p) - 3 >= s.len) {
+        *p = ',';
+        p += w->comma;
+        *p++ = '"';
 
-        *w->pos++ = '"';
-        if (s.len) {
-            memcpy(w->pos, s.data, s.len);
-            w->pos += s.len;
+        if (pos_copy_plain(p, s.data, s.len)) {
+            p[s.len] = '"';
+            w->pos = p + s.len + 1;
+            w->comma = true;
+            return;
         }
-        *w->pos++ = '"';
-        w->comma = true;
-        return;
     }
 
     pos_writer_item(w, "\"", 1, true);

@@ -27,10 +27,40 @@ void pos_writer_init_fixed(pos_writer_t *w, char *buffer, size_t size);
 /* What was written; no zero stands behind it. */
 pos_str_t pos_writer_result(const pos_writer_t *w);
 
-void pos_write_object_begin(pos_writer_t *w);
-void pos_write_object_end(pos_writer_t *w);
-void pos_write_array_begin(pos_writer_t *w);
-void pos_write_array_end(pos_writer_t *w);
+/* What the inline writers below do where the room is short. */
+void pos_write_open_slow(pos_writer_t *w, char bracket);
+void pos_write_close_slow(pos_writer_t *w, char bracket);
+
+static inline void
+pos_write_open(pos_writer_t *w, char bracket)
+{
+    if (w->end - w->pos < 2) {
+        pos_write_open_slow(w, bracket);
+        return;
+    }
+    /* The comma is written over where none is due. */
+    *w->pos = ',';
+    w->pos[w->comma] = bracket;
+    w->pos += 1 + w->comma;
+    w->comma = false;
+}
+
+static inline void
+pos_write_close(pos_writer_t *w, char bracket)
+{
+    if (w->pos == w->end) {
+        pos_write_close_slow(w, bracket);
+        return;
+    }
+    *w->pos++ = bracket;
+    w->comma = true;
+}
+
+static inline void pos_write_object_begin(pos_writer_t *w) { pos_write_open(w, '{'); }
+static inline void pos_write_object_end(pos_writer_t *w) { pos_write_close(w, '}'); }
+static inline void pos_write_array_begin(pos_writer_t *w) { pos_write_open(w, '['); }
+static inline void pos_write_array_end(pos_writer_t *w) { pos_write_close(w, ']'); }
+
 /* A member's name, which must need no escape: a literal. */
 #define pos_write_key(w, literal) \
     pos_write_key_inline(w, "\"" literal "\":", sizeof(literal) + 2)
@@ -43,11 +73,9 @@ pos_write_key_inline(pos_writer_t *w, const char *quoted, size_t len)
         pos_write_key_raw(w, quoted, len);
         return;
     }
-    if (w->comma) {
-        *w->pos++ = ',';
-    }
-    memcpy(w->pos, quoted, len);
-    w->pos += len;
+    *w->pos = ',';
+    memcpy(w->pos + w->comma, quoted, len);
+    w->pos += len + w->comma;
     w->comma = false;
 }
 void pos_write_key_str(pos_writer_t *w, pos_str_t key);   /* escaped */
@@ -56,7 +84,19 @@ void pos_write_int(pos_writer_t *w, int64_t n);
 void pos_write_bool(pos_writer_t *w, bool b);
 void pos_write_null(pos_writer_t *w);
 /* n / 10^digits without trailing zeros: (125000, 4) writes 12.5. */
-void pos_write_decimal(pos_writer_t *w, int64_t n, unsigned digits);
+void pos_write_decimal_any(pos_writer_t *w, int64_t n, unsigned digits);
+/* Quantities and percentages are whole numbers nearly always. */
+static inline void
+pos_write_decimal(pos_writer_t *w, int64_t n, unsigned digits)
+{
+    int64_t unit = digits == 3 ? 1000 : digits == 4 ? 10000 : 0;
+
+    if (unit != 0 && n % unit == 0) {
+        pos_write_int(w, n / unit);
+    } else {
+        pos_write_decimal_any(w, n, digits);
+    }
+}
 /* Text that is JSON already. */
 void pos_write_raw(pos_writer_t *w, pos_str_t json);
 void pos_write_json(pos_writer_t *w, const pos_json_t *value);
