@@ -159,7 +159,14 @@ least(int64_t left, int64_t original, pos_reduce_t reduce, int64_t value, bool o
         __int128 whole = (__int128) value * quantity / POS_THOUSANDTHS;
 
         n = whole > POS_MONEY_MAX ? POS_MONEY_MAX : (int64_t) whole;
-        n = reduce == POS_REDUCE_AMOUNT ? left - n - 1 : n < left ? n : left;
+        if (reduce == POS_REDUCE_AMOUNT) {
+            n = left - n - 1;
+        } else if (of_original) {
+            /* what the price takes off the original, off what is left of it */
+            n = original > n ? left - (original - n) : left;
+        } else {
+            n = n < left ? n : left;
+        }
     }
     return n > 0 ? n : 0;
 }

@@ -17,12 +17,12 @@ use Test::More;
 my $calc = $ENV{POSCALC} || "$FindBin::Bin/../../" . ($ENV{BUILD} || 'build') . '/poscalc';
 plan skip_all => "no $calc: build first" unless -x $calc;
 
-my $seed   = $ENV{POS_SEED} // 20260601;
+# The second has found a fault once: a price that counts from the original.
+my @seeds  = defined $ENV{POS_SEED} ? $ENV{POS_SEED} : (20260601, 3);
 my $rounds = $ENV{POS_ROUNDS} // 150;
 my $dir    = tempdir(CLEANUP => 1);
 my $json   = JSON::PP->new->canonical;
-srand $seed;
-diag "seed $seed, $rounds rounds (POS_SEED, POS_ROUNDS)";
+diag "seeds @seeds, $rounds rounds each (POS_SEED, POS_ROUNDS)";
 
 sub pick { $_[ int rand @_ ] }
 sub chance { rand() < $_[0] }
@@ -183,7 +183,8 @@ sub split_a_line {
 }
 
 my $failed = 0;
-for my $round (1 .. $rounds) {
+for my $round (map { my $seed = $_; map { "$seed/$_" } 1 .. $rounds } @seeds) {
+    srand $1 if $round =~ m{^(\d+)/1$};
     my $book = random_book();
     my $request = random_request();
     my $split = split_a_line($request) || $request;
@@ -223,5 +224,5 @@ for my $round (1 .. $rounds) {
     diag "round $round: $_" for @why;
     diag 'book: ' . $json->encode($book), "\nrequest: " . $json->encode($request) if $failed == 1;
 }
-is($failed, 0, "$rounds random books and carts keep every property");
+is($failed, 0, "$rounds x ${\ scalar @seeds} random books and carts keep every property");
 done_testing;
