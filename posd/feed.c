@@ -687,7 +687,7 @@ static void
 feed_after_poll(pos_feed_t *f)
 {
     if (f->complete && pos_writer_set_whole(f->writer) != POS_OK) {
-        pos_log("error", "%s", pos_writer_error(f->writer));
+        feed_say(f, pos_writer_error(f->writer));
         f->writer_failed = true;
         return;
     }
