@@ -67,6 +67,9 @@ typedef struct {
     pos_arena_t         *arenas[64];      /* at rest, for the next request   */
     ngx_uint_t           arena_count;
     ngx_pos_pg_pool_t   *pg;              /* NULL: no pos_database           */
+    ngx_queue_t          together;        /* ngx_pos_ctx_t: answers to send  */
+    ngx_uint_t           together_count;
+    ngx_event_t          together_event;
     uint64_t             random[2];
     unsigned             ready:1;
 } ngx_pos_worker_t;
@@ -113,6 +116,9 @@ struct ngx_pos_ctx_s {
     const char                *code;         /* of the problem answered      */
     ngx_pos_pg_call_t         *call;         /* in the database, or NULL     */
     void                      *work;         /* a native handler's own state */
+    ngx_queue_t                together;     /* in the worker's, while queued */
+    ngx_uint_t                 status;       /* of the queued answer         */
+    pos_str_t                  answer, answer_type;
     uint8_t                    body_digest[POS_SHA256_SIZE];   /* of a body in a file */
     size_t                     body_limit;   /* of a body read in pieces     */
     char                      *body_buffer;
@@ -121,6 +127,7 @@ struct ngx_pos_ctx_s {
     unsigned                   body_pieces:1;
     unsigned                   has_body_digest:1;
     unsigned                   suspended:1;  /* woken by an event of ours    */
+    unsigned                   queued:1;     /* its answer waits in together */
 };
 
 /* module.c */
@@ -180,6 +187,13 @@ ngx_int_t ngx_pos_answer_header(ngx_pos_ctx_t *ctx, const char *name, size_t nam
 ngx_int_t ngx_pos_answer_send(ngx_pos_ctx_t *ctx, ngx_uint_t status, pos_str_t content_type, pos_str_t body);
 /* The same and finishes the request. */
 void ngx_pos_answer(ngx_pos_ctx_t *ctx, ngx_uint_t status, pos_str_t content_type, pos_str_t body);
+/* The same, but once the events at hand are handled: quotes asked for at once are
+ * priced one after another and leave one after another. A send that wakes a
+ * sleeping client costs as much as a quote; the second of a row finds it awake. */
+void ngx_pos_answer_together(ngx_pos_ctx_t *ctx, ngx_uint_t status, pos_str_t content_type, pos_str_t body);
+/* The request goes away: its queued answer too. */
+void ngx_pos_answer_forget(ngx_pos_ctx_t *ctx);
+void ngx_pos_answer_init(ngx_cycle_t *cycle);
 /* Header only, for an answer that streams. */
 ngx_int_t ngx_pos_answer_begin(ngx_pos_ctx_t *ctx, ngx_uint_t status, pos_str_t content_type);
 /* Does If-None-Match hold this tag (quotes included)? */

@@ -3,6 +3,8 @@
 
 #include "ngx_pos_contract.h"
 
+#define NGX_POS_TOGETHER_MAX  32   /* answers; so the first waits for few */
+
 ngx_int_t
 ngx_pos_answer_header(ngx_pos_ctx_t *ctx, const char *name, size_t name_len, pos_str_t value)
 {
@@ -217,4 +219,70 @@ void
 ngx_pos_answer(ngx_pos_ctx_t *ctx, ngx_uint_t status, pos_str_t content_type, pos_str_t body)
 {
     ngx_pos_request_finish(ctx, ngx_pos_answer_send(ctx, status, content_type, body));
+}
+
+/* ---- answers that leave together ---- */
+
+void
+ngx_pos_answer_forget(ngx_pos_ctx_t *ctx)
+{
+    if (ctx->queued) {
+        ctx->queued = 0;
+        ngx_queue_remove(&ctx->together);
+        ngx_pos_worker.together_count--;
+    }
+}
+
+/* Sending one may end others (streams of one connection that breaks): those have
+ * left the queue by then. */
+static void
+ngx_pos_answer_flush(void)
+{
+    ngx_queue_t   *queue = &ngx_pos_worker.together;
+    ngx_pos_ctx_t *ctx;
+
+    while (!ngx_queue_empty(queue)) {
+        ctx = ngx_queue_data(ngx_queue_head(queue), ngx_pos_ctx_t, together);
+        ngx_pos_answer_forget(ctx);
+        ngx_pos_answer(ctx, ctx->status, ctx->answer_type, ctx->answer);
+    }
+}
+
+static void
+ngx_pos_answer_event(ngx_event_t *ev)
+{
+    ngx_pos_answer_flush();
+}
+
+void
+ngx_pos_answer_init(ngx_cycle_t *cycle)
+{
+    ngx_pos_worker_t *worker = &ngx_pos_worker;
+
+    ngx_queue_init(&worker->together);
+    worker->together_count = 0;
+    worker->together_event.handler = ngx_pos_answer_event;
+    worker->together_event.log = cycle->log;
+}
+
+void
+ngx_pos_answer_together(ngx_pos_ctx_t *ctx, ngx_uint_t status, pos_str_t content_type, pos_str_t body)
+{
+    ngx_pos_worker_t *worker = &ngx_pos_worker;
+
+    ctx->status = status;
+    ctx->answer_type = content_type;
+    ctx->answer = body;
+    ctx->queued = 1;
+    ngx_queue_insert_tail(&worker->together, &ctx->together);
+    ngx_pos_request_suspend(ctx);
+
+    if (++worker->together_count == NGX_POS_TOGETHER_MAX) {
+        ngx_pos_answer_flush();
+        return;
+    }
+
+    if (!worker->together_event.posted) {
+        ngx_post_event(&worker->together_event, &ngx_posted_events);
+    }
 }

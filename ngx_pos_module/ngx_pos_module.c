@@ -337,6 +337,7 @@ ngx_pos_init_process(ngx_cycle_t *cycle)
         }
     }
 
+    ngx_pos_answer_init(cycle);
     worker->ready = 1;
 
     return NGX_OK;

@@ -136,7 +136,7 @@ ngx_pos_quote_handler(ngx_pos_ctx_t *ctx)
 
     if (rc == POS_OK) {
         ngx_pos_pricing_count(&stats);
-        ngx_pos_answer(ctx, NGX_HTTP_OK, pos_str("application/json"), pos_writer_result(&w));
+        ngx_pos_answer_together(ctx, NGX_HTTP_OK, pos_str("application/json"), pos_writer_result(&w));
         return;
     }
 

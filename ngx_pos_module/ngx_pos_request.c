@@ -52,6 +52,7 @@ ngx_pos_request_cleanup(void *data)
         ctx->call = NULL;
     }
 
+    ngx_pos_answer_forget(ctx);
     ngx_pos_metrics_request(ctx);
 
     if (ctx->generation != NULL) {
