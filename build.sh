@@ -45,7 +45,11 @@ install_packages() {
     # shellcheck disable=SC2046
     missing=$(missing_packages "$@")
     [ -n "$missing" ] || return 0
-    [ "$(id -u)" -eq 0 ] || sudo=sudo
+    if [ "$(id -u)" -ne 0 ]; then
+        command -v sudo >/dev/null || die "these packages are missing, and there is no sudo; as root do:
+  apt-get install" $missing
+        sudo=sudo
+    fi
     say "installing:" $missing
     # Debian would start a cluster and a web server of its own on installation.
     local marker=/usr/sbin/policy-rc.d made=
@@ -174,7 +178,8 @@ detach() {
 psql_as() {
     local role=$1
     shift
-    as_service env PGOPTIONS= psql -X -q -v ON_ERROR_STOP=1 -h "$STATE/run" -U "$role" "$@"
+    # The service user may not be allowed where we are.
+    (cd / && as_service env PGOPTIONS= psql -X -q -v ON_ERROR_STOP=1 -h "$STATE/run" -U "$role" "$@")
 }
 
 conninfo() { printf 'host=%s dbname=pos user=%s' "$STATE/run" "$1"; }

@@ -5,7 +5,9 @@
  *
  * All carts are priced by the generation the request began with. The work is
  * done in slices of at most 2 ms; between two of them the worker serves others.
- * While the client is slow to read, nothing more is priced.
+ * While the client is slow to read, nothing more is priced. A slice begins only
+ * when all that went before has left, so one buffer, used again by each, is all
+ * the answer that there ever is in memory.
  */
 
 #include "ngx_pos_pricing.h"
@@ -13,7 +15,8 @@
 #define NGX_POS_BATCH_MAX       1000
 #define NGX_POS_BATCH_SLICE_US  1500
 #define NGX_POS_BATCH_TIMEOUT   (10 * 60 * 1000)   /* ms, of all of it */
-#define NGX_POS_BATCH_OUT       (64 * 1024)
+#define NGX_POS_BATCH_OUT       (64 * 1024)        /* a slice ends beyond it */
+#define NGX_POS_BATCH_KEEP      (512 * 1024)       /* of an arena, between slices */
 #define NGX_POS_BATCH_OUT_MAX   (256 * 1024 * 1024)
 
 typedef struct {
@@ -22,6 +25,8 @@ typedef struct {
                                          deadline and keeps a leaving worker up */
     pos_quote_options_t   options;
     pos_arena_t          *scratch;    /* of one cart */
+    pos_arena_t          *out;        /* of one slice's answer */
+    ngx_chain_t          *free, *busy;
     const char           *pos;
     const char           *end;
     unsigned              done:1;
@@ -49,6 +54,11 @@ ngx_pos_batch_cleanup(void *data)
     if (batch->scratch != NULL) {
         pos_arena_destroy(batch->scratch);
         batch->scratch = NULL;
+    }
+
+    if (batch->out != NULL) {
+        pos_arena_destroy(batch->out);
+        batch->out = NULL;
     }
 }
 
@@ -160,44 +170,79 @@ ngx_pos_batch_clock(void)
     return (uint64_t) ts.tv_sec * 1000000 + (uint64_t) ts.tv_nsec / 1000;
 }
 
-/* Prices for one slice and hands what was written to nginx. */
-static ngx_int_t
-ngx_pos_batch_slice(ngx_pos_batch_t *batch)
+/* No more than that stays while a client is slow to read: what one huge cart
+ * needed is given back. */
+static bool
+ngx_pos_batch_arena(pos_arena_t **arena)
 {
-    uint64_t            begun = ngx_pos_batch_clock();
-    pos_str_t           line, out;
-    ngx_buf_t          *b;
-    ngx_chain_t         chain;
-    pos_writer_t        w;
-    ngx_http_request_t *r = batch->ctx->request;
+    if (*arena != NULL && pos_arena_held(*arena) <= NGX_POS_BATCH_KEEP) {
+        pos_arena_reset(*arena);
+        return true;
+    }
 
-    pos_writer_init(&w, batch->ctx->arena, NGX_POS_BATCH_OUT, NGX_POS_BATCH_OUT_MAX);
+    pos_arena_destroy(*arena);
+    *arena = pos_arena_create(NGX_POS_BATCH_OUT, NGX_POS_BATCH_OUT_MAX);
+
+    return *arena != NULL;
+}
+
+/* Prices carts until the time of a slice or its room is used up. */
+static void
+ngx_pos_batch_price(ngx_pos_batch_t *batch, pos_writer_t *w)
+{
+    uint64_t    begun = ngx_pos_batch_clock();
+    pos_str_t   line;
 
     do {
         if (!ngx_pos_batch_line(&batch->pos, batch->end, &line)) {
             batch->done = 1;
-            break;
+            return;
         }
-        ngx_pos_batch_cart(batch, line, &w);
+        ngx_pos_batch_cart(batch, line, w);
 
-    } while (ngx_pos_batch_clock() - begun < NGX_POS_BATCH_SLICE_US);
+    } while (pos_writer_result(w).len < NGX_POS_BATCH_OUT - NGX_POS_BATCH_OUT / 4
+             && ngx_pos_batch_clock() - begun < NGX_POS_BATCH_SLICE_US);
+}
 
-    b = ngx_calloc_buf(r->pool);
-    if (w.status != POS_OK || b == NULL) {
+/* Prices for one slice and hands what was written to nginx. */
+static ngx_int_t
+ngx_pos_batch_slice(ngx_pos_batch_t *batch)
+{
+    pos_str_t           out;
+    ngx_int_t           rc;
+    ngx_buf_t          *b;
+    ngx_chain_t        *chain;
+    pos_writer_t        w;
+    ngx_http_request_t *r = batch->ctx->request;
+
+    if (!ngx_pos_batch_arena(&batch->out)) {
+        return NGX_ERROR;
+    }
+
+    pos_writer_init(&w, batch->out, NGX_POS_BATCH_OUT, NGX_POS_BATCH_OUT_MAX);
+    ngx_pos_batch_price(batch, &w);
+
+    chain = ngx_chain_get_free_buf(r->pool, &batch->free);
+    if (w.status != POS_OK || chain == NULL || !ngx_pos_batch_arena(&batch->scratch)) {
         return NGX_ERROR;
     }
 
     out = pos_writer_result(&w);
+    b = chain->buf;
+    ngx_memzero(b, sizeof(ngx_buf_t));
+    b->tag = (ngx_buf_tag_t) &ngx_http_pos_module;
     b->pos = b->start = (u_char *) out.data;
     b->last = b->end = b->pos + out.len;
     b->memory = out.len > 0;
     b->flush = 1;
     b->last_buf = batch->done;
     b->last_in_chain = 1;
-    chain.buf = b;
-    chain.next = NULL;
 
-    return ngx_http_output_filter(r, &chain);
+    rc = ngx_http_output_filter(r, chain);
+
+    ngx_chain_update_chains(r->pool, &batch->free, &batch->busy, &chain, (ngx_buf_tag_t) &ngx_http_pos_module);
+
+    return rc;
 }
 
 /* The client has read some: the rest goes out, then pricing goes on. */
@@ -331,12 +376,11 @@ ngx_pos_batch_handler(ngx_pos_ctx_t *ctx)
     batch->ctx = ctx;
     batch->pos = ctx->body.data;
     batch->end = batch->pos + ctx->body.len;
-    batch->scratch = pos_arena_create(64 * 1024, NGX_POS_BATCH_OUT_MAX);
     batch->event.handler = ngx_pos_batch_event;
     batch->event.data = batch;
     batch->event.log = r->connection->log;
 
-    if (batch->scratch == NULL) {
+    if (!ngx_pos_batch_arena(&batch->scratch)) {
         ngx_pos_problem_unavailable(ctx, "no_memory", "The worker is out of memory; try again.");
         return;
     }
