@@ -2,6 +2,8 @@
 
 #include "engine/token.h"
 
+#include <endian.h>
+
 #define VERSION  1
 #define FIXED    (1 + 8 + POS_SHA256_SIZE + 3 * 8 + 1)
 
@@ -33,9 +35,9 @@ add_bytes(digest_t *d, const void *bytes, size_t len)
 static void
 put64(uint8_t *out, int64_t n)
 {
-    for (int i = 0; i < 8; i++) {
-        out[i] = (uint8_t) ((uint64_t) n >> (56 - 8 * i));
-    }
+    uint64_t big = htobe64((uint64_t) n);
+
+    memcpy(out, &big, sizeof(big));
 }
 
 static void
