@@ -105,6 +105,29 @@ subtest 'several in a file' => sub {
     is_deeply([map { "$_->{promotion} $_->{line} $_->{code}" } @{ $r->{json}{diagnostics} }], ['b 3 script_error'], 'the one at fault is named');
 };
 
+# Putting a file checks what validating it checks: the faults of all its promotions at once.
+subtest 'a file of several is put' => sub {
+    my $file = "return {\n  promotion { id = 'fine', class = 'line', ['then'] = { { percent_off = 10 } } },\n"
+        . "  promotion { id = 'half', class = 'line', ['then'] = { { percent_off = 'ten' } } },\n"
+        . "  promotion { id = 'odd', class = 'basket', prio = 3, apply = function(cart) end },\n}\n";
+    my @faults = ('/1/then/0/percent_off', '/2/class', '/2/prio');
+    my $events = $pos->sql('select count(*) from pos.event');
+    my $put = $pos->put_lua('fine', $file);
+    PosTest::is_problem($put, 422, 'invalid_promotion', 'refused');
+    is_deeply([sort map { $_->{pointer} } @{ $put->{json}{errors} }], \@faults, 'every fault of every promotion is named') or diag($put->{body});
+    my $r = validate($file);
+    is_deeply([sort map { $_->{pointer} } @{ $r->{json}{diagnostics} }], \@faults, 'as validate names them');
+    is_deeply({ map { $_->{pointer} => $_->{message} } @{ $put->{json}{errors} } },
+        { map { $_->{pointer} => $_->{message} } @{ $r->{json}{diagnostics} } }, 'in the same words');
+    is($pos->get("/v1/promotions/$_")->{status}, 404, "$_ is not stored") for qw(fine half odd);
+    is($pos->sql('select count(*) from pos.event'), $events, 'nothing happened');
+    my $sound = $pos->put_lua('fine', "return {\n  promotion { id = 'fine', class = 'line', ['then'] = { { percent_off = 10 } } },\n"
+        . "  promotion { id = 'half', class = 'line', ['then'] = { { percent_off = 5 } } } }");
+    is($sound->{status}, 422, 'a sound file of several is refused too');
+    is($sound->{json}{errors}[0]{code}, 'one_promotion', 'since one is put at a time') or diag($sound->{body});
+    is($pos->get("/v1/promotions/$_")->{status}, 404, "$_ is not stored") for qw(fine half);
+};
+
 # A rehearsal that uses its limits up is done in slices: quotes go on meanwhile.
 subtest 'others are served meanwhile' => sub {
     my $slow = "return promotion { id = 'slow', class = 'line', apply = function(cart)\nlocal n = 0 for i = 1, 18000 do n = n + i % 7 end end, cases = {"
