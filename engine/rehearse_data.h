@@ -93,4 +93,8 @@ pos_status_t pos_rehearsal_coupon(void *ctx, pos_str_t code, pos_arena_t *arena,
 pos_status_t pos_rehearsal_case(pos_rehearsal_t *r, pos_subject_t *s,
     const pos_json_t *item) POS_MUSTCHECK;
 
+/* rehearse_shape.c: POS_INVALID: the faults say what, by pointers into the case. */
+pos_status_t pos_rehearsal_case_shape(pos_rehearsal_t *r, const pos_json_t *item,
+    pos_faults_t *faults) POS_MUSTCHECK;
+
 #endif

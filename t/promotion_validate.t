@@ -105,6 +105,32 @@ subtest 'several in a file' => sub {
     is_deeply([map { "$_->{promotion} $_->{line} $_->{code}" } @{ $r->{json}{diagnostics} }], ['b 3 script_error'], 'the one at fault is named');
 };
 
+# As a merchandiser slips: each is told where, and what was meant where that is plain.
+subtest 'slips' => sub {
+    my @slips = (
+        ['a misspelt field',      { prioritty => 3 }, '/prioritty', 'there is no field "prioritty" here; is "priority" meant?'],
+        ['a misspelt effect',     { then => [{ percentoff => 10 }] }, '/then/0/percentoff', 'there is no field "percentoff" here; is "percent_off" meant?'],
+        ['a percent in quotes',   { then => [{ percent_off => '10' }] }, '/then/0/percent_off', 'must be a number, without quotes'],
+        ['an amount in quotes',   { then => [{ amount_off => '10' }] }, '/then/0/amount_off', 'must be a whole number, without quotes'],
+        ['two reductions',        { then => [{ percent_off => 10, amount_off => 5 }] }, '/then/0', 'has more than one reduction; give only one of percent_off, amount_off and unit_price'],
+        ['a misspelt condition',  { when => { stor => ['london'] } }, '/when/stor', 'there is no field "stor" here; is "store" meant?'],
+        ['dates reversed',        { active => { from => '2026-12-01T00:00:00Z', until => '2026-11-01T00:00:00Z' } }, '/active/until', 'must be after from'],
+        ['a class there is not',  { class => 'basket' }, '/class', 'must be one of line, order, shipping'],
+        ['a filter in its place', { then => [{ percent_off => 10, items => 'TEA' }] }, '/then/0/items', 'must be an object'],
+        ['no effects',            { then => undef }, '/then', 'is required'],
+    );
+    for my $slip (@slips) {
+        my ($name, $with, $pointer, $message) = @$slip;
+        my $r = $pos->post('/v1/promotions/validate', { id => 't', class => 'line', then => [{ percent_off => 10 }], %$with });
+        my ($d) = @{ $r->{json}{diagnostics} };
+        is("$d->{pointer} $d->{message}", "$pointer $message", $name) or diag($r->{body});
+    }
+    my $comma = validate("return promotion {\n  id = 'a'\n  class = 'line',\n}")->{json}{diagnostics}[0];
+    is("$comma->{line}:$comma->{column} $comma->{code}", '3:3 script_syntax', 'a missing comma is found where it is missed');
+    my $name = validate("return promotion { id = 'a', class = 'line',\napply = function(cart)\nlocal x = cart.custmer\nend }")->{json}{diagnostics}[0];
+    is("$name->{line} $name->{message}", "3 a cart has no 'custmer'", 'a misspelt name in a script has its line');
+};
+
 # Putting a file checks what validating it checks: the faults of all its promotions at once.
 subtest 'a file of several is put' => sub {
     my $file = "return {\n  promotion { id = 'fine', class = 'line', ['then'] = { { percent_off = 10 } } },\n"
