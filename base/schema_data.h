@@ -1,5 +1,5 @@
 /*
- * A compiled schema; for schema_compile.c and schema_validate.c only.
+ * A compiled schema; for schema_*.c only.
  */
 
 #ifndef POS_SCHEMA_DATA_H

@@ -9,74 +9,17 @@
  * before.
  */
 
-#include "engine/ancestry.h"
+#include "engine/book_builder.h"
 #include "engine/cart.h"
 #include "engine/entities.h"
-#include "engine/index.h"
-#include "engine/ranking.h"
-#include "engine/sorter.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-#define BLOCK_SIZE      65536
 #define SCRATCH_SIZE    65536
 #define VALUE_MAX       (4u << 20)     /* bytes of one entity's document */
 #define COMPILE_ROWS    20             /* what a compiled promotion counts */
 #define FIRST_ROOM      64
-#define MOVES           16             /* small steps that a row counts      */
-
-typedef enum {
-    PHASE_ZONES,           /* reads every zone in use                        */
-    PHASE_RETAILER,        /* reads the settings: fails the build if missing */
-    PHASE_STORES,
-    PHASE_CATEGORIES,
-    PHASE_PARENTS,         /* resolves parents                               */
-    PHASE_ANCESTRY,        /* their depths and circles                       */
-    PHASE_CIRCLES,         /* are cut                                        */
-    PHASE_LISTS,
-    PHASE_TAXES,
-    PHASE_EXPERIMENTS,
-    PHASE_PROMOTIONS,      /* takes over or compiles                         */
-    PHASE_SORT_LISTS,      /* each in its order, and where it is asked for by */
-    PHASE_NAME_LISTS,      /* name then entered there                        */
-    PHASE_SORT_TAXES,
-    PHASE_SORT_PROMOTIONS,
-    PHASE_CLEAR_IDS,
-    PHASE_NAME_PROMOTIONS,
-    PHASE_INDEX,
-    PHASE_DONE
-} phase_t;
-
-typedef struct {
-    void   *items;
-    uint32_t count, room;
-} growing_t;
-
-struct pos_book_builder_s {
-    pos_book_source_t   source;
-    const pos_book_t   *previous;
-    pos_book_t         *book;
-    phase_t             phase;
-    bool                begun;          /* `after` is set                    */
-    pos_str_t           after;          /* last key, in key_bytes            */
-    char                key_bytes[512];
-    pos_arena_t        *scratch;        /* one row's tree and faults         */
-    pos_json_reader_t  *reader;
-    pos_map_t           zones;          /* name to pos_zone_t                */
-    pos_map_t           parents;        /* category's code to parent's code  */
-    uint8_t             zone_digest[POS_SHA256_SIZE];   /* of the retailer's */
-    pos_map_t           zone_values;    /* name to its digest                */
-    pos_book_report_t **last_report;
-    growing_t           categories, lists, taxes, promotions;
-    uint32_t            at;             /* within a phase: the next element  */
-    size_t              cleared;        /* slots of the map by id            */
-    void               *spare;          /* of the phase that sorts or walks  */
-    pos_sorter_t        sorter;
-    pos_ancestry_t      ancestry;
-    pos_ranking_t      *ranking;
-    pos_index_building_t *index;
-};
 
 
 /* ---- reports ---- */
@@ -397,7 +340,7 @@ relate_categories(pos_book_builder_t *b, unsigned rows)
             }
             pos_ancestry_init(&b->ancestry, all, count, b->spare);
         }
-        return pos_ancestry_step(&b->ancestry, rows * MOVES) ? POS_OK : POS_AGAIN;
+        return pos_ancestry_step(&b->ancestry, rows * POS_BUILDER_MOVES) ? POS_OK : POS_AGAIN;
     }
     for (; rows > 0 && b->at < count; rows--) {
         if (b->phase == PHASE_PARENTS) {
@@ -582,122 +525,7 @@ add_promotion(pos_book_builder_t *b, pos_str_t key, pos_str_t value, unsigned *c
 }
 
 
-/* ---- order and index ---- */
-
-static int
-list_order(const void *a, const void *b)
-{
-    const pos_price_list_t *x = a, *y = b;
-
-    if (x->priority != y->priority) {
-        return x->priority > y->priority ? -1 : 1;
-    }
-    return pos_str_cmp(x->code, y->code);
-}
-
-
-/* Compound rates come after the plain ones of their category. */
-static int
-tax_order(const void *a, const void *b)
-{
-    const pos_tax_row_t *x = a, *y = b;
-    int                  c = pos_str_cmp(x->region, y->region);
-
-    c = c ? c : pos_str_cmp(x->category, y->category);
-    if (c != 0) {
-        return c;
-    }
-    if (x->compound != y->compound) {
-        return x->compound ? 1 : -1;
-    }
-    return (x->ordinal > y->ordinal) - (x->ordinal < y->ordinal);
-}
-
-
-/* A slice of putting the rows in their order and of handing them over. */
-static pos_status_t
-sort_rows(pos_book_builder_t *b, growing_t *g, size_t size, pos_order_pt order,
-    unsigned rows, void *handed, uint32_t *count)
-{
-    void *items;
-
-    if (b->spare == NULL) {
-        b->spare = malloc((g->count + 1) * size);
-        if (b->spare == NULL) {
-            return POS_NO_MEMORY;
-        }
-        pos_sorter_init(&b->sorter, g->items, b->spare, g->count, size, order);
-    }
-    if (!pos_sorter_step(&b->sorter, rows * MOVES)) {
-        return POS_AGAIN;
-    }
-    items = pos_arena_alloc(b->book->arena, (g->count + 1) * size);
-    if (items == NULL) {
-        return POS_NO_MEMORY;
-    }
-    if (g->count > 0) {
-        memcpy(items, g->items, g->count * size);
-    }
-    memcpy(handed, &items, sizeof(items));
-    *count = g->count;
-    return POS_OK;
-}
-
-
-static pos_status_t
-name_lists(pos_book_builder_t *b, unsigned rows)
-{
-    pos_book_t  *book = b->book;
-    pos_status_t status = POS_OK;
-
-    for (; b->at < book->list_count && status == POS_OK && rows > 0; rows--) {
-        pos_price_list_t *list = &book->list_array[b->at++];
-
-        status = pos_map_set(&book->lists, list->code, list, NULL);
-    }
-    return status == POS_OK && b->at < book->list_count ? POS_AGAIN : status;
-}
-
-
-static pos_status_t
-sort_promotions(pos_book_builder_t *b, unsigned rows)
-{
-    pos_book_t  *book = b->book;
-    pos_status_t status = POS_OK;
-
-    if (b->ranking == NULL) {
-        status = pos_ranking_create(b->promotions.items, b->promotions.count, book->arena,
-            &b->ranking);
-    }
-    if (status == POS_OK) {
-        status = pos_ranking_step(b->ranking, rows, &book->promotions);
-    }
-    if (status != POS_OK) {
-        return status;
-    }
-    book->promotion_count = b->promotions.count;
-    b->promotions.count = 0;            /* the book holds the references now */
-    return pos_map_reserve(&book->promotion_by_id, book->arena, book->promotion_count + 1);
-}
-
-
-static pos_status_t
-name_promotions(pos_book_builder_t *b, unsigned rows)
-{
-    pos_book_t  *book = b->book;
-    pos_status_t status = POS_OK;
-
-    for (; b->at < book->promotion_count && status == POS_OK && rows > 0; rows--) {
-        status = pos_map_set(&book->promotion_by_id, book->promotions[b->at]->id,
-            (void *) (uintptr_t) (b->at + 1), NULL);
-        b->at++;
-    }
-    if (status == POS_OK && b->at < book->promotion_count) {
-        return POS_AGAIN;
-    }
-    return status == POS_OK ? pos_index_building_create(book, &b->index) : status;
-}
-
+/* ---- phases that read no rows ---- */
 
 /* One slice of a phase that reads no rows. POS_AGAIN: the phase goes on. */
 static pos_status_t
@@ -711,20 +539,18 @@ finish(pos_book_builder_t *b, unsigned rows)
     case PHASE_CIRCLES:
         return relate_categories(b, rows);
     case PHASE_SORT_LISTS:
-        return sort_rows(b, &b->lists, sizeof(*book->list_array), list_order, rows,
-            &book->list_array, &book->list_count);
+        return pos_builder_sort_lists(b, rows);
     case PHASE_NAME_LISTS:
-        return name_lists(b, rows);
+        return pos_builder_name_lists(b, rows);
     case PHASE_SORT_TAXES:
-        return sort_rows(b, &b->taxes, sizeof(*book->taxes), tax_order, rows, &book->taxes,
-            &book->tax_count);
+        return pos_builder_sort_taxes(b, rows);
     case PHASE_SORT_PROMOTIONS:
-        return sort_promotions(b, rows);
+        return pos_builder_sort_promotions(b, rows);
     case PHASE_CLEAR_IDS:
-        return pos_map_clear(&book->promotion_by_id, &b->cleared, rows * MOVES * 4)
+        return pos_map_clear(&book->promotion_by_id, &b->cleared, rows * POS_BUILDER_MOVES * 4)
             ? POS_OK : POS_AGAIN;
     case PHASE_NAME_PROMOTIONS:
-        return name_promotions(b, rows);
+        return pos_builder_name_promotions(b, rows);
     default:
         return pos_index_building_step(b->index, rows);
     }
@@ -872,39 +698,10 @@ pos_book_builder_step(pos_book_builder_t *b, unsigned rows, pos_book_t **out)
 }
 
 
-static pos_book_t *
-book_new(pos_script_vm_t *vm)
-{
-    pos_arena_t *arena = pos_arena_create(BLOCK_SIZE, 0);
-    pos_book_t  *book;
-
-    if (arena == NULL) {
-        return NULL;
-    }
-    book = pos_arena_zalloc(arena, sizeof(*book));
-    if (book == NULL) {
-        pos_arena_destroy(arena);
-        return NULL;
-    }
-    book->arena = arena;
-    book->refs = 1;
-    book->vm = vm;
-    if (pos_map_init(&book->stores, arena, 64) != POS_OK
-        || pos_map_init(&book->categories, arena, 256) != POS_OK
-        || pos_map_init(&book->lists, arena, 16) != POS_OK
-        || pos_map_init(&book->experiments, arena, 16) != POS_OK)
-    {
-        pos_arena_destroy(arena);
-        return NULL;
-    }
-    return book;
-}
-
-
 static pos_status_t
 builder_init(pos_book_builder_t *b, pos_script_vm_t *vm)
 {
-    b->book = book_new(vm);
+    b->book = pos_book_new(vm);
     b->scratch = pos_arena_create(SCRATCH_SIZE, 0);
     b->reader = pos_json_reader_create(VALUE_MAX);
     if (b->book == NULL || b->scratch == NULL || b->reader == NULL) {
@@ -966,59 +763,4 @@ pos_book_builder_destroy(pos_book_builder_t *b)
     pos_arena_destroy(b->scratch);
     pos_json_reader_destroy(b->reader);
     free(b);
-}
-
-
-void
-pos_book_retain(pos_book_t *book)
-{
-    book->refs++;
-}
-
-
-void
-pos_book_release(pos_book_t *book)
-{
-    if (book == NULL || --book->refs > 0) {
-        return;
-    }
-    for (uint32_t i = 0; i < book->promotion_count; i++) {
-        pos_promotion_release(book->promotions[i]);
-    }
-    pos_arena_destroy(book->arena);
-}
-
-
-bool
-pos_book_release_some(pos_book_t *book, unsigned rows)
-{
-    if (book == NULL) {
-        return true;
-    }
-    if (book->refs > 1) {
-        book->refs--;
-        return true;
-    }
-    for (; rows > 0 && book->promotion_count > 0; rows--) {
-        pos_promotion_release(book->promotions[--book->promotion_count]);
-    }
-    if (book->promotion_count > 0) {
-        return false;
-    }
-    pos_book_release(book);
-    return true;
-}
-
-
-const pos_book_report_t *
-pos_book_reports(const pos_book_t *book)
-{
-    return book->reports;
-}
-
-
-size_t
-pos_book_promotions(const pos_book_t *book)
-{
-    return book->promotion_count;
 }

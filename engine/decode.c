@@ -5,6 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define MEANT_MAX  32     /* letters of a name that a slip is looked for in */
+#define MEANT_FAR  3      /* letters apart: not a slip any more             */
+
 
 void
 pos_decoder_init(pos_decoder_t *d, pos_arena_t *arena, pos_faults_t *faults,
@@ -113,6 +116,65 @@ known_field(const char *const *names, pos_str_t key)
 }
 
 
+/* Letters to change, add or leave out from one to the other; MEANT_FAR: many. */
+static unsigned
+letters_apart(const char *name, pos_str_t key)
+{
+    unsigned row[MEANT_MAX + 1], n = (unsigned) strlen(name);
+
+    if (n > MEANT_MAX || key.len > MEANT_MAX) {
+        return MEANT_FAR;
+    }
+    for (unsigned j = 0; j <= n; j++) {
+        row[j] = j;
+    }
+    for (unsigned i = 1; i <= key.len; i++) {
+        unsigned corner = row[0];
+
+        row[0] = i;
+        for (unsigned j = 1; j <= n; j++) {
+            unsigned change = corner + (key.data[i - 1] != name[j - 1]);
+            unsigned one = (row[j] < row[j - 1] ? row[j] : row[j - 1]) + 1;
+
+            corner = row[j];
+            row[j] = change < one ? change : one;
+        }
+    }
+    return row[n];
+}
+
+
+const char *
+pos_decode_meant(const char *const *names, pos_str_t key)
+{
+    const char *found = NULL;
+    unsigned    least = key.len > 4 ? MEANT_FAR : 2;
+
+    for (; *names != NULL; names++) {
+        unsigned n = letters_apart(*names, key);
+
+        if (n < least) {
+            least = n;
+            found = *names;
+        }
+    }
+    return found;
+}
+
+
+void
+pos_decode_unknown(pos_decoder_t *d, const pos_at_t *at, const char *const *names,
+    pos_str_t key)
+{
+    const char *meant = pos_decode_meant(names, key);
+    pos_at_t    here = pos_at_str(at, key);
+
+    pos_decode_fault(d, &here, "unknown_field", "there is no field \"%.*s\" here%s%s%s",
+        (int) (key.len > 100 ? 100 : key.len), key.data, meant ? "; is \"" : "",
+        meant ? meant : "", meant ? "\" meant?" : "");
+}
+
+
 bool
 pos_decode_object(pos_decoder_t *d, const pos_at_t *at, const pos_json_t *json,
     const char *const *names)
@@ -122,10 +184,7 @@ pos_decode_object(pos_decoder_t *d, const pos_at_t *at, const pos_json_t *json,
     }
     for (const pos_json_t *m = json->first; m != NULL && names != NULL; m = m->next) {
         if (!known_field(names, m->key)) {
-            pos_at_t here = pos_at_str(at, m->key);
-
-            pos_decode_fault(d, &here, "unknown_field", "there is no field \"%.*s\" here",
-                (int) (m->key.len > 100 ? 100 : m->key.len), m->key.data);
+            pos_decode_unknown(d, at, names, m->key);
         }
     }
     return true;
@@ -277,8 +336,9 @@ decimal_value(pos_decoder_t *d, const pos_at_t *at, const pos_json_t *v, unsigne
     int64_t n;
 
     if (v->type != POS_JSON_NUMBER) {
-        return pos_decode_fault(d, at, "type", digits ? "must be a number"
-                                                      : "must be a whole number");
+        return pos_decode_fault(d, at, "type", "must be a %s%s",
+            digits ? "number" : "whole number",
+            v->type == POS_JSON_STRING ? ", without quotes" : "");
     }
     if (!pos_json_decimal(v, digits, &n)) {
         return digits ? pos_decode_fault(d, at, "decimals",

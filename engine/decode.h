@@ -58,6 +58,11 @@ const pos_json_t *pos_member(const pos_json_t *object, const char *name);
  * whatever else is there is ignored. */
 bool pos_decode_object(pos_decoder_t *d, const pos_at_t *at,
     const pos_json_t *json, const char *const *names);
+/* The name that a misspelt key was meant to be, by a letter or two; NULL: none. */
+const char *pos_decode_meant(const char *const *names, pos_str_t key);
+/* The fault of a field that is not among `names`. */
+void pos_decode_unknown(pos_decoder_t *d, const pos_at_t *at,
+    const char *const *names, pos_str_t key);
 /* The member's array; false when absent or no array. */
 bool pos_decode_array(pos_decoder_t *d, const pos_at_t *up,
     const pos_json_t *object, const char *name, const pos_json_t **out);

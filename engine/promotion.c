@@ -485,6 +485,28 @@ pos_promotion_compile(const pos_json_t *json, const pos_zone_t *zone, pos_script
 }
 
 
+pos_status_t
+pos_promotion_check(const pos_json_t *document, pos_script_t *script, const pos_zone_t *zone,
+    pos_str_t base, pos_faults_t *faults)
+{
+    pos_promotion_t *p = promotion_new();
+    pos_decoder_t    d;
+    pos_status_t     status;
+    pos_at_t         at = pos_at_base(base);
+
+    if (p == NULL) {
+        return POS_NO_MEMORY;
+    }
+    pos_decoder_init(&d, p->arena, faults, zone);
+    p->script = script;
+    decode_promotion(&d, &at, document, p);
+    status = pos_decoder_status(&d);
+    p->script = NULL;      /* the caller's, who releases it */
+    pos_promotion_release(p);
+    return status;
+}
+
+
 void
 pos_promotion_retain(pos_promotion_t *promotion)
 {

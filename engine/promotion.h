@@ -203,6 +203,10 @@ struct pos_promotion_s {
 pos_status_t pos_promotion_compile(const pos_json_t *json, const pos_zone_t *zone,
     pos_script_vm_t *vm, pos_str_t base, pos_faults_t *faults,
     pos_promotion_t **out) POS_MUSTCHECK;
+/* The same faults for the document of a script that is loaded already (NULL: of
+ * none), which is not run again; nothing is kept. */
+pos_status_t pos_promotion_check(const pos_json_t *document, pos_script_t *script,
+    const pos_zone_t *zone, pos_str_t base, pos_faults_t *faults) POS_MUSTCHECK;
 void pos_promotion_retain(pos_promotion_t *promotion);
 void pos_promotion_release(pos_promotion_t *promotion);
 

@@ -62,8 +62,9 @@ decode_reduce(pos_decoder_t *d, const pos_at_t *at, const pos_json_t *json,
 
     if (given != 1) {
         return pos_decode_fault(d, at, given ? "ambiguous" : "required",
-            "needs one of percent_off, amount_off%s%s", price ? " and " : "",
-            price ? price : "");
+            "%s percent_off, amount_off%s%s",
+            given ? "has more than one reduction; give only one of" : "needs one of",
+            price ? " and " : "", price ? price : "");
     }
     if (percent) {
         *reduce = POS_REDUCE_PERCENT;
@@ -503,6 +504,24 @@ decode_line_class(pos_decoder_t *d, const pos_at_t *at, const pos_json_t *json,
 }
 
 
+/* A slip of the pen in the one word that says what the effect is. */
+static void
+no_effect(pos_decoder_t *d, const pos_at_t *at, const pos_json_t *json)
+{
+    static const char *const words[] = { "percent_off", "amount_off", "unit_price",
+        "tiers", "buy", "nth", "bundle", "gift", "points", "message", NULL };
+
+    for (const pos_json_t *m = json->first; m != NULL; m = m->next) {
+        if (pos_decode_meant(words, m->key) != NULL) {
+            pos_decode_unknown(d, at, words, m->key);
+        }
+    }
+    pos_decode_fault(d, at, "required",
+        "says no effect: percent_off, amount_off, tiers, buy, nth, bundle, gift, "
+        "points, message …");
+}
+
+
 static void
 decode_by_class(pos_decoder_t *d, const pos_at_t *at, const pos_json_t *json, main_t what,
     pos_class_t class, pos_effect_t *out)
@@ -510,9 +529,7 @@ decode_by_class(pos_decoder_t *d, const pos_at_t *at, const pos_json_t *json, ma
     static const char *const classes[] = { "line", "order", "shipping" };
 
     if (what == MAIN_NONE) {
-        pos_decode_fault(d, at, "required",
-            "says no effect: percent_off, amount_off, tiers, buy, nth, bundle, gift, "
-            "points, message …");
+        no_effect(d, at, json);
     } else if (what == MAIN_POINTS) {
         decode_points(d, at, json, out);
     } else if (what == MAIN_MESSAGE) {

@@ -430,6 +430,14 @@ compare(pos_rehearsal_t *r, pos_subject_t *s, const pos_json_t *item, const pos_
         if (status != POS_OK || same(want, is)) {
             continue;
         }
+        if (is->type == POS_JSON_NULL && !pos_str_eq(want->key, pos_str("reason"))
+            && !pos_str_eq(want->key, pos_str("missing")))
+        {
+            text = pos_arena_printf(r->scratch, "a quote has no %.*s", (int) want->key.len,
+                want->key.data);
+            status = note(r, s, item, "case_failed", "/expect/", want->key, text);
+            continue;
+        }
         pos_writer_init(&w, r->scratch, 128, POS_REHEARSAL_TEXT);
         pos_write_json(&w, want);
         text = pos_arena_printf(r->scratch, "%.*s is %.*s instead of %.*s", (int) want->key.len,
@@ -598,6 +606,24 @@ run_case(pos_rehearsal_t *r, pos_subject_t *s, const pos_json_t *item, const pos
 }
 
 
+static pos_status_t
+note_shape(pos_rehearsal_t *r, pos_subject_t *s, const pos_json_t *item,
+    const pos_faults_t *faults)
+{
+    pos_status_t status = POS_OK;
+
+    for (const pos_fault_t *f = faults->first; f != NULL && status == POS_OK; f = f->next) {
+        pos_str_t text = f->pointer.len == 0 ? f->message
+            : pos_arena_printf(r->scratch, "%.*s %.*s", (int) f->pointer.len,
+                f->pointer.data, (int) f->message.len, f->message.data);
+
+        status = text.data != NULL
+            ? note(r, s, item, "case_invalid", "", f->pointer, text) : POS_NO_MEMORY;
+    }
+    return status;
+}
+
+
 pos_status_t
 pos_rehearsal_case(pos_rehearsal_t *r, pos_subject_t *s, const pos_json_t *item)
 {
@@ -607,8 +633,15 @@ pos_rehearsal_case(pos_rehearsal_t *r, pos_subject_t *s, const pos_json_t *item)
     pos_str_t         text;
 
     pos_faults_init(&faults, r->scratch);
-    if (cart == NULL || cart->type != POS_JSON_OBJECT) {
+    if (item->type == POS_JSON_OBJECT && cart == NULL) {
         return note(r, s, item, "case_invalid", "/cart", pos_str(""), pos_str("a case needs a cart"));
+    }
+    status = pos_rehearsal_case_shape(r, item, &faults);
+    if (status == POS_INVALID) {
+        return note_shape(r, s, item, &faults);
+    }
+    if (status != POS_OK) {
+        return status;
     }
     status = run_case(r, s, item, cart, &faults);
     if (status != POS_INVALID && status != POS_LIMIT && status != POS_BROKEN) {

@@ -10,6 +10,7 @@
 
 #define POS_REHEARSAL_TEXT   (1u << 20)   /* bytes of one cart's or case's JSON */
 #define POS_REHEARSAL_POOL   8
+#define POS_REHEARSAL_COUPON "REHEARSAL"    /* of the promotion at hand       */
 
 /* A book with one promotion in it; everything else is the base's. */
 typedef struct {
@@ -26,6 +27,12 @@ typedef struct {
     uint32_t             attribute_count;      /* that filters ask of a line  */
     pos_attribute_t      attributes[POS_REHEARSAL_POOL];
 } pos_pool_t;
+
+/* What the promotion's condition names: the first of each kind. */
+typedef struct {
+    const pos_condition_t *store, *channel, *tender, *fulfilment, *ship_to, *customer;
+    const pos_condition_t *attribute;
+} pos_wishes_t;
 
 typedef struct pos_subject_s pos_subject_t;
 struct pos_subject_s {
@@ -76,21 +83,29 @@ pos_finding_t *pos_rehearsal_find(pos_rehearsal_t *r, pos_subject_t *s, const ch
 pos_status_t pos_rehearsal_failed(pos_rehearsal_t *r, pos_subject_t *s,
     const pos_json_t *explain, pos_str_t cart, uint32_t number) POS_MUSTCHECK;
 
-/* rehearse_cart.c */
+/* rehearse_pool.c */
 pos_status_t pos_rehearsal_samples(pos_rehearsal_t *r) POS_MUSTCHECK;
 /* Chooses the pools anew: by the filters known now. */
 pos_status_t pos_rehearsal_pool(pos_rehearsal_t *r, pos_subject_t *s) POS_MUSTCHECK;
-/* The n-th cart's request. */
-pos_status_t pos_rehearsal_cart(pos_rehearsal_t *r, const pos_subject_t *s, uint32_t n,
-    pos_writer_t *w) POS_MUSTCHECK;
 /* As the stage's source: `ctx` is the rehearsal. */
 pos_status_t pos_rehearsal_product(void *ctx, pos_str_t sku, pos_arena_t *arena,
     const pos_product_t **out);
 pos_status_t pos_rehearsal_coupon(void *ctx, pos_str_t code, pos_arena_t *arena,
     const pos_coupon_t **out);
+void pos_rehearsal_wishes(const pos_subject_t *s, pos_wishes_t *out);
+pos_str_t pos_rehearsal_first(const pos_strset_t *set, pos_str_t otherwise);
+
+/* rehearse_cart.c */
+/* The n-th cart's request. */
+pos_status_t pos_rehearsal_cart(pos_rehearsal_t *r, const pos_subject_t *s, uint32_t n,
+    pos_writer_t *w) POS_MUSTCHECK;
 
 /* rehearse_case.c */
 pos_status_t pos_rehearsal_case(pos_rehearsal_t *r, pos_subject_t *s,
     const pos_json_t *item) POS_MUSTCHECK;
+
+/* rehearse_shape.c: POS_INVALID: the faults say what, by pointers into the case. */
+pos_status_t pos_rehearsal_case_shape(pos_rehearsal_t *r, const pos_json_t *item,
+    pos_faults_t *faults) POS_MUSTCHECK;
 
 #endif

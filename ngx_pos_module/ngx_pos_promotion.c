@@ -41,16 +41,9 @@ ngx_pos_promotion_wrap(ngx_pos_ctx_t *ctx, pos_str_t id, pos_str_t source)
 /* The script's table with the outer document's fields over it; the source is
  * kept apart. */
 static pos_status_t
-ngx_pos_promotion_merge(ngx_pos_ctx_t *ctx, const pos_json_t *outer, pos_str_t inner_text, pos_writer_t *w)
+ngx_pos_promotion_merge(const pos_json_t *outer, const pos_json_t *inner, pos_writer_t *w)
 {
-    pos_json_t        *inner;
-    pos_status_t       rc;
-    const pos_json_t  *member;
-
-    rc = pos_json_read(ngx_pos_worker.reader, inner_text, ctx->arena, &ctx->faults, &inner);
-    if (rc != POS_OK) {
-        return rc;
-    }
+    const pos_json_t *member;
 
     pos_write_object_begin(w);
 
@@ -90,6 +83,13 @@ ngx_pos_promotion_check(ngx_pos_ctx_t *ctx, const pos_json_t *document)
     return rc;
 }
 
+/* Where the fault is among what the file returns. */
+static pos_str_t
+ngx_pos_promotion_base(ngx_pos_ctx_t *ctx, const ngx_pos_promotion_t *out, uint32_t i)
+{
+    return out->count == 1 ? pos_str("") : pos_arena_printf(ctx->arena, "/%u", i);
+}
+
 /* A promotion of the file as it would stand in the book. A document with a
  * script is about one of the file's promotions only. */
 static pos_status_t
@@ -103,11 +103,8 @@ ngx_pos_promotion_row(ngx_pos_ctx_t *ctx, const pos_json_t *outer, const pos_scr
 
     if (outer == NULL) {
         row->document = ngx_pos_promotion_wrap(ctx, made->id, out->source);
-        if (row->document == NULL) {
-            return POS_NO_MEMORY;
-        }
         out->row_count++;
-        return out->count == 1 ? ngx_pos_promotion_check(ctx, row->document) : POS_OK;
+        return row->document != NULL ? POS_OK : POS_NO_MEMORY;
     }
 
     id = pos_json_get(outer, "id");
@@ -120,10 +117,36 @@ ngx_pos_promotion_row(ngx_pos_ctx_t *ctx, const pos_json_t *outer, const pos_scr
     return POS_OK;
 }
 
-/* One file may return several promotions; each is checked by itself. */
+/* One of the file's promotions: into the list of documents, checked, and a row. */
+static pos_status_t
+ngx_pos_promotion_take(ngx_pos_ctx_t *ctx, const pos_json_t *outer, const pos_script_promotion_t *made, uint32_t i,
+    ngx_pos_promotion_t *out, pos_writer_t *w)
+{
+    pos_str_t     base;
+    pos_json_t   *inner;
+    pos_status_t  rc;
+
+    rc = pos_json_read(ngx_pos_worker.reader, made->document, ctx->arena, &ctx->faults, &inner);
+
+    if (rc == POS_OK) {
+        rc = ngx_pos_promotion_merge(outer, inner, w);
+    }
+
+    if (rc == POS_OK && outer == NULL) {
+        base = ngx_pos_promotion_base(ctx, out, i);
+        rc = base.data != NULL
+             ? pos_promotion_check(inner, made->script, pos_zone_utc(), base, &ctx->faults) : POS_NO_MEMORY;
+    }
+
+    return rc == POS_OK ? ngx_pos_promotion_row(ctx, outer, made, out) : rc;
+}
+
+/* One file may return several promotions; each is checked by itself, the faults
+ * of all are told. */
 static pos_status_t
 ngx_pos_promotion_script(ngx_pos_ctx_t *ctx, const pos_json_t *outer, ngx_pos_promotion_t *out)
 {
+    bool                     invalid = false;
     uint32_t                 i;
     pos_status_t             rc;
     pos_writer_t             w;
@@ -147,11 +170,9 @@ ngx_pos_promotion_script(ngx_pos_ctx_t *ctx, const pos_json_t *outer, ngx_pos_pr
 
     for (i = 0; i < out->count; i++) {
         if (rc == POS_OK) {
-            rc = ngx_pos_promotion_merge(ctx, outer, made[i].document, &w);
-        }
-
-        if (rc == POS_OK) {
-            rc = ngx_pos_promotion_row(ctx, outer, &made[i], out);
+            rc = ngx_pos_promotion_take(ctx, outer, &made[i], i, out, &w);
+            invalid |= rc == POS_INVALID;
+            rc = rc == POS_INVALID ? POS_OK : rc;
         }
 
         if (made[i].script != NULL) {
@@ -166,7 +187,11 @@ ngx_pos_promotion_script(ngx_pos_ctx_t *ctx, const pos_json_t *outer, ngx_pos_pr
         rc = ngx_pos_promotion_check(ctx, outer);
     }
 
-    return rc == POS_OK ? w.status : rc;
+    if (rc == POS_OK) {
+        rc = w.status;
+    }
+
+    return rc == POS_OK && invalid ? POS_INVALID : rc;
 }
 
 pos_status_t

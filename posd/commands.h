@@ -17,10 +17,12 @@ typedef struct {
 
 /* Brings the database's schema to this program's version, in one transaction. */
 int pos_command_migrate(const pos_options_t *options);
-/* The daemon: the feed here, jobs in a child process. */
+/* The daemon: the feed here, jobs and events in child processes. */
 int pos_command_run(const pos_options_t *options);
-/* The child: leases jobs and does them. */
+/* A child: leases jobs and does them. */
 int pos_command_jobs(const pos_options_t *options);
+/* A child: numbers events. */
+int pos_command_events(const pos_options_t *options);
 /* Compares the replica with the tables by content. */
 int pos_command_check(const pos_options_t *options);
 /* Makes a retailer and its twin of a book document; prints their keys. */

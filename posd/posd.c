@@ -19,6 +19,7 @@ static const char usage[] =
     "  migrate --database CONNINFO --sql DIR --functions FILE\n"
     "  run     --database CONNINFO --replica DIR --spool DIR [--contract FILE]\n"
     "  jobs    --database CONNINFO --spool DIR [--contract FILE]\n"
+    "  events  --database CONNINFO\n"
     "  check   --database CONNINFO --replica DIR\n"
     "  seed    --database CONNINFO --book FILE [--contract FILE]\n";
 
@@ -30,6 +31,7 @@ static const struct {
     { "migrate", pos_command_migrate, "dsf" },
     { "run",     pos_command_run,     "drp" },
     { "jobs",    pos_command_jobs,    "dp" },
+    { "events",  pos_command_events,  "d" },
     { "check",   pos_command_check,   "dr" },
     { "seed",    pos_command_seed,    "db" }
 };

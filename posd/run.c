@@ -1,6 +1,7 @@
 /*
- * The daemon: follows the database here and keeps a child process that does
- * the jobs, so that nothing a job does can hold up or hurt the feed.
+ * The daemon: follows the database here and keeps child processes, one that does
+ * the jobs and one that numbers the events, so that nothing they do can hold up
+ * or hurt the feed.
  */
 
 #include <errno.h>
@@ -19,75 +20,82 @@
 #define CHILD_BACKOFF_US  1000000
 #define CHILD_END_US      8000000
 
+enum { CHILD_JOBS, CHILD_EVENTS, CHILDREN };
+
+typedef struct {
+    const char *name;          /* the command                 */
+    pid_t       pid;           /* 0: none                     */
+    int64_t     next_start;
+} child_t;
+
 typedef struct {
     const pos_options_t *options;
-    pid_t                pid;          /* 0: none */
-    int64_t              next_start;
-} child_t;
+    child_t              list[CHILDREN];
+} children_t;
 
 
 /* In the child: a program of its own, without anything of the replica. */
 static void
-child_exec(const pos_options_t *o, pid_t parent)
+child_exec(const pos_options_t *o, const char *name, pid_t parent)
 {
-    const char *argv[] = { "posd", "jobs", "--database", o->database, "--spool",
+    const char *jobs[] = { "posd", name, "--database", o->database, "--spool",
                            o->spool, "--contract", o->contract, NULL };
+    const char *events[] = { "posd", name, "--database", o->database, NULL };
 
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (getppid() != parent) {
         _exit(0);
     }
 
-    execv("/proc/self/exe", (char *const *) argv);
+    execv("/proc/self/exe",
+          (char *const *) (strcmp(name, "jobs") == 0 ? jobs : events));
     _exit(127);
 }
 
 
 static void
-child_start(child_t *c)
+child_start(const pos_options_t *o, child_t *c)
 {
     pid_t parent = getpid();
 
     c->next_start = pos_now() + CHILD_BACKOFF_US;
     c->pid = fork();
     if (c->pid == 0) {
-        child_exec(c->options, parent);
+        child_exec(o, c->name, parent);
     }
     if (c->pid < 0) {
-        pos_log("error", "cannot start the jobs' process: %s", strerror(errno));
+        pos_log("error", "cannot start the process for %s: %s", c->name,
+                strerror(errno));
         c->pid = 0;
     }
 }
 
 
 static void
-child_tick(void *ctx)
+children_tick(void *ctx)
 {
-    child_t *c = ctx;
-    int      status;
+    children_t *all = ctx;
+    child_t    *c;
+    int         status;
 
-    if (c->pid > 0 && waitpid(c->pid, &status, WNOHANG) == c->pid) {
-        pos_log("error", "the jobs' process ended (status %d)", status);
-        c->pid = 0;
-    }
-    if (c->pid == 0 && !pos_stop && pos_now() >= c->next_start) {
-        child_start(c);
+    for (c = all->list; c < all->list + CHILDREN; c++) {
+        if (c->pid > 0 && waitpid(c->pid, &status, WNOHANG) == c->pid) {
+            pos_log("error", "the process for %s ended (status %d)", c->name, status);
+            c->pid = 0;
+        }
+        if (c->pid == 0 && !pos_stop && pos_now() >= c->next_start) {
+            child_start(all->options, c);
+        }
     }
 }
 
 
 static void
-child_end(child_t *c)
+child_end(child_t *c, int64_t until)
 {
-    int64_t         until = pos_now() + CHILD_END_US;
     struct timespec pause = { 0, 20000000 };
 
-    if (c->pid <= 0) {
-        return;
-    }
-
-    kill(c->pid, SIGTERM);
-    while (waitpid(c->pid, NULL, WNOHANG) == 0) {
+    while (c->pid > 0 && waitpid(c->pid, NULL, WNOHANG) == 0) {
         if (pos_now() >= until) {
             kill(c->pid, SIGKILL);
             (void) waitpid(c->pid, NULL, 0);
@@ -98,15 +106,35 @@ child_end(child_t *c)
 }
 
 
+static void
+children_end(children_t *all)
+{
+    int64_t  until = pos_now() + CHILD_END_US;
+    child_t *c;
+
+    for (c = all->list; c < all->list + CHILDREN; c++) {
+        if (c->pid > 0) {
+            kill(c->pid, SIGTERM);
+        }
+    }
+    for (c = all->list; c < all->list + CHILDREN; c++) {
+        child_end(c, until);
+    }
+}
+
+
 int
 pos_command_run(const pos_options_t *o)
 {
-    child_t      child = { .options = o };
+    children_t   children = { .options = o };
     pos_status_t status;
 
+    children.list[CHILD_JOBS].name = "jobs";
+    children.list[CHILD_EVENTS].name = "events";
+
     pos_log("info", "started");
-    status = pos_feed_run(o->database, o->replica, child_tick, &child);
-    child_end(&child);
+    status = pos_feed_run(o->database, o->replica, children_tick, &children);
+    children_end(&children);
     pos_log("info", "%s", status == POS_OK ? "stopped" : "gave up");
     return status == POS_OK ? 0 : 1;
 }

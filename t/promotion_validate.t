@@ -105,6 +105,55 @@ subtest 'several in a file' => sub {
     is_deeply([map { "$_->{promotion} $_->{line} $_->{code}" } @{ $r->{json}{diagnostics} }], ['b 3 script_error'], 'the one at fault is named');
 };
 
+# As a merchandiser slips: each is told where, and what was meant where that is plain.
+subtest 'slips' => sub {
+    my @slips = (
+        ['a misspelt field',      { prioritty => 3 }, '/prioritty', 'there is no field "prioritty" here; is "priority" meant?'],
+        ['a misspelt effect',     { then => [{ percentoff => 10 }] }, '/then/0/percentoff', 'there is no field "percentoff" here; is "percent_off" meant?'],
+        ['a percent in quotes',   { then => [{ percent_off => '10' }] }, '/then/0/percent_off', 'must be a number, without quotes'],
+        ['an amount in quotes',   { then => [{ amount_off => '10' }] }, '/then/0/amount_off', 'must be a whole number, without quotes'],
+        ['two reductions',        { then => [{ percent_off => 10, amount_off => 5 }] }, '/then/0', 'has more than one reduction; give only one of percent_off, amount_off and unit_price'],
+        ['a misspelt condition',  { when => { stor => ['london'] } }, '/when/stor', 'there is no field "stor" here; is "store" meant?'],
+        ['dates reversed',        { active => { from => '2026-12-01T00:00:00Z', until => '2026-11-01T00:00:00Z' } }, '/active/until', 'must be after from'],
+        ['a class there is not',  { class => 'basket' }, '/class', 'must be one of line, order, shipping'],
+        ['a filter in its place', { then => [{ percent_off => 10, items => 'TEA' }] }, '/then/0/items', 'must be an object'],
+        ['no effects',            { then => undef }, '/then', 'is required'],
+    );
+    for my $slip (@slips) {
+        my ($name, $with, $pointer, $message) = @$slip;
+        my $r = $pos->post('/v1/promotions/validate', { id => 't', class => 'line', then => [{ percent_off => 10 }], %$with });
+        my ($d) = @{ $r->{json}{diagnostics} };
+        is("$d->{pointer} $d->{message}", "$pointer $message", $name) or diag($r->{body});
+    }
+    my $comma = validate("return promotion {\n  id = 'a'\n  class = 'line',\n}")->{json}{diagnostics}[0];
+    is("$comma->{line}:$comma->{column} $comma->{code}", '3:3 script_syntax', 'a missing comma is found where it is missed');
+    my $name = validate("return promotion { id = 'a', class = 'line',\napply = function(cart)\nlocal x = cart.custmer\nend }")->{json}{diagnostics}[0];
+    is("$name->{line} $name->{message}", "3 a cart has no 'custmer'", 'a misspelt name in a script has its line');
+};
+
+# Putting a file checks what validating it checks: the faults of all its promotions at once.
+subtest 'a file of several is put' => sub {
+    my $file = "return {\n  promotion { id = 'fine', class = 'line', ['then'] = { { percent_off = 10 } } },\n"
+        . "  promotion { id = 'half', class = 'line', ['then'] = { { percent_off = 'ten' } } },\n"
+        . "  promotion { id = 'odd', class = 'basket', prio = 3, apply = function(cart) end },\n}\n";
+    my @faults = ('/1/then/0/percent_off', '/2/class', '/2/prio');
+    my $events = $pos->sql('select count(*) from pos.event');
+    my $put = $pos->put_lua('fine', $file);
+    PosTest::is_problem($put, 422, 'invalid_promotion', 'refused');
+    is_deeply([sort map { $_->{pointer} } @{ $put->{json}{errors} }], \@faults, 'every fault of every promotion is named') or diag($put->{body});
+    my $r = validate($file);
+    is_deeply([sort map { $_->{pointer} } @{ $r->{json}{diagnostics} }], \@faults, 'as validate names them');
+    is_deeply({ map { $_->{pointer} => $_->{message} } @{ $put->{json}{errors} } },
+        { map { $_->{pointer} => $_->{message} } @{ $r->{json}{diagnostics} } }, 'in the same words');
+    is($pos->get("/v1/promotions/$_")->{status}, 404, "$_ is not stored") for qw(fine half odd);
+    is($pos->sql('select count(*) from pos.event'), $events, 'nothing happened');
+    my $sound = $pos->put_lua('fine', "return {\n  promotion { id = 'fine', class = 'line', ['then'] = { { percent_off = 10 } } },\n"
+        . "  promotion { id = 'half', class = 'line', ['then'] = { { percent_off = 5 } } } }");
+    is($sound->{status}, 422, 'a sound file of several is refused too');
+    is($sound->{json}{errors}[0]{code}, 'one_promotion', 'since one is put at a time') or diag($sound->{body});
+    is($pos->get("/v1/promotions/$_")->{status}, 404, "$_ is not stored") for qw(fine half);
+};
+
 # A rehearsal that uses its limits up is done in slices: quotes go on meanwhile.
 subtest 'others are served meanwhile' => sub {
     my $slow = "return promotion { id = 'slow', class = 'line', apply = function(cart)\nlocal n = 0 for i = 1, 18000 do n = n + i % 7 end end, cases = {"

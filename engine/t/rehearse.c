@@ -231,6 +231,23 @@ cases_are_run(void)
         "case 2 (half): discount is 500 instead of 450");
     expect("a case that fails as it runs", CASES("{" CART(777) ", expect = {} }"), "script_error", 3, "777");
     expect("a case without a cart", CASES("{ expect = {} }"), "case_invalid", 0, "case 1: a case needs a cart");
+    expect("a case whose cart is a number", CASES("{ cart = 5, expect = {} }"), "case_invalid", 0,
+        "case 1: /cart must be an object");
+    expect("a case that is a number", CASES("5"), "case_invalid", 0, "case 1: must be an object");
+    expect("an expectation that is a number", CASES("{" CART(100) ", expect = 5 }"), "case_invalid", 0,
+        "case 1: /expect must be an object");
+    expect("settings that are a number", CASES("{" CART(100) ", settings = 3 }"), "case_invalid", 0,
+        "case 1: /settings must be an object");
+    expect("a misspelt expectation", CASES("{" CART(100) ", expects = { discount = 1 } }"), "case_invalid", 0,
+        "case 1: /expects there is no field \"expects\" here; is \"expect\" meant?");
+    expect("a misspelt line", CASES("{ cart = { line = { { sku = 'TV', price = 100 } } } }"), "case_invalid", 0,
+        "case 1: /cart/line there is no field \"line\" here; is \"lines\" meant?");
+    expect("a misspelt quantity", CASES("{ cart = { lines = { { sku = 'TV', price = 100, qty = 2 } } } }"),
+        "case_invalid", 0, "case 1: /cart/lines/0/qty there is no field \"qty\" here");
+    expect("lines that are one line", CASES("{ cart = { lines = { sku = 'TV', price = 100 } } }"), "case_invalid", 0,
+        "case 1: /cart/lines must be a list");
+    expect("an expectation of no figure", CASES("{" CART(100) ", expect = { discont = 10 } }"), "case_failed", 0,
+        "case 1: a quote has no discont");
     expect("a case of a broken cart", CASES("{ cart = { lines = { { sku = 'TV', price = -1 } } }, expect = {} }"),
         "case_invalid", 0, "/prices/0/amount");
     expect("settings it does not take", CASES("{ settings = { percent = 500 }, " CART(100) ", expect = {} }"),
@@ -245,6 +262,11 @@ cases_are_run(void)
     is_int(f->number, 2, "the case has its number");
     is_str(f->pointer, "/cases/1/expect/discount", "and its place");
     is_int(pos_rehearsal_result(r)->cases, 2, "both were run");
+    pos_rehearsal_destroy(r);
+
+    wrong = CASES("{ cart = { lines = { { sku = 'TV', price = 100, qty = 2 } } } }");
+    r = rehearse(document_of(wrong), cases_of(wrong));
+    is_str(pos_rehearsal_result(r)->findings->pointer, "/cases/0/cart/lines/0/qty", "a slip has its place too");
     pos_rehearsal_destroy(r);
 }
 

@@ -48,5 +48,32 @@ my %jobs = map { $_ => 1 } @jobs;
 is(scalar(@jobs), 12, 'six workers take twelve jobs');
 is(scalar(keys %jobs), 12, 'no job twice');
 
+# Six sessions change three promotions, and three number the events meanwhile: each number
+# is given once, and whoever looks sees no gap.
+my $put = sub {
+    my ($id) = @_;
+    my $put = request(path => { id => $id }, prepared => { documents => [{ id => $id }] });
+    return "select status from api.put_promotion('$put');\n";
+};
+$sql->together($as . join '', map { $put->("hot$_") } 0 .. 2);
+$sql->query('create table public.seen (numbers bigint, most bigint)');
+$sql->query('grant insert on public.seen to pos_daemon');
+my $write  = $as . join '', map { $put->('hot' . $_ % 3) } 1 .. 40;
+my $number = "set role pos_daemon;\n" . join '', map {
+    "select pos.number_events(7) \\g /dev/null\n"
+    . "insert into public.seen select count(seq), coalesce(max(seq), 0) from pos.event where retailer_id = 1;\n"
+} 1 .. 80;
+@said = $sql->together(($write) x 6, ($number) x 3);
+is(join('', @said), "200\n" x 240, 'all changes are made, and nobody who numbers fails');
+cmp_ok($sql->query('select count(distinct numbers) from public.seen'), '>', 10, 'they were numbered meanwhile');
+is($sql->query('select count(*) from public.seen where numbers <> most'), 0, 'and no gap was ever to be seen');
+$sql->query('select pos.number_events(1000)');
+my $events = $sql->query('select count(*) from pos.event where retailer_id = 1');
+cmp_ok($events, '>=', 243, "there are $events events");
+is($sql->query(q(select concat_ws(' ', count(seq), min(seq), max(seq)) from pos.event where retailer_id = 1)), "$events 1 $events", 'all are numbered');
+is($sql->query(q(
+    select count(*) from pos.event a join pos.event b on (b.retailer_id, b.aggregate, b.version) = (a.retailer_id, a.aggregate, a.version + 1)
+     where b.seq < a.seq)), 0, 'each promotion\'s by version');
+
 undef $sql;
 done_testing;

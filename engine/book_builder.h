@@ -1,0 +1,78 @@
+/*
+ * A build in progress; for book_builder*.c only.
+ */
+
+#ifndef POS_BOOK_BUILDER_H
+#define POS_BOOK_BUILDER_H
+
+#include "engine/ancestry.h"
+#include "engine/book_data.h"
+#include "engine/index.h"
+#include "engine/ranking.h"
+#include "engine/sorter.h"
+
+#define POS_BUILDER_MOVES  16          /* small steps that a row counts      */
+
+typedef enum {
+    PHASE_ZONES,           /* reads every zone in use                        */
+    PHASE_RETAILER,        /* reads the settings: fails the build if missing */
+    PHASE_STORES,
+    PHASE_CATEGORIES,
+    PHASE_PARENTS,         /* resolves parents                               */
+    PHASE_ANCESTRY,        /* their depths and circles                       */
+    PHASE_CIRCLES,         /* are cut                                        */
+    PHASE_LISTS,
+    PHASE_TAXES,
+    PHASE_EXPERIMENTS,
+    PHASE_PROMOTIONS,      /* takes over or compiles                         */
+    PHASE_SORT_LISTS,      /* each in its order, and where it is asked for by */
+    PHASE_NAME_LISTS,      /* name then entered there                        */
+    PHASE_SORT_TAXES,
+    PHASE_SORT_PROMOTIONS,
+    PHASE_CLEAR_IDS,
+    PHASE_NAME_PROMOTIONS,
+    PHASE_INDEX,
+    PHASE_DONE
+} phase_t;
+
+typedef struct {
+    void   *items;
+    uint32_t count, room;
+} growing_t;
+
+struct pos_book_builder_s {
+    pos_book_source_t   source;
+    const pos_book_t   *previous;
+    pos_book_t         *book;
+    phase_t             phase;
+    bool                begun;          /* `after` is set                    */
+    pos_str_t           after;          /* last key, in key_bytes            */
+    char                key_bytes[512];
+    pos_arena_t        *scratch;        /* one row's tree and faults         */
+    pos_json_reader_t  *reader;
+    pos_map_t           zones;          /* name to pos_zone_t                */
+    pos_map_t           parents;        /* category's code to parent's code  */
+    uint8_t             zone_digest[POS_SHA256_SIZE];   /* of the retailer's */
+    pos_map_t           zone_values;    /* name to its digest                */
+    pos_book_report_t **last_report;
+    growing_t           categories, lists, taxes, promotions;
+    uint32_t            at;             /* within a phase: the next element  */
+    size_t              cleared;        /* slots of the map by id            */
+    void               *spare;          /* of the phase that sorts or walks  */
+    pos_sorter_t        sorter;
+    pos_ancestry_t      ancestry;
+    pos_ranking_t      *ranking;
+    pos_index_building_t *index;
+};
+
+/* book.c */
+pos_book_t *pos_book_new(pos_script_vm_t *vm);
+
+/* book_builder_order.c: one slice each. POS_AGAIN: the phase goes on. */
+pos_status_t pos_builder_sort_lists(pos_book_builder_t *b, unsigned rows) POS_MUSTCHECK;
+pos_status_t pos_builder_name_lists(pos_book_builder_t *b, unsigned rows) POS_MUSTCHECK;
+pos_status_t pos_builder_sort_taxes(pos_book_builder_t *b, unsigned rows) POS_MUSTCHECK;
+pos_status_t pos_builder_sort_promotions(pos_book_builder_t *b, unsigned rows) POS_MUSTCHECK;
+pos_status_t pos_builder_name_promotions(pos_book_builder_t *b, unsigned rows) POS_MUSTCHECK;
+
+#endif
