@@ -127,18 +127,28 @@ end
 $$;
 
 -- The current rows of the keys given; a null value: there is none.
+--
+-- A few keys out of what may be millions of rows, most of them another
+-- retailer's: what this costs must not follow the tables' sizes. Statistics
+-- cannot say so (they know the average retailer), hence each key's row is looked
+-- up by itself (`offset 0` keeps the planner from turning the look-ups into one
+-- join over all), and by index, whatever size a table had when the plan was made
+-- that this function keeps.
 create or replace function pos.book_rows(retailer bigint, keys jsonb)
 returns table (kind text, key text, value text)
-language sql stable set search_path = ''
+language plpgsql stable set search_path = '' set enable_seqscan = off
 as $$
-    select k.kind, k.key, case when k.kind = 'sku' then s.value else b.value end
+begin
+    return query
+    select k.kind, k.key, coalesce(s.value, b.value)
       from (select e ->> 0 as kind, (e ->> 1) collate "C" as key from jsonb_array_elements(keys) e) k
       left join lateral (
-          select w.value from pos.book_small w
-           where w.retailer_id = retailer and w.kind = k.kind and w.key = k.key and k.kind <> 'sku') b on true
-      left join lateral (
           select w.value from pos.book_sku w
-           where w.retailer_id = retailer and w.key = k.key and k.kind = 'sku') s on true
+           where w.retailer_id = retailer and w.key = k.key and k.kind = 'sku' offset 0) s on true
+      left join lateral (
+          select w.value from pos.book_small w
+           where w.retailer_id = retailer and w.kind = k.kind and w.key = k.key and k.kind <> 'sku' offset 0) b on true;
+end
 $$;
 
 -- All of a retailer, in byte order of (kind, key). For millions of SKUs declare
