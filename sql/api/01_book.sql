@@ -58,6 +58,14 @@ create or replace view pos.book_sku with (security_invoker = true) as
 
 grant select on pos.book_small, pos.book_sku, pos.price_row to pos_api, pos_daemon;
 
+-- Called first by every function that is about to change the book, before it
+-- looks at anything: the head's lock, held to commit. Writers of one retailer so
+-- wait for each other here and nowhere else, while they hold nothing that another
+-- waits for: an import of minutes and a change meanwhile cannot deadlock.
+create or replace function pos.lock_book() returns void
+language plpgsql set search_path = ''
+as $$ begin perform from pos.revision r where r.retailer_id = pos.current_retailer() for update; end $$;
+
 -- Called last by every function that changed the book: one transaction, one
 -- retailer, one revision. `keys` are [kind, key] pairs; `bulk` says that they
 -- are too many to list and the reader copies the retailer whole: the log then
