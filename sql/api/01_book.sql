@@ -58,6 +58,14 @@ create or replace view pos.book_sku with (security_invoker = true) as
 
 grant select on pos.book_small, pos.book_sku, pos.price_row to pos_api, pos_daemon;
 
+-- Called first by every function that is about to change the book, before it
+-- looks at anything: the head's lock, held to commit. Writers of one retailer so
+-- wait for each other here and nowhere else, while they hold nothing that another
+-- waits for: an import of minutes and a change meanwhile cannot deadlock.
+create or replace function pos.lock_book() returns void
+language plpgsql set search_path = ''
+as $$ begin perform from pos.revision r where r.retailer_id = pos.current_retailer() for update; end $$;
+
 -- Called last by every function that changed the book: one transaction, one
 -- retailer, one revision. `keys` are [kind, key] pairs; `bulk` says that they
 -- are too many to list and the reader copies the retailer whole: the log then
@@ -127,18 +135,28 @@ end
 $$;
 
 -- The current rows of the keys given; a null value: there is none.
+--
+-- A few keys out of what may be millions of rows, most of them another
+-- retailer's: what this costs must not follow the tables' sizes. Statistics
+-- cannot say so (they know the average retailer), hence each key's row is looked
+-- up by itself (`offset 0` keeps the planner from turning the look-ups into one
+-- join over all), and by index, whatever size a table had when the plan was made
+-- that this function keeps.
 create or replace function pos.book_rows(retailer bigint, keys jsonb)
 returns table (kind text, key text, value text)
-language sql stable set search_path = ''
+language plpgsql stable set search_path = '' set enable_seqscan = off
 as $$
-    select k.kind, k.key, case when k.kind = 'sku' then s.value else b.value end
+begin
+    return query
+    select k.kind, k.key, coalesce(s.value, b.value)
       from (select e ->> 0 as kind, (e ->> 1) collate "C" as key from jsonb_array_elements(keys) e) k
       left join lateral (
-          select w.value from pos.book_small w
-           where w.retailer_id = retailer and w.kind = k.kind and w.key = k.key and k.kind <> 'sku') b on true
-      left join lateral (
           select w.value from pos.book_sku w
-           where w.retailer_id = retailer and w.key = k.key and k.kind = 'sku') s on true
+           where w.retailer_id = retailer and w.key = k.key and k.kind = 'sku' offset 0) s on true
+      left join lateral (
+          select w.value from pos.book_small w
+           where w.retailer_id = retailer and w.kind = k.kind and w.key = k.key and k.kind <> 'sku' offset 0) b on true;
+end
 $$;
 
 -- All of a retailer, in byte order of (kind, key). For millions of SKUs declare

@@ -23,7 +23,7 @@ as $$
 $$;
 
 -- A category's parent is there and is not below the category itself. The
--- tree's writers take turns, so that two moves cannot make a ring.
+-- book's writers take turns, so that two moves cannot make a ring.
 create or replace function pos.check_parent(category text, above text) returns void
 language plpgsql set search_path = ''
 as $$
@@ -33,7 +33,6 @@ begin
     if above is null then
         return;
     end if;
-    perform pg_advisory_xact_lock(hashtextextended('category tree', me));
     if above <> category and not exists (select from pos.category c where c.retailer_id = me and c.code = above) then
         perform pos.refuse_field('/parent', 'unknown_category', format('there is no category %L', above));
     end if;
@@ -59,6 +58,7 @@ declare
     before jsonb;
     after  jsonb := pos.body_named(request, 'code');
 begin
+    perform pos.lock_book();
     loop
         select x.document into before from pos.category x where x.retailer_id = me and x.code = the for update;
         exit when found;
@@ -82,6 +82,7 @@ declare
     the    text := request #>> '{path,code}';
     before jsonb;
 begin
+    perform pos.lock_book();
     select x.document into before from pos.category x where x.retailer_id = me and x.code = the for update;
     if before is null then
         perform pos.refuse_not_found('category', request #>> '{path,code}');

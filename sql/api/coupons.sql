@@ -32,6 +32,7 @@ declare
     before jsonb;
     after  jsonb := pos.body_named(request, 'code');
 begin
+    perform pos.lock_book();
     loop
         select x.document into before from pos.coupon x where x.retailer_id = me and x.code = the for update;
         exit when found;
@@ -57,6 +58,7 @@ declare
     the    text := upper((request #>> '{path,code}') collate "C");
     before jsonb;
 begin
+    perform pos.lock_book();
     select x.document into before from pos.coupon x where x.retailer_id = me and x.code = the for update;
     if before is null then
         perform pos.refuse_not_found('coupon', request #>> '{path,code}');

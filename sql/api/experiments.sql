@@ -32,6 +32,7 @@ declare
     before jsonb;
     after  jsonb := pos.body_named(request, 'code');
 begin
+    perform pos.lock_book();
     loop
         select x.document into before from pos.experiment x where x.retailer_id = me and x.code = the for update;
         exit when found;
@@ -54,6 +55,7 @@ declare
     the    text := request #>> '{path,code}';
     before jsonb;
 begin
+    perform pos.lock_book();
     select x.document into before from pos.experiment x where x.retailer_id = me and x.code = the for update;
     if before is null then
         perform pos.refuse_not_found('experiment', request #>> '{path,code}');

@@ -372,8 +372,8 @@ begin
         perform pos.refuse('POS09', 'lease_lost', 'the job is no longer this worker''s');
     end if;
     perform pos.close_import();
-    -- One import of a retailer at a time; other writes wait for the head's lock.
-    perform from pos.revision r where r.retailer_id = me for update;
+    -- One import of a retailer at a time; its other writes wait here too.
+    perform pos.lock_book();
     perform pos.import_names();
     perform pos.import_prices();
     faults := pos.import_faults();

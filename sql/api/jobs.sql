@@ -54,7 +54,7 @@ begin
         perform pos.refuse_state('job', the.state, '{}');
     end if;
     was := pos.job_resource(the);
-    update pos.job j set state = 'cancelled', finished_at = now(), lease = j.lease + 1
+    update pos.job j set state = 'cancelled', finished_at = clock_timestamp(), lease = j.lease + 1
      where j.retailer_id = the.retailer_id and j.job_id = the.job_id returning * into the;
     perform pos.audited(request, 'cancel_job', 'job', the.job_id, was, pos.job_resource(the));
     perform pos.emit(the.kind || '.cancelled', 'job/' || the.job_id, jsonb_build_object('id', the.job_id));
@@ -115,14 +115,15 @@ as $$
 $$;
 
 -- For posd: the end of a job, in the work's own transaction where there is one.
--- False: the job is no longer this worker's; it must roll back.
+-- False: the job is no longer this worker's; it must roll back. The work's
+-- transaction may be minutes old: now() would be its beginning.
 create or replace function pos.finish_job(the_job text, the_lease bigint, the_state text, the_result jsonb) returns boolean
 language plpgsql set search_path = ''
 as $$
 declare
     the pos.job;
 begin
-    update pos.job j set state = the_state, result = the_result, finished_at = now(), leased_until = null
+    update pos.job j set state = the_state, result = the_result, finished_at = clock_timestamp(), leased_until = null
      where j.job_id = the_job and j.lease = the_lease and j.state = 'running' returning * into the;
     if the.job_id is null then
         return false;

@@ -71,6 +71,7 @@ begin
         shown := to_jsonb(convert_from(pos.masked(decode(old.body ->> 'secret', 'hex'), pos.secret_pad(request)), 'UTF8'));
         return pos.answer(old.status, jsonb_set(old.body, '{secret}', shown), old.headers);
     end if;
+    perform pos.lock_book();
     if not held ? '*' and exists (select from jsonb_array_elements_text(b -> 'scopes') s where not held ? s) then
         perform pos.refuse('POS03', 'scope_not_held', 'a key can only be given scopes that this key holds');
     end if;
@@ -109,6 +110,7 @@ declare
     the    pos.api_key;
     before jsonb;
 begin
+    perform pos.lock_book();
     select * into the from pos.api_key k where k.retailer_id = me and k.key_id = request #>> '{path,id}' for update;
     if the.key_id is null then
         perform pos.refuse_not_found('key', request #>> '{path,id}');

@@ -26,9 +26,7 @@ declare
     before jsonb;
     skus   jsonb;
 begin
-    -- The products' row locks keep two writers of one SKU apart.
-    perform from pos.product p
-      where p.retailer_id = me and p.sku in (select i.sku from pos.price_input(rows) i) order by p.sku for update;
+    perform pos.lock_book();
     perform pos.refuse_fields(coalesce((
         select jsonb_agg(jsonb_build_object('pointer', f.pointer, 'code', f.code, 'message', f.message) order by f.ordinal)
           from (select i.ordinal, '/prices/' || i.ordinal || '/sku' as pointer, 'unknown_sku' as code,
@@ -74,6 +72,7 @@ declare
     zone   text := (select r.timezone from pos.retailer r where r.retailer_id = pos.current_retailer());
     before jsonb;
 begin
+    perform pos.lock_book();
     with gone as (
         delete from pos.price p
          where p.retailer_id = me and p.sku = q ->> 'sku' and p.list = q ->> 'list'

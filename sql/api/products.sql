@@ -33,6 +33,7 @@ declare
     before jsonb;
     after  jsonb := pos.body_named(request, 'sku');
 begin
+    perform pos.lock_book();
     loop
         select x.document into before from pos.product x where x.retailer_id = me and x.sku = the for update;
         exit when found;
@@ -57,6 +58,7 @@ declare
     the    text := request #>> '{path,sku}';
     before jsonb;
 begin
+    perform pos.lock_book();
     select x.document into before from pos.product x where x.retailer_id = me and x.sku = the for update;
     if before is null then
         perform pos.refuse_not_found('product', request #>> '{path,sku}');

@@ -35,13 +35,15 @@ as $$
      where v.retailer_id = p.retailer_id and v.promotion_id = p.promotion_id and v.version = p.version
 $$;
 
--- The promotion of the path, locked; 404 or 412 where it must be.
+-- The promotion of the path, for a step that the book may show: the book and it
+-- are locked; 404 or 412 where it must be.
 create or replace function pos.promotion_for_change(request jsonb) returns pos.promotion
 language plpgsql set search_path = ''
 as $$
 declare
     the pos.promotion;
 begin
+    perform pos.lock_book();
     select * into the from pos.promotion p
      where p.retailer_id = pos.current_retailer() and p.promotion_id = request #>> '{path,id}' for update;
     if the.promotion_id is null then
@@ -166,7 +168,8 @@ end
 $$;
 
 -- put_promotion: PUT /v1/promotions/{id}. What nginx compiled is in `prepared`:
--- the documents the body came to, and the source where it is a script.
+-- the documents the body came to, and the source where it is a script. The book
+-- shows nothing of it yet: it locks its promotion only, and never the book.
 create or replace function api.put_promotion(request jsonb) returns pos.response
 language plpgsql set search_path = ''
 as $$
@@ -277,6 +280,7 @@ as $$
 declare
     the pos.promotion;
 begin
+    perform pos.lock_book();
     select * into the from pos.promotion p
      where p.retailer_id = pos.current_retailer() and p.promotion_id = the_id and p.state in ('active', 'scheduled') for update;
     if the.promotion_id is null then

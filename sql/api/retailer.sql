@@ -60,7 +60,7 @@ declare
     after  jsonb;
     name   text;
 begin
-    perform from pos.retailer r where r.retailer_id = me for update;
+    perform pos.lock_book();
     before := pos.retailer_resource();
     perform pos.check_match(request, before);
     after := pos.retailer_settings(pos.merge_patch(before, request -> 'body') - 'mode');

@@ -43,7 +43,7 @@ declare
     before jsonb;
     keys   jsonb;
 begin
-    perform pg_advisory_xact_lock(hashtextextended('tax ' || the, me));
+    perform pos.lock_book();
     before := pos.tax_region(the);
     if before is null and jsonb_array_length(rows) = 0 then
         perform pos.refuse_not_found('tax region', the);

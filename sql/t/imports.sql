@@ -1,6 +1,6 @@
 -- Imports: a whole book as one revision, all faults at once, sections kept apart.
 begin;
-select plan(22);
+select plan(24);
 
 select (pos.create_retailer('{"code": "acme", "currency": "GBP"}') #>> '{sandbox,retailer_id}') as me \gset
 select set_config('pos.retailer', :'me', true) \gset
@@ -47,6 +47,7 @@ $$ select r.rev from pos.revision r where r.retailer_id = pos.current_retailer()
 grant execute on function pg_temp.import, pg_temp.faults, pg_temp.keys, pg_temp.rev to pos_daemon;
 set local role pos_daemon;
 
+select clock_timestamp() as begun \gset
 select is(pg_temp.import('{
     "retailer": {"code": "acme", "currency": "GBP", "timezone": "Europe/London"},
     "stores": [{"code": "london", "tax_region": "GB"}],
@@ -62,6 +63,8 @@ select is(pg_temp.import('{
 select is(pg_temp.rev(), 2::bigint, 'one revision');
 select is(jsonb_array_length(pg_temp.keys()), 10, 'that lists its keys');
 select is((select state from pos.job where retailer_id = pos.current_retailer()), 'succeeded', 'the job is done');
+select cmp_ok((select finished_at from pos.job where retailer_id = pos.current_retailer()), '>', :'begun'::timestamptz,
+    'when it was done, not when its transaction began');
 select is((select type from pos.event where retailer_id = pos.current_retailer() and aggregate like 'job/%'), 'import.completed', 'and said so');
 select is((select state || ' ' || published_version from pos.promotion where retailer_id = pos.current_retailer()), 'active 1', 'the promotion is live');
 select is((select key from pos.book_small where kind = 'coupon'), 'SAVE10', 'the coupon is found in upper case');
@@ -96,6 +99,13 @@ select is((select bulk from pos.revision_log where retailer_id = pos.current_ret
 select is((select count(*) from pos.book_history where retailer_id = pos.current_retailer() and rev = pg_temp.rev()), 6002::bigint, 'with the history of each, gone ones too');
 select set_eq($$ select kind, key, value from pos.book_at(pos.current_retailer(), pg_temp.rev()) $$,
     $$ select kind, key, value from pos.book_small union all select kind, key, value from pos.book_sku $$, 'history at the head is the book');
+
+insert into pos.job (retailer_id, job_id, kind, state) values (:me, 'job_waits', 'import', 'queued');
+set local role pos_api;
+select clock_timestamp() as begun \gset
+select api.cancel_job('{"path": {"id": "job_waits"}, "query": {}, "headers": {}, "actor": {}}') as cancelled \gset
+select cmp_ok((select finished_at from pos.job where retailer_id = :me and job_id = 'job_waits'), '>', :'begun'::timestamptz,
+    'and so is the end of one that is cancelled');
 
 select * from finish();
 rollback;
