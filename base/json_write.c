@@ -234,7 +234,7 @@ pos_write_int_slow(pos_writer_t *w, int64_t n)
 
 
 void
-pos_write_int(pos_writer_t *w, int64_t n)
+pos_write_long(pos_writer_t *w, int64_t n)
 {
     char     *p = w->pos;
     uint64_t  rest = n < 0 ? -(uint64_t) n : (uint64_t) n;

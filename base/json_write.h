@@ -80,7 +80,20 @@ pos_write_key_inline(pos_writer_t *w, const char *quoted, size_t len)
 }
 void pos_write_key_str(pos_writer_t *w, pos_str_t key);   /* escaped */
 void pos_write_string(pos_writer_t *w, pos_str_t s);      /* escaped, UTF-8 */
-void pos_write_int(pos_writer_t *w, int64_t n);
+void pos_write_long(pos_writer_t *w, int64_t n);
+/* Half the numbers of an answer are one digit: counts, percents, no fee. */
+static inline void
+pos_write_int(pos_writer_t *w, int64_t n)
+{
+    if ((uint64_t) n > 9 || w->end - w->pos < 2) {
+        pos_write_long(w, n);
+        return;
+    }
+    *w->pos = ',';
+    w->pos[w->comma] = (char) ('0' + n);
+    w->pos += 1 + w->comma;
+    w->comma = true;
+}
 void pos_write_bool(pos_writer_t *w, bool b);
 void pos_write_null(pos_writer_t *w);
 /* n / 10^digits without trailing zeros: (125000, 4) writes 12.5. */

@@ -14,7 +14,7 @@ static const char *const filter_fields[] = { "sku", "category", "brand", "tag",
 
 
 bool
-pos_strset_has(const pos_strset_t *set, pos_str_t value, uint64_t hash)
+pos_strset_search(const pos_strset_t *set, pos_str_t value, uint64_t hash)
 {
     uint32_t low = 0, high = set->count;
 

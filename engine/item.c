@@ -220,13 +220,16 @@ sort_lines(const pos_work_t *w, uint32_t *a, uint32_t *scratch, size_t n)
 static bool
 item_categories(pos_work_t *w, pos_item_t *item)
 {
-    const pos_product_t *product = item->product;
-    uint32_t             room = 0, n = 0;
+    const pos_product_t  *product = item->product;
+    const pos_category_t *first;
+    uint32_t              room, n = 0;
 
     if (product->category_count == 0) {
         return true;
     }
-    for (uint32_t i = 0; i < product->category_count; i++) {
+    first = pos_map_get(&w->book->categories, product->categories[0]);
+    room = first ? first->depth + 1 : 0;
+    for (uint32_t i = 1; i < product->category_count; i++) {
         const pos_category_t *c = pos_map_get(&w->book->categories, product->categories[i]);
 
         room += c ? c->depth + 1 : 0;
@@ -236,7 +239,7 @@ item_categories(pos_work_t *w, pos_item_t *item)
         return false;
     }
     for (uint32_t i = 0; i < product->category_count; i++) {
-        const pos_category_t *c = pos_map_get(&w->book->categories, product->categories[i]);
+        const pos_category_t *c = i == 0 ? first : pos_map_get(&w->book->categories, product->categories[i]);
 
         for (; c && n < room; c = c->broken ? NULL : c->parent) {
             uint32_t k = 0;

@@ -19,7 +19,16 @@ typedef struct {
     const pos_str_t *values;    /* in the hashes' order */
 } pos_strset_t;
 
-bool pos_strset_has(const pos_strset_t *set, pos_str_t value, uint64_t hash);
+bool pos_strset_search(const pos_strset_t *set, pos_str_t value, uint64_t hash);
+/* Most sets are of one value: a compare of hashes answers nearly always. */
+static inline bool
+pos_strset_has(const pos_strset_t *set, pos_str_t value, uint64_t hash)
+{
+    if (set->count == 1 && set->hashes[0] != hash) {
+        return false;
+    }
+    return pos_strset_search(set, value, hash);
+}
 /* The same without a hash at hand: short sets are compared by bytes. */
 bool pos_strset_contains(const pos_strset_t *set, pos_str_t value);
 
