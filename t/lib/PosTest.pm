@@ -548,7 +548,7 @@ sub finish {
     my @alive = grep { alive($_) } @pids;
     my $failed = @bad || @alive;
     diag("bad log line: $_") for @bad[ 0 .. ($#bad < 9 ? $#bad : 9) ];
-    diag("still running: @alive") if @alive;
+    diag("still running: $_, " . ((slurp("/proc/$_/cmdline") // 'gone since') =~ tr/\0/ /r)) for @alive;
     if (($failed || $?) && $ENV{POS_KEEP}) { diag("kept: $self->{dir}") }
     else {
         my $real = abs_path($self->{dir});
