@@ -233,14 +233,31 @@ pos_write_int_slow(pos_writer_t *w, int64_t n)
 }
 
 
+/* Up to four digits by one store: all four are made, and those in front that
+ * are not due are shifted out. Writes four bytes, returns how many count. */
+static inline unsigned
+pos_put_four(char *to, uint32_t n)
+{
+    uint32_t digits;
+    unsigned count = 1 + (n > 9) + (n > 99) + (n > 999);
+
+    memcpy(&digits, pos_digit_pairs + 2 * (n / 100), 2);
+    memcpy((char *) &digits + 2, pos_digit_pairs + 2 * (n % 100), 2);
+    digits >>= 8 * (4 - count);
+    memcpy(to, &digits, 4);
+
+    return count;
+}
+
+
 void
 pos_write_long(pos_writer_t *w, int64_t n)
 {
     char     *p = w->pos;
-    uint64_t  rest = n < 0 ? -(uint64_t) n : (uint64_t) n;
-    unsigned  count;
+    uint64_t  all = n < 0 ? -(uint64_t) n : (uint64_t) n;
+    uint32_t  rest = (uint32_t) all;
 
-    if (w->end - p < POS_INT_TEXT_MAX + 2 || rest > 99999999) {
+    if (w->end - p < POS_INT_TEXT_MAX + 2 || all > 99999999) {
         pos_write_int_slow(w, n);
         return;
     }
@@ -250,14 +267,18 @@ pos_write_long(pos_writer_t *w, int64_t n)
     p += w->comma;
     *p = '-';
     p += n < 0;
-    count = 1 + (rest > 9) + (rest > 99) + (rest > 999);
 
     if (rest > 9999) {
-        count += 1 + (rest > 99999) + (rest > 999999) + (rest > 9999999);
+        p += pos_put_four(p, rest / 10000);
+        rest %= 10000;
+        memcpy(p, pos_digit_pairs + 2 * (rest / 100), 2);
+        memcpy(p + 2, pos_digit_pairs + 2 * (rest % 100), 2);
+        p += 4;
+
+    } else {
+        p += pos_put_four(p, rest);
     }
 
-    p += count;
-    (void) pos_write_digits(p, rest);
     w->pos = p;
     w->comma = true;
 }
@@ -292,6 +313,21 @@ pos_write_decimal_any(pos_writer_t *w, int64_t n, unsigned digits)
 }
 
 
+#if defined(__SSE2__)
+/* A bit for each of sixteen bytes that cannot be written as it is. As signed
+ * bytes, those from 0x80 on are below the space too. */
+static inline unsigned
+pos_odd_bytes(__m128i v)
+{
+    __m128i odd = _mm_or_si128(_mm_cmplt_epi8(v, _mm_set1_epi8(0x20)),
+                               _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('"')),
+                                            _mm_cmpeq_epi8(v, _mm_set1_epi8('\\'))));
+
+    return (unsigned) _mm_movemask_epi8(odd);
+}
+#endif
+
+
 /* Bytes at the start of `p` that can be written as they are: no quote, no
  * backslash, no control character, ASCII. */
 static inline size_t
@@ -300,16 +336,8 @@ pos_write_plain(const char *p, size_t len)
     size_t n = 0;
 
 #if defined(__SSE2__)
-    const __m128i quote = _mm_set1_epi8('"'), slash = _mm_set1_epi8('\\');
-    const __m128i space = _mm_set1_epi8(0x20);
-
     for (; len - n >= 16; n += 16) {
-        /* As signed bytes, those from 0x80 on are below the space too. */
-        __m128i  v = _mm_loadu_si128((const __m128i *) (p + n));
-        __m128i  odd = _mm_or_si128(_mm_cmplt_epi8(v, space),
-                                    _mm_or_si128(_mm_cmpeq_epi8(v, quote),
-                                                 _mm_cmpeq_epi8(v, slash)));
-        unsigned mask = (unsigned) _mm_movemask_epi8(odd);
+        unsigned mask = pos_odd_bytes(_mm_loadu_si128((const __m128i *) (p + n)));
 
         if (mask) {
             return n + (size_t) __builtin_ctz(mask);
@@ -430,7 +458,11 @@ pos_copy_short(char *to, const char *p, size_t len)
         memcpy(&b, p + len - 8, 8);
         memcpy(to, &a, 8);
         memcpy(to + len - 8, &b, 8);
+#if defined(__SSE2__)
+        return pos_odd_bytes(_mm_set_epi64x((long long) b, (long long) a)) == 0;
+#else
         return pos_word_is_plain(a) && pos_word_is_plain(b);
+#endif
     }
 
     if (len >= 4) {
@@ -461,6 +493,17 @@ pos_copy_plain(char *to, const char *p, size_t len)
     if (len < 16) {
         return pos_copy_short(to, p, len);
     }
+
+#if defined(__SSE2__)
+    if (len <= 32) {
+        __m128i a = _mm_loadu_si128((const __m128i *) p);
+        __m128i b = _mm_loadu_si128((const __m128i *) (p + len - 16));
+
+        _mm_storeu_si128((__m128i *) to, a);
+        _mm_storeu_si128((__m128i *) (to + len - 16), b);
+        return (pos_odd_bytes(a) | pos_odd_bytes(b)) == 0;
+    }
+#endif
 
     if (pos_write_plain(p, len) < len) {
         return false;
