@@ -122,12 +122,14 @@ reachable() {
 }
 
 # The running programs are copies, so that a rebuild never changes them under way
-# and the service user can read them wherever the checkout is.
+# and the service user can read them wherever the checkout is. POS_POSD: another posd.
 copy_products() {
-    local f
+    local f from
     for f in ngx_http_pos_module.so posd poscalc openapi.json functions.txt; do
         [ -e "$BUILD/$f" ] || die "$BUILD/$f is missing; build first"
-        cp "$BUILD/$f" "$STATE/lib/$f.new"
+        from=$BUILD/$f
+        [ "$f" != posd ] || from=${POS_POSD:-$from}
+        cp "$from" "$STATE/lib/$f.new"
         chmod a+rX "$STATE/lib/$f.new"
         mv -f "$STATE/lib/$f.new" "$STATE/lib/$f"
     done
@@ -514,8 +516,8 @@ run_tests() {
     POS_BUILD=$BUILD exec perl "$ROOT/t/run.pl" "$@"
 }
 
-# nginx itself under the address and undefined-behaviour sanitizers, from the source of
-# Debian's package, with every pool allocation its own. For t/asan.t.
+# posd, and nginx itself from the source of Debian's package with every pool allocation
+# its own, under the address and undefined-behaviour sanitizers. For t/asan.t.
 build_asan() {
     local out=$BUILD-asan src=$BUILD-asan/src
     mkdir -p "$out/apt/lists/partial" "$src"
@@ -531,7 +533,7 @@ build_asan() {
         (cd "$out" && apt-get $opts source --download-only --tar-only nginx >/dev/null 2>&1) || true
         tar -xzf "$out"/nginx_*.orig.tar.gz -C "$src" --strip-components=1 2>/dev/null || { say "nginx's source is not to be had"; return 1; }
     fi
-    make -s -C "$ROOT" -j"$(nproc)" BUILD="$out" OPT=-O1 HARDEN=-fPIC SAN=address,undefined "$out/libposbase.a" "$out/libposengine.a" "$out/libposreplica.a" >&2 || return 1
+    make -s -C "$ROOT" -j"$(nproc)" BUILD="$out" OPT=-O1 HARDEN=-fPIC SAN=address,undefined "$out/libposbase.a" "$out/libposengine.a" "$out/libposreplica.a" "$out/posd" >&2 || return 1
     # The module's sources and headers are followed by nginx's own Makefile.
     if [ ! -e "$out/nginx/Makefile" ]; then
         (cd "$src" && POS_LIBDIR=$out ./configure --builddir="$out/nginx" --prefix=/usr/share/nginx --with-debug --with-threads \
@@ -541,7 +543,7 @@ build_asan() {
     fi
     touch "$out/nginx/objs" 2>/dev/null || true
     (cd "$src" && rm -f "$out/nginx/nginx" && make -s -j"$(nproc)" -f "$out/nginx/Makefile" build) > "$out/make.log" 2>&1 || { tail -5 "$out/make.log" >&2; return 1; }
-    printf '%s\n' "$out/nginx/nginx"
+    printf '%s\n' "$out/nginx/nginx" "$out/posd"
 }
 
 run_bench() {
