@@ -552,10 +552,17 @@ run_bench() {
     POS_BUILD=$BUILD exec perl "$ROOT/bench/run.pl" "$@"
 }
 
+# What takes too long for every test run: processes killed a hundred times, a worker's
+# memory over many requests, and the faults and attacks under the sanitizers.
 run_soak() {
     install_packages $PACKAGES $TEST_PACKAGES
     build
-    POS_BUILD=$BUILD POS_SOAK=${POS_SOAK:-100} exec prove -v -I "$ROOT/t/lib" "$ROOT/t/kill9.t" "$@"
+    export POS_BUILD=$BUILD
+    local code=0
+    POS_SOAK=${POS_SOAK:-100} prove -v -I "$ROOT/t/lib" "$ROOT/t/kill9.t" || code=1
+    POS_REQUESTS=${POS_REQUESTS:-200000} prove -v -I "$ROOT/t/lib" "$ROOT/t/attack.t" || code=1
+    POS_ASAN=all prove -v -I "$ROOT/t/lib" "$ROOT/t/asan.t" || code=1
+    return $code
 }
 
 run_fuzz() {
@@ -575,7 +582,7 @@ case $command in
     build)  build ;;
     test)   run_tests "$@" ;;
     bench)  run_bench "$@" ;;
-    soak)   run_soak "$@" ;;
+    soak)   run_soak ;;
     asan)   build_asan ;;
     fuzz)   run_fuzz "$@" ;;
     *)      cat <<TEXT
@@ -587,7 +594,7 @@ usage: ./build.sh COMMAND
   build    install what is missing and compile
   test     run every test
   bench    run the benchmarks
-  soak     kill processes at random under load, 100 times
+  soak     kill processes at random under load, 100 times; memory; sanitizers
   fuzz     run the fuzzers for a while
 POS_PORT (8080) and POS_DIR (.pos) move the port and the state folder.
 TEXT
