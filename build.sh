@@ -535,7 +535,7 @@ build_asan() {
     fi
     make -s -C "$ROOT" -j"$(nproc)" BUILD="$out" OPT=-O1 HARDEN=-fPIC SAN=address,undefined "$out/libposbase.a" "$out/libposengine.a" "$out/libposreplica.a" "$out/posd" >&2 || return 1
     # The module's sources and headers are followed by nginx's own Makefile.
-    if [ ! -e "$out/nginx/Makefile" ]; then
+    if [ ! -e "$out/nginx/Makefile" ] || [ "$ROOT/config" -nt "$out/nginx/Makefile" ]; then
         (cd "$src" && POS_LIBDIR=$out ./configure --builddir="$out/nginx" --prefix=/usr/share/nginx --with-debug --with-threads \
             --with-http_v2_module --with-http_ssl_module --add-module="$ROOT" \
             --with-cc-opt='-g -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-sanitize=alignment,nonnull-attribute,pointer-overflow,shift -fno-omit-frame-pointer -DNGX_DEBUG_PALLOC=1' \
