@@ -122,12 +122,14 @@ reachable() {
 }
 
 # The running programs are copies, so that a rebuild never changes them under way
-# and the service user can read them wherever the checkout is.
+# and the service user can read them wherever the checkout is. POS_POSD: another posd.
 copy_products() {
-    local f
+    local f from
     for f in ngx_http_pos_module.so posd poscalc openapi.json functions.txt; do
         [ -e "$BUILD/$f" ] || die "$BUILD/$f is missing; build first"
-        cp "$BUILD/$f" "$STATE/lib/$f.new"
+        from=$BUILD/$f
+        [ "$f" != posd ] || from=${POS_POSD:-$from}
+        cp "$from" "$STATE/lib/$f.new"
         chmod a+rX "$STATE/lib/$f.new"
         mv -f "$STATE/lib/$f.new" "$STATE/lib/$f"
     done
@@ -514,8 +516,8 @@ run_tests() {
     POS_BUILD=$BUILD exec perl "$ROOT/t/run.pl" "$@"
 }
 
-# nginx itself under the address and undefined-behaviour sanitizers, from the source of
-# Debian's package, with every pool allocation its own. For t/asan.t.
+# posd, and nginx itself from the source of Debian's package with every pool allocation
+# its own, under the address and undefined-behaviour sanitizers. For t/asan.t.
 build_asan() {
     local out=$BUILD-asan src=$BUILD-asan/src
     mkdir -p "$out/apt/lists/partial" "$src"
@@ -531,9 +533,9 @@ build_asan() {
         (cd "$out" && apt-get $opts source --download-only --tar-only nginx >/dev/null 2>&1) || true
         tar -xzf "$out"/nginx_*.orig.tar.gz -C "$src" --strip-components=1 2>/dev/null || { say "nginx's source is not to be had"; return 1; }
     fi
-    make -s -C "$ROOT" -j"$(nproc)" BUILD="$out" OPT=-O1 HARDEN=-fPIC SAN=address,undefined "$out/libposbase.a" "$out/libposengine.a" "$out/libposreplica.a" >&2 || return 1
+    make -s -C "$ROOT" -j"$(nproc)" BUILD="$out" OPT=-O1 HARDEN=-fPIC SAN=address,undefined "$out/libposbase.a" "$out/libposengine.a" "$out/libposreplica.a" "$out/posd" >&2 || return 1
     # The module's sources and headers are followed by nginx's own Makefile.
-    if [ ! -e "$out/nginx/Makefile" ]; then
+    if [ ! -e "$out/nginx/Makefile" ] || [ "$ROOT/config" -nt "$out/nginx/Makefile" ]; then
         (cd "$src" && POS_LIBDIR=$out ./configure --builddir="$out/nginx" --prefix=/usr/share/nginx --with-debug --with-threads \
             --with-http_v2_module --with-http_ssl_module --add-module="$ROOT" \
             --with-cc-opt='-g -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-sanitize=alignment,nonnull-attribute,pointer-overflow,shift -fno-omit-frame-pointer -DNGX_DEBUG_PALLOC=1' \
@@ -541,7 +543,7 @@ build_asan() {
     fi
     touch "$out/nginx/objs" 2>/dev/null || true
     (cd "$src" && rm -f "$out/nginx/nginx" && make -s -j"$(nproc)" -f "$out/nginx/Makefile" build) > "$out/make.log" 2>&1 || { tail -5 "$out/make.log" >&2; return 1; }
-    printf '%s\n' "$out/nginx/nginx"
+    printf '%s\n' "$out/nginx/nginx" "$out/posd"
 }
 
 run_bench() {
@@ -550,10 +552,17 @@ run_bench() {
     POS_BUILD=$BUILD exec perl "$ROOT/bench/run.pl" "$@"
 }
 
+# What takes too long for every test run: processes killed a hundred times, a worker's
+# memory over many requests, and the faults and attacks under the sanitizers.
 run_soak() {
     install_packages $PACKAGES $TEST_PACKAGES
     build
-    POS_BUILD=$BUILD POS_SOAK=${POS_SOAK:-100} exec prove -v -I "$ROOT/t/lib" "$ROOT/t/kill9.t" "$@"
+    export POS_BUILD=$BUILD
+    local code=0
+    POS_SOAK=${POS_SOAK:-100} prove -v -I "$ROOT/t/lib" "$ROOT/t/kill9.t" || code=1
+    POS_REQUESTS=${POS_REQUESTS:-200000} prove -v -I "$ROOT/t/lib" "$ROOT/t/attack.t" || code=1
+    POS_ASAN=all prove -v -I "$ROOT/t/lib" "$ROOT/t/asan.t" || code=1
+    return $code
 }
 
 run_fuzz() {
@@ -573,7 +582,7 @@ case $command in
     build)  build ;;
     test)   run_tests "$@" ;;
     bench)  run_bench "$@" ;;
-    soak)   run_soak "$@" ;;
+    soak)   run_soak ;;
     asan)   build_asan ;;
     fuzz)   run_fuzz "$@" ;;
     *)      cat <<TEXT
@@ -585,7 +594,7 @@ usage: ./build.sh COMMAND
   build    install what is missing and compile
   test     run every test
   bench    run the benchmarks
-  soak     kill processes at random under load, 100 times
+  soak     kill processes at random under load, 100 times; memory; sanitizers
   fuzz     run the fuzzers for a while
 POS_PORT (8080) and POS_DIR (.pos) move the port and the state folder.
 TEXT

@@ -70,6 +70,7 @@ typedef struct {
     ngx_queue_t          together;        /* ngx_pos_ctx_t: answers to send  */
     ngx_uint_t           together_count;
     ngx_event_t          together_event;
+    ngx_event_t          sweep;           /* of bodies nobody reads          */
     uint64_t             random[2];
     unsigned             ready:1;
 } ngx_pos_worker_t;
@@ -156,6 +157,11 @@ ngx_int_t ngx_pos_body_read(ngx_pos_ctx_t *ctx);
 bool ngx_pos_body_disk_full(ngx_http_request_t *r);
 /* Before it is read: type, presence, length. False: answered already. */
 bool ngx_pos_body_acceptable(ngx_pos_ctx_t *ctx);
+
+/* spool.c: refuses a spool that no body could be moved to. */
+ngx_int_t ngx_pos_spool_check(ngx_conf_t *cf, ngx_pos_main_conf_t *conf);
+/* Sweeps, soon, what killed workers left. */
+void ngx_pos_spool_init_worker(ngx_pos_worker_t *worker);
 
 /* validate.c: parameters and body against the contract. Faults are collected;
  * `*status` is the answer's when there are some (400: the body is no JSON). */

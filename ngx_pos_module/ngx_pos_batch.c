@@ -7,7 +7,8 @@
  * done in slices of at most 2 ms; between two of them the worker serves others.
  * While the client is slow to read, nothing more is priced. A slice begins only
  * when all that went before has left, so one buffer, used again by each, is all
- * the answer that there ever is in memory.
+ * the answer that there ever is in memory. A client that reads a little now and
+ * then, so that no single write is ever late, must keep a pace over the whole.
  */
 
 #include "ngx_pos_pricing.h"
@@ -15,6 +16,7 @@
 #define NGX_POS_BATCH_MAX       1000
 #define NGX_POS_BATCH_SLICE_US  1500
 #define NGX_POS_BATCH_TIMEOUT   (10 * 60 * 1000)   /* ms, of all of it */
+#define NGX_POS_BATCH_PACE      (8 * 1024)         /* bytes a second, of a waited for client */
 #define NGX_POS_BATCH_OUT       (64 * 1024)        /* a slice ends beyond it */
 #define NGX_POS_BATCH_KEEP      (512 * 1024)       /* of an arena, between slices */
 #define NGX_POS_BATCH_OUT_MAX   (256 * 1024 * 1024)
@@ -29,6 +31,11 @@ typedef struct {
     ngx_chain_t          *free, *busy;
     const char           *pos;
     const char           *end;
+    ngx_msec_t            since;      /* when this wait for the client began   */
+    ngx_msec_t            waited;     /* in all, before it                     */
+    off_t                 first;      /* sent, when it was first waited for    */
+    unsigned              slow:1;     /* it was waited for                     */
+    unsigned              waiting:1;
     unsigned              done:1;
 } ngx_pos_batch_t;
 
@@ -245,45 +252,89 @@ ngx_pos_batch_slice(ngx_pos_batch_t *batch)
     return rc;
 }
 
+/* Only waiting for the client counts, neither pricing nor nginx's own rate limit. */
+static void
+ngx_pos_batch_waits(ngx_pos_batch_t *batch, bool waits)
+{
+    if (batch->waiting) {
+        batch->waited += ngx_current_msec - batch->since;
+    }
+
+    if (waits && !batch->slow) {
+        batch->slow = 1;
+        batch->first = batch->ctx->request->connection->sent;
+    }
+
+    batch->waiting = waits;
+    batch->since = ngx_current_msec;
+}
+
+/* How long it may be waited for now: for one write as long as nginx allows, and in
+ * all no longer than that and the time in which what has left since would have, at
+ * the least pace. What the kernel took at once says nothing about who reads. */
+static ngx_msec_t
+ngx_pos_batch_patience(ngx_pos_batch_t *batch, ngx_msec_t send_timeout)
+{
+    off_t      taken = batch->ctx->request->connection->sent - batch->first;
+    ngx_msec_t allowed = send_timeout + (ngx_msec_t) taken * 1000 / NGX_POS_BATCH_PACE;
+
+    return allowed > batch->waited ? ngx_min(send_timeout, allowed - batch->waited) : 0;
+}
+
+static void
+ngx_pos_batch_too_slow(ngx_pos_batch_t *batch)
+{
+    batch->ctx->request->connection->timedout = 1;
+    ngx_pos_batch_finish(batch, NGX_HTTP_REQUEST_TIME_OUT);
+}
+
 /* The client has read some: the rest goes out, then pricing goes on. */
 static void
 ngx_pos_batch_writable(ngx_http_request_t *r)
 {
     ngx_int_t                  rc;
+    ngx_msec_t                 patience;
     ngx_event_t               *wev = r->connection->write;
     ngx_pos_ctx_t             *ctx = ngx_pos_ctx(r);
-    ngx_pos_batch_t           *batch;
+    ngx_pos_batch_t           *batch = ctx->work;
     ngx_http_core_loc_conf_t  *clcf;
 
     if (wev->timedout) {
-        r->connection->timedout = 1;
-        ngx_pos_batch_finish(ctx->work, NGX_HTTP_REQUEST_TIME_OUT);
+        ngx_pos_batch_too_slow(batch);
         return;
     }
 
     rc = ngx_http_output_filter(r, NULL);
     if (rc == NGX_ERROR) {
-        ngx_pos_batch_finish(ctx->work, NGX_ERROR);
+        ngx_pos_batch_finish(batch, NGX_ERROR);
         return;
     }
 
     if (r->buffered || r->connection->buffered) {
         clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+        ngx_pos_batch_waits(batch, !wev->delayed);
+
         if (!wev->delayed) {
-            ngx_add_timer(wev, clcf->send_timeout);
+            patience = ngx_pos_batch_patience(batch, clcf->send_timeout);
+            if (patience == 0) {
+                ngx_pos_batch_too_slow(batch);
+                return;
+            }
+            ngx_add_timer(wev, patience);
         }
         if (ngx_handle_write_event(wev, clcf->send_lowat) != NGX_OK) {
-            ngx_pos_batch_finish(ctx->work, NGX_ERROR);
+            ngx_pos_batch_finish(batch, NGX_ERROR);
         }
         return;
     }
+
+    ngx_pos_batch_waits(batch, false);
 
     if (wev->timer_set) {
         ngx_del_timer(wev);
     }
 
     r->write_event_handler = ngx_http_request_empty_handler;
-    batch = ctx->work;
     ngx_post_event(&batch->event, &ngx_posted_next_events);
 }
 

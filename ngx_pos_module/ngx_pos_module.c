@@ -277,6 +277,10 @@ ngx_pos_postconfiguration(ngx_conf_t *cf)
         return NGX_ERROR;
     }
 
+    if (ngx_pos_spool_check(cf, conf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     if (ngx_pos_transport_init(cf, &conf->places) != NGX_OK) {
         return NGX_ERROR;
     }
@@ -338,6 +342,7 @@ ngx_pos_init_process(ngx_cycle_t *cycle)
     }
 
     ngx_pos_answer_init(cycle);
+    ngx_pos_spool_init_worker(worker);
     worker->ready = 1;
 
     return NGX_OK;

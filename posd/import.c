@@ -53,6 +53,7 @@ struct pos_import_s {
     pos_arena_t        *element;       /* one element's parsing              */
     pos_arena_t        *faults_arena;
     pos_json_reader_t  *reader;
+    pos_schema_set_t   *set;
     const pos_schema_t *schemas[SECTION_COUNT];   /* NULL: not in the contract */
     pos_script_vm_t    *vm;
     /* the running job's */
@@ -75,11 +76,10 @@ static bool
 contract_compile(pos_import_t *im, const pos_json_t *root)
 {
     const pos_json_t *all, *json;
-    pos_schema_set_t *set;
     pos_faults_t      faults;
     unsigned          i;
 
-    if (pos_schema_set_create(im->contract, root, &set) != POS_OK) {
+    if (pos_schema_set_create(im->contract, root, &im->set) != POS_OK) {
         return false;
     }
 
@@ -88,7 +88,7 @@ contract_compile(pos_import_t *im, const pos_json_t *root)
     for (i = 0; i < SECTION_COUNT; i++) {
         json = sections[i].schema ? pos_json_get(all, sections[i].schema) : NULL;
         if (json != NULL
-            && pos_schema_compile(set, json, pos_str(""), &faults,
+            && pos_schema_compile(im->set, json, pos_str(""), &faults,
                                   &im->schemas[i]) != POS_OK)
         {
             pos_log("error", "schema %s: %.*s", sections[i].schema,
@@ -175,6 +175,7 @@ pos_import_destroy(pos_import_t *im)
     if (im->reader != NULL) {
         pos_json_reader_destroy(im->reader);
     }
+    pos_schema_set_destroy(im->set);
     if (im->contract != NULL) {
         pos_arena_destroy(im->contract);
     }

@@ -237,6 +237,20 @@ subtest 'HTTP/2' => sub {
     ok($pos->wait_for('streams ended', 10, sub {
         !grep { !stream_ended($_) } @held;
     }), 'a stream without a window ends at its deadline');
+
+    # a window that opens by a few bytes now and then: no write is late, the whole is
+    my $socket = $pos->connect($pos->{h2_port});
+    PosTest::send_all($socket, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" . frame(4, 0, 0, pack 'nN', 4, 0)
+        . stream(1, '/v1/quotes/batch', 'application/x-ndjson', $batch), 3);
+    my $opened = 0;
+    ok($pos->wait_for('the stream ended', 60, sub {
+        PosTest::send_all($socket, frame(8, 0, 1, pack 'N', 40), 1);
+        $opened++;
+        sleep 0.2;
+        stream_ended($socket);
+    }), 'a stream that takes 40 bytes at a time is ended too, long before all its time is up');
+    cmp_ok($opened, '>', 5, "having taken some $opened times");
+    unlike(${*$socket}{pos_h2}, qr/\n\z/, 'and does not look whole');
 };
 
 # RST_STREAM for its first stream, or the connection's end, has been seen.

@@ -21,7 +21,7 @@ if (!$writer) {
     my $bad = 0;
     for my $n (1 .. 150) {
         my $r = $pos->put("/v1/categories/reload-$n", { code => "reload-$n" });
-        $bad++ if $r->{status} !~ /^20/;
+        if ($r->{status} !~ /^20/) { $bad++; diag("write $n: $r->{status} $r->{body}") }
     }
     POSIX::_exit($bad > 100 ? 100 : $bad);
 }
