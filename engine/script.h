@@ -9,6 +9,7 @@
 #define POS_SCRIPT_H
 
 #include "engine/cart.h"
+#include "engine/quarantine.h"
 
 typedef struct {
     uint32_t instructions;     /* a call; default 100,000                   */
@@ -68,15 +69,8 @@ typedef struct {
 bool pos_script_watch(pos_script_watch_t *watch, const pos_script_vm_t *vm,
     uint32_t periods);
 
-typedef struct {
-    void                         *ctx;
-    const volatile unsigned long *changes;   /* grows after a source is added */
-    bool                        (*holds)(void *ctx, const uint8_t *source);
-} pos_script_quarantine_t;
-
 /* Must outlive the VM; another process may add to it at any time. */
-void pos_script_vm_quarantine(pos_script_vm_t *vm,
-    const pos_script_quarantine_t *quarantine);
+void pos_script_vm_quarantine(pos_script_vm_t *vm, const pos_quarantine_t *quarantine);
 
 /* Counts up with each call of a script; the limit that the last one hit, or NULL. */
 uint32_t pos_script_calls(const pos_script_vm_t *vm);

@@ -139,7 +139,7 @@ struct pos_script_vm_s {
     bool                 collecting;
     const pos_script_file_t *file;     /* that runs in a phase but the host's */
     pos_str_t            loading;      /* its name while it is loaded       */
-    const pos_script_quarantine_t *quarantine;   /* NULL: none              */
+    const pos_quarantine_t *quarantine;     /* NULL: none                   */
     /* the call */
     const pos_cart_t      *cart;
     pos_script_t          *script;

@@ -45,7 +45,7 @@ pos_script_watch(pos_script_watch_t *watch, const pos_script_vm_t *vm, uint32_t 
 }
 
 void
-pos_script_vm_quarantine(pos_script_vm_t *vm, const pos_script_quarantine_t *quarantine)
+pos_script_vm_quarantine(pos_script_vm_t *vm, const pos_quarantine_t *quarantine)
 {
     vm->quarantine = quarantine;
 }
@@ -53,15 +53,14 @@ pos_script_vm_quarantine(pos_script_vm_t *vm, const pos_script_quarantine_t *qua
 bool
 pos_script_quarantined(const pos_script_vm_t *vm, pos_script_file_t *file)
 {
-    const pos_script_quarantine_t *q = vm->quarantine;
-    unsigned long                  changes;
+    unsigned long changes;
 
-    if (q == NULL) {
+    if (vm->quarantine == NULL) {
         return false;
     }
-    changes = __atomic_load_n(q->changes, __ATOMIC_ACQUIRE);
+    changes = pos_quarantine_changes(vm->quarantine);
     if (changes != file->looked) {
-        file->quarantined = q->holds(q->ctx, file->source);
+        file->quarantined = pos_quarantine_holds(vm->quarantine, file->source);
         file->looked = changes;
     }
     return file->quarantined;

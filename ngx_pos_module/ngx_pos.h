@@ -57,7 +57,7 @@ typedef struct {
     ngx_array_t         places;           /* ngx_pos_place_t: who says pos_api */
     ngx_pos_contract_t *contract;
     ngx_shm_zone_t     *zone;             /* counters: ngx_pos_metrics_t     */
-    ngx_shm_zone_t     *quarantine;       /* ngx_pos_quarantine_t            */
+    ngx_shm_zone_t     *quarantine;       /* pos_quarantine_t                */
     ngx_thread_pool_t  *threads;
 } ngx_pos_main_conf_t;
 

@@ -208,20 +208,21 @@ ngx_pos_metrics_watchdog(ngx_pos_ctx_t *ctx, pos_writer_t *w)
 {
     u_char                   hex[2 * POS_SHA256_SIZE];
     ngx_uint_t               i;
-    const ngx_pos_culprit_t *culprit;
+    const pos_culprit_t     *culprit;
+    const pos_quarantine_t  *quarantine = ngx_pos_watchdog_quarantine();
 
     ngx_pos_metrics_printf(ctx, w, "# TYPE pos_script_watchdog_total counter\npos_script_watchdog_total %ui\n",
-        ngx_pos_watchdog_ended());
+        (ngx_uint_t) quarantine->claimed);
     pos_write_bytes(w, pos_str("# TYPE pos_script_quarantined gauge\n"));
 
-    for (i = 0; i < NGX_POS_QUARANTINE; i++) {
-        culprit = ngx_pos_watchdog_culprit(i);
+    for (i = 0; i < POS_QUARANTINE_MAX; i++) {
+        culprit = pos_quarantine_at(quarantine, i);
         if (culprit == NULL) {
             continue;
         }
         (void) ngx_hex_dump(hex, (u_char *) culprit->source, POS_SHA256_SIZE);
         ngx_pos_metrics_printf(ctx, w, "pos_script_quarantined{promotion=\"%*s\",source=\"%*s\"} 1\n",
-            culprit->len, culprit->promotion, sizeof(hex), hex);
+            (size_t) culprit->len, culprit->promotion, sizeof(hex), hex);
     }
 }
 

@@ -19,8 +19,7 @@
 
 typedef struct {
     pos_script_vm_t          *vm;
-    ngx_pos_quarantine_t     *quarantine;
-    pos_script_quarantine_t   view;        /* what the VM asks               */
+    pos_quarantine_t         *quarantine;
     pos_script_watch_t        watch;
     timer_t                   timer;
     ngx_msec_t                limit;
@@ -36,7 +35,7 @@ ngx_pos_watchdog_init_zone(ngx_shm_zone_t *zone, void *data)
     ngx_slab_pool_t  *slab = (ngx_slab_pool_t *) zone->shm.addr;
 
     if (data == NULL && !zone->shm.exists) {
-        data = slab->data = ngx_slab_calloc(slab, sizeof(ngx_pos_quarantine_t));
+        data = slab->data = ngx_slab_calloc(slab, sizeof(pos_quarantine_t));
     }
 
     zone->data = data != NULL ? data : slab->data;
@@ -57,7 +56,7 @@ ngx_pos_watchdog_zone(ngx_conf_t *cf, ngx_pos_main_conf_t *conf)
         return NGX_ERROR;
     }
 
-    size = ngx_align(8 * ngx_pagesize + 2 * sizeof(ngx_pos_quarantine_t), ngx_pagesize);
+    size = ngx_align(8 * ngx_pagesize + 2 * sizeof(pos_quarantine_t), ngx_pagesize);
 
     conf->quarantine = ngx_shared_memory_add(cf, &name, size, &ngx_http_pos_module);
     if (conf->quarantine == NULL) {
@@ -72,90 +71,33 @@ ngx_pos_watchdog_zone(ngx_conf_t *cf, ngx_pos_main_conf_t *conf)
 
 /* ---- in the handler ---- */
 
-static size_t
-ngx_pos_watchdog_name(u_char *out, pos_str_t name)
-{
-    size_t  i;
-
-    /* it goes into a log line and a label */
-
-    for (i = 0; i < name.len && i < NGX_POS_CULPRIT; i++) {
-        out[i] = name.data[i];
-
-        if (out[i] < 0x20 || out[i] >= 0x7f || out[i] == '"' || out[i] == '\\') {
-            out[i] = '?';
-        }
-    }
-
-    return i;
-}
-
-
-static ngx_pos_culprit_t *
-ngx_pos_watchdog_note(ngx_pos_quarantine_t *quarantine, const uint8_t *source, pos_str_t name)
-{
-    ngx_pos_culprit_t  *culprit;
-
-    culprit = &quarantine->ring[ngx_atomic_fetch_add(&quarantine->claimed, 1) % NGX_POS_QUARANTINE];
-
-    culprit->whole = 0;
-    ngx_memory_barrier();
-
-    ngx_memcpy(culprit->source, source, POS_SHA256_SIZE);
-    culprit->len = ngx_pos_watchdog_name(culprit->promotion, name);
-
-    ngx_memory_barrier();
-    culprit->whole = 1;
-    (void) ngx_atomic_fetch_add(&quarantine->changes, 1);
-
-    return culprit;
-}
-
-
 /* Logs as nginx's own handlers do: into a buffer on the stack, then write(). */
 
 static void
 ngx_pos_watchdog_tick(int signo)
 {
-    u_char              hex[2 * POS_SHA256_SIZE];
-    const uint8_t      *source;
-    ngx_pos_culprit_t  *culprit;
+    u_char                hex[2 * POS_SHA256_SIZE];
+    const pos_culprit_t  *culprit;
 
     if (!pos_script_watch(&watchdog.watch, watchdog.vm, NGX_POS_WATCH_PERIODS)) {
         return;
     }
 
-    source = pos_script_running_source(watchdog.vm);
-    culprit = ngx_pos_watchdog_note(watchdog.quarantine, source, pos_script_running(watchdog.vm));
-    (void) ngx_hex_dump(hex, culprit->source, POS_SHA256_SIZE);
+    culprit = pos_quarantine_add(watchdog.quarantine, pos_script_running_source(watchdog.vm),
+                                 pos_script_running(watchdog.vm));
+    (void) ngx_hex_dump(hex, (u_char *) culprit->source, POS_SHA256_SIZE);
 
     ngx_time_sigsafe_update();
     ngx_log_error(NGX_LOG_ALERT, ngx_cycle->log, 0,
                   "pos: the script of promotion \"%*s\" has used %M ms of processor time in one call: "
                   "its source (SHA-256 %*s) is quarantined and this worker ends",
-                  culprit->len, culprit->promotion, watchdog.limit, sizeof(hex), hex);
+                  (size_t) culprit->len, culprit->promotion, watchdog.limit, sizeof(hex), hex);
 
     abort();
 }
 
 
 /* ---- the worker ---- */
-
-static bool
-ngx_pos_watchdog_holds(void *ctx, const uint8_t *source)
-{
-    ngx_uint_t             i;
-    ngx_pos_quarantine_t  *quarantine = ctx;
-
-    for (i = 0; i < NGX_POS_QUARANTINE; i++) {
-        if (quarantine->ring[i].whole && ngx_memcmp(quarantine->ring[i].source, source, POS_SHA256_SIZE) == 0) {
-            return true;
-        }
-    }
-
-    return false;
-}
-
 
 ngx_int_t
 ngx_pos_watchdog_start(ngx_cycle_t *cycle, pos_script_vm_t *vm)
@@ -166,11 +108,8 @@ ngx_pos_watchdog_start(ngx_cycle_t *cycle, pos_script_vm_t *vm)
     watchdog.vm = vm;
     watchdog.limit = conf->script_cpu_time;
     watchdog.quarantine = conf->quarantine->data;
-    watchdog.view.ctx = watchdog.quarantine;
-    watchdog.view.changes = &watchdog.quarantine->changes;
-    watchdog.view.holds = ngx_pos_watchdog_holds;
 
-    pos_script_vm_quarantine(vm, &watchdog.view);
+    pos_script_vm_quarantine(vm, watchdog.quarantine);
 
     if (watchdog.limit == 0) {
         return NGX_OK;
@@ -199,35 +138,8 @@ ngx_pos_watchdog_stop(void)
 }
 
 
-const ngx_pos_culprit_t *
-ngx_pos_watchdog_culprit(ngx_uint_t i)
+const pos_quarantine_t *
+ngx_pos_watchdog_quarantine(void)
 {
-    ngx_uint_t                   k;
-    const ngx_pos_culprit_t     *ring;
-    const ngx_pos_quarantine_t  *quarantine = ngx_pos_worker.conf->quarantine->data;
-
-    ring = quarantine->ring;
-
-    if (i >= NGX_POS_QUARANTINE || !ring[i].whole) {
-        return NULL;
-    }
-
-    /* two workers may have met it at once */
-
-    for (k = 0; k < i; k++) {
-        if (ring[k].whole && ngx_memcmp(ring[k].source, ring[i].source, POS_SHA256_SIZE) == 0) {
-            return NULL;
-        }
-    }
-
-    return &ring[i];
-}
-
-
-ngx_uint_t
-ngx_pos_watchdog_ended(void)
-{
-    const ngx_pos_quarantine_t  *quarantine = ngx_pos_worker.conf->quarantine->data;
-
-    return quarantine->claimed;
+    return ngx_pos_worker.conf->quarantine->data;
 }

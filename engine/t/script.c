@@ -701,13 +701,6 @@ fence_tick(int signal)
 }
 
 static bool
-fence_holds(void *ctx, const uint8_t *source)
-{
-    (*(int *) ctx)++;
-    return memcmp(source, fence.source, sizeof(fence.source)) == 0;
-}
-
-static bool
 fence_saw(const char *name, const char *source)
 {
     uint8_t digest[POS_SHA256_SIZE];
@@ -751,26 +744,32 @@ static void
 test_quarantine(void)
 {
     static const char       bad[] = "return promotion { id = 'p', class = 'line', apply = function(cart) end }";
-    int                     looks = 0;
-    unsigned long           changes = 0;
-    pos_script_quarantine_t quarantine = { &looks, &changes, fence_holds };
+    static pos_quarantine_t quarantine;
+    uint8_t                 source[POS_SHA256_SIZE];
     pos_script_result_t     r;
     pos_script_t           *script, *other;
+    int                     i;
 
-    memset(&fence, 0, sizeof(fence));
     pos_script_vm_quarantine(vm, &quarantine);
     script = load(bad);
     other = load("return promotion { id = 'q', class = 'line', apply = function(cart) end }");
-    ok(pos_script_apply(vm, script, &promotion, &cart, &r) == POS_OK && !r.failed && looks == 0,
-        "nothing in quarantine: nothing is looked up");
-    pos_sha256(pos_str_z(bad), fence.source);
-    changes++;
+    ok(pos_script_apply(vm, script, &promotion, &cart, &r) == POS_OK && !r.failed,
+        "a quarantine that is empty keeps nothing out");
+    pos_sha256(pos_str_z(bad), source);
+    (void) pos_quarantine_add(&quarantine, source, pos_str("a \"name\""));
     ok(pos_script_apply(vm, script, &promotion, &cart, &r) == POS_OK && r.failed
         && strcmp(r.failure, "quarantined") == 0 && r.failure_text.len > 0, "what is loaded is not called any more");
     ok(pos_script_apply(vm, other, &promotion, &cart, &r) == POS_OK && !r.failed, "others are");
-    (void) !pos_script_apply(vm, script, &promotion, &cart, &r);
-    ok(looks == 2, "looked up once a change: %d", looks);
     ok(load(bad) == NULL && strcmp(faults.first->code, "script_quarantined") == 0, "nor is it loaded");
+    (void) pos_quarantine_add(&quarantine, source, pos_str("again"));
+    ok(pos_quarantine_at(&quarantine, 0)->len == 8 && memcmp(pos_quarantine_at(&quarantine, 0)->promotion, "a ?name?", 8) == 0
+        && pos_quarantine_at(&quarantine, 1) == NULL && quarantine.claimed == 2, "met twice, it is listed once, its name without quotes");
+    for (i = 0; i < POS_QUARANTINE_MAX; i++) {
+        source[0]++;
+        (void) pos_quarantine_add(&quarantine, source, pos_str("other"));
+    }
+    ok(pos_quarantine_holds(&quarantine, source) && pos_script_apply(vm, script, &promotion, &cart, &r) == POS_OK && !r.failed,
+        "the oldest gives way to the newest");
     pos_script_release(script);
     pos_script_release(other);
     pos_script_vm_quarantine(vm, NULL);
