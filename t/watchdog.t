@@ -16,7 +16,7 @@ use Test::More;
 my $LONG = "local a = 'x' for i = 1, 15 do a = a .. a end local b = a .. 'b' a = a .. 'a'\n"
     . '    while true do if ' . join(' and ', ('a < b') x 8) . " then end end\n";
 
-my $pos = PosTest->start(workers => 2, nginx_http => 'pos_script_cpu_time 40ms;');
+my $pos = PosTest->start(workers => 2, env => { POS_WATCH => 0 }, nginx_http => 'pos_script_cpu_time 40ms;');
 $pos->expect_log(qr/in one call: its source \(SHA-256 [0-9a-f]{64}\) is quarantined|exited on signal 6/);
 
 my $true   = Cpanel::JSON::XS::true();
@@ -90,7 +90,30 @@ subtest 'a reload forgets nothing' => sub {
     is(counted('pos_script_watchdog_total'), 3, 'and it counts on');
 };
 
+# An import loads scripts in a process of posd's own.
+subtest 'an import stands behind it too' => sub {
+    kill 'TERM', $pos->pid('posd');
+    $pos->wait_for('posd gone', 10, sub { !PosTest::alive($pos->pid('posd')) });
+    $pos->start_posd('--script-cpu-time', 40);
+    my $held = "$LONG\nreturn promotion { id = 'held', class = 'line' }";
+    my $r = $pos->post('/v1/imports', { promotions => [ { id => 'held', script => $held } ] });
+    is($r->{status}, 202, 'an import whose script does not load') or diag($r->{body});
+    my $sha = sha256_hex($held);
+    ok($pos->wait_for('the end of its process', 20, sub { posd_log() =~ /promotion "held" .*$sha\) is quarantined/ }), 'ends the process, which names it');
+    # The next takes the job once the lease of the one before has run out.
+    $pos->sql("update pos.job set leased_until = clock_timestamp() where state = 'running'");
+    my $job = $pos->wait_job($r->{headers}{location}, 20);
+    is($job->{json}{status}, 'failed', 'and fails with the next');
+    is($job->{json}{result}{errors}[0]{pointer}, '/promotions/0/script', 'at the script') or diag($job->{body});
+    is($job->{json}{result}{errors}[0]{code}, 'script_quarantined', 'for what it is');
+    is(scalar(() = posd_log() =~ /is quarantined/g), 1, 'once');
+    my $good = $pos->import_book(PosTest::slurp("$PosTest::BUILD/sample.json"));
+    is($good->{json}{status}, 'succeeded', 'other imports go on') or diag($good->{body});
+};
+
 subtest 'the limit is checked at start' => sub {
+    my $posd = qx{$PosTest::BUILD/posd run --database x --replica x --spool x --script-cpu-time 5 2>&1};
+    like($posd, qr/--script-cpu-time is neither 0 \(off\) nor 20 to 60000 ms/, 'by posd');
     my $conf = PosTest::slurp("$pos->{state}/nginx.conf");
     ok($conf && $conf =~ s/pos_script_cpu_time 40ms/pos_script_cpu_time 5ms/, 'a time too short to measure') or return;
     PosTest::spurt("$pos->{state}/nginx-bad.conf", $conf);
@@ -160,6 +183,8 @@ sub validate {
     my ($source) = @_;
     return $pos->request('POST', '/v1/promotions/validate', body => $source, headers => { 'Content-Type' => 'text/x-lua' });
 }
+
+sub posd_log { return PosTest::slurp("$pos->{state}/log/posd.log") // '' }
 
 sub metrics { return $pos->get('/metrics')->{body} }
 
