@@ -69,9 +69,3 @@ pos_quarantine_at(const pos_quarantine_t *quarantine, unsigned i)
     }
     return culprit;
 }
-
-unsigned long
-pos_quarantine_changes(const pos_quarantine_t *quarantine)
-{
-    return __atomic_load_n(&quarantine->changes, __ATOMIC_ACQUIRE);
-}

@@ -34,6 +34,10 @@ bool pos_quarantine_holds(const pos_quarantine_t *quarantine,
 /* The i-th entry; NULL: none there, or its source stands in one before (two
  * processes may meet it at once). */
 const pos_culprit_t *pos_quarantine_at(const pos_quarantine_t *quarantine, unsigned i);
-unsigned long pos_quarantine_changes(const pos_quarantine_t *quarantine);
+static inline unsigned long
+pos_quarantine_changes(const pos_quarantine_t *quarantine)
+{
+    return __atomic_load_n(&quarantine->changes, __ATOMIC_ACQUIRE);
+}
 
 #endif

@@ -198,8 +198,18 @@ void pos_script_message(const char *message, size_t len, char *out,
 
 /* ---- script_watch.c ---- */
 
-/* Looks again only when the quarantine has changed since. */
-bool pos_script_quarantined(const pos_script_vm_t *vm, pos_script_file_t *file);
+bool pos_script_look(const pos_script_vm_t *vm, pos_script_file_t *file);
+
+/* In each call, so it looks again only when the quarantine has changed since. */
+static inline bool
+pos_script_quarantined(const pos_script_vm_t *vm, pos_script_file_t *file)
+{
+    if (vm->quarantine == NULL) {
+        return false;
+    }
+    return pos_quarantine_changes(vm->quarantine) != file->looked ? pos_script_look(vm, file)
+                                                                  : file->quarantined;
+}
 
 /* ---- script_frozen.c ---- */
 

@@ -51,17 +51,9 @@ pos_script_vm_quarantine(pos_script_vm_t *vm, const pos_quarantine_t *quarantine
 }
 
 bool
-pos_script_quarantined(const pos_script_vm_t *vm, pos_script_file_t *file)
+pos_script_look(const pos_script_vm_t *vm, pos_script_file_t *file)
 {
-    unsigned long changes;
-
-    if (vm->quarantine == NULL) {
-        return false;
-    }
-    changes = pos_quarantine_changes(vm->quarantine);
-    if (changes != file->looked) {
-        file->quarantined = pos_quarantine_holds(vm->quarantine, file->source);
-        file->looked = changes;
-    }
+    file->looked = pos_quarantine_changes(vm->quarantine);
+    file->quarantined = pos_quarantine_holds(vm->quarantine, file->source);
     return file->quarantined;
 }

@@ -118,7 +118,8 @@ subtest 'the limit is checked at start' => sub {
     ok($conf && $conf =~ s/pos_script_cpu_time 40ms/pos_script_cpu_time 5ms/, 'a time too short to measure') or return;
     PosTest::spurt("$pos->{state}/nginx-bad.conf", $conf);
     local $ENV{PATH} = "$ENV{PATH}:/usr/sbin";
-    my $said = qx{nginx -t -e stderr -c $pos->{state}/nginx-bad.conf 2>&1};
+    my $nginx = $ENV{POS_NGINX} || q{nginx};
+    my $said = qx{$nginx -t -e stderr -c $pos->{state}/nginx-bad.conf 2>&1};
     like($said, qr/"pos_script_cpu_time" is neither 0 \(off\) nor at least 20ms/, 'is refused');
 };
 
