@@ -442,14 +442,6 @@ pos_script_vm_held(const pos_script_vm_t *vm)
     return vm->held;
 }
 
-pos_str_t
-pos_script_running(const pos_script_vm_t *vm)
-{
-    const pos_promotion_t *promotion = vm ? vm->promotion : NULL;
-
-    return promotion ? promotion->id : pos_str("");
-}
-
 uint32_t
 pos_script_calls(const pos_script_vm_t *vm)
 {
@@ -501,6 +493,18 @@ failed(pos_script_vm_t *vm, const pos_cart_t *cart,
     vm->host_failed |= out->failure_text.data == NULL;
 }
 
+static pos_status_t
+keep_out(pos_script_vm_t *vm, const pos_cart_t *cart, pos_script_result_t *out)
+{
+    pos_script_outcome_t outcome = { .failure = "quarantined" };
+
+    outcome.text = pos_str("quarantined: it once ran for longer than a script may");
+    vm->stuck = NULL;
+    vm->host_failed = false;
+    failed(vm, cart, &outcome, out);
+    return vm->host_failed ? POS_NO_MEMORY : POS_OK;
+}
+
 pos_status_t
 pos_script_apply(pos_script_vm_t *vm, pos_script_t *script,
     const pos_promotion_t *promotion, const pos_cart_t *cart,
@@ -514,6 +518,10 @@ pos_script_apply(pos_script_vm_t *vm, pos_script_t *script,
     out->explain_reason = pos_str("");
     out->explain_missing = pos_str("");
     out->failure_text = pos_str("");
+    if (pos_script_quarantined(vm, script->file)) {
+        return keep_out(vm, cart, out);
+    }
+    vm->file = script->file;
     vm->cart = cart;
     vm->script = script;
     vm->result = out;
@@ -532,6 +540,7 @@ pos_script_apply(pos_script_vm_t *vm, pos_script_t *script,
     if (outcome.failure != NULL) {
         failed(vm, cart, &outcome, out);
     }
+    vm->file = NULL;
     vm->cart = NULL;
     vm->script = NULL;
     vm->result = NULL;

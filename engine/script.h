@@ -9,6 +9,7 @@
 #define POS_SCRIPT_H
 
 #include "engine/cart.h"
+#include "engine/quarantine.h"
 
 typedef struct {
     uint32_t instructions;     /* a call; default 100,000                   */
@@ -44,9 +45,33 @@ pos_status_t pos_script_load(pos_script_vm_t *vm, pos_str_t source,
     uint32_t *count) POS_MUSTCHECK;
 void pos_script_release(pos_script_t *script);
 
-/* The id of the promotion whose script runs now, empty when none does. May be
- * read from a signal handler on the same thread: the watchdog's fence. */
+/* ---- the second fence ----
+ *
+ * The limits above are looked at between instructions, so what one instruction
+ * or one function of ours does is behind them. A process that must not stand
+ * still lets a timer of its own look whether one call goes on and on, notes its
+ * source where its successor finds it, and ends: nothing milder is safe in the
+ * middle of C. A source so noted is neither loaded nor called again.
+ *
+ * Whose script runs now, or is loaded: the promotion's id (the name given to
+ * pos_script_load), empty when none does; and its source's SHA-256, NULL when
+ * none does. Both may be read from a signal handler on the VM's thread. */
 pos_str_t pos_script_running(const pos_script_vm_t *vm);
+const uint8_t *pos_script_running_source(const pos_script_vm_t *vm);
+
+typedef struct {
+    uint32_t call;      /* that the tick before found running; 0: none      */
+    uint32_t ticks;     /* that have found it so                            */
+} pos_script_watch_t;
+
+/* A tick, from a signal handler on the VM's thread. True: the call that runs
+ * has run through `periods` whole periods between ticks. */
+bool pos_script_watch(pos_script_watch_t *watch, const pos_script_vm_t *vm,
+    uint32_t periods);
+
+/* Must outlive the VM; another process may add to it at any time. */
+void pos_script_vm_quarantine(pos_script_vm_t *vm, const pos_quarantine_t *quarantine);
+
 /* Counts up with each call of a script; the limit that the last one hit, or NULL. */
 uint32_t pos_script_calls(const pos_script_vm_t *vm);
 const char *pos_script_limit_hit(const pos_script_vm_t *vm);

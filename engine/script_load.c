@@ -53,7 +53,7 @@ pos_script_release(pos_script_t *script)
 }
 
 static pos_script_file_t *
-file_create(pos_script_vm_t *vm)
+file_create(pos_script_vm_t *vm, pos_str_t source)
 {
     pos_script_file_t *file = calloc(1, sizeof(*file));
 
@@ -61,6 +61,7 @@ file_create(pos_script_vm_t *vm)
         file->vm = vm;
         file->refs = 1;
         file->guards = LUA_NOREF;
+        pos_sha256(source, file->source);
     }
     return file;
 }
@@ -406,18 +407,25 @@ pos_script_load(pos_script_vm_t *vm, pos_str_t source, pos_str_t name,
     pos_status_t         rc = check_source(vm, source, base, faults);
     size_t               memory = 4 * vm->limits.call_memory;
 
-    (void) name;    /* faults carry the pointer, which names it better */
     *out = NULL;
     *count = 0;
     if (rc != POS_OK) {
         return rc;
     }
-    load.file = file_create(vm);
+    load.file = file_create(vm, source);
     if (load.file == NULL) {
         return POS_NO_MEMORY;
     }
+    if (pos_script_quarantined(vm, load.file)) {
+        file_release(load.file);
+        return pos_fault(faults, base, "script_quarantined",
+            "this source once ran for longer than a script may and is not run again");
+    }
     memory = memory < POS_LOAD_MEMORY ? POS_LOAD_MEMORY : memory;
+    vm->file = load.file;
+    vm->loading = name;
     pos_script_enter(vm, POS_PHASE_PARSE, memory, load_body, &load, &outcome);
+    vm->file = NULL;
     if (outcome.failure != NULL) {
         rc = load_failed(&load, &outcome, base, faults);
     } else if (over_load_memory(vm)) {

@@ -19,6 +19,7 @@
 #include <luajit.h>
 #include <lualib.h>
 
+#include "base/hash.h"
 #include "base/json_write.h"
 #include "engine/script.h"
 
@@ -107,6 +108,9 @@ typedef struct {
     pos_map_t        compiled;   /* canonical JSON text to what it compiles to */
     int              guards;     /* registry: {function, n, value, …}       */
     uint32_t         guard_count;
+    uint8_t          source[POS_SHA256_SIZE];
+    unsigned long    looked;     /* the quarantine's changes at the last look */
+    bool             quarantined;
 } pos_script_file_t;
 
 struct pos_script_s {
@@ -133,6 +137,9 @@ struct pos_script_vm_s {
     uint32_t             serial;       /* of calls                          */
     size_t               collect_at;   /* held bytes that start a collection */
     bool                 collecting;
+    const pos_script_file_t *file;     /* that runs in a phase but the host's */
+    pos_str_t            loading;      /* its name while it is loaded       */
+    const pos_quarantine_t *quarantine;     /* NULL: none                   */
     /* the call */
     const pos_cart_t      *cart;
     pos_script_t          *script;
@@ -188,6 +195,21 @@ void pos_script_collect(pos_script_vm_t *vm);
 /* "script:12: text" to a line and one bounded, printable line of text. */
 void pos_script_message(const char *message, size_t len, char *out,
     pos_script_outcome_t *outcome);
+
+/* ---- script_watch.c ---- */
+
+bool pos_script_look(const pos_script_vm_t *vm, pos_script_file_t *file);
+
+/* In each call, so it looks again only when the quarantine has changed since. */
+static inline bool
+pos_script_quarantined(const pos_script_vm_t *vm, pos_script_file_t *file)
+{
+    if (vm->quarantine == NULL) {
+        return false;
+    }
+    return pos_quarantine_changes(vm->quarantine) != file->looked ? pos_script_look(vm, file)
+                                                                  : file->quarantined;
+}
 
 /* ---- script_frozen.c ---- */
 

@@ -52,10 +52,12 @@ typedef struct {
     ngx_uint_t          pool;             /* connections a worker            */
     ngx_uint_t          queue;            /* calls that may wait             */
     ngx_msec_t          timeout;          /* of one call in the database     */
+    ngx_msec_t          script_cpu_time;  /* of one call; 0: not watched     */
     ngx_flag_t          check_responses;
     ngx_array_t         places;           /* ngx_pos_place_t: who says pos_api */
     ngx_pos_contract_t *contract;
     ngx_shm_zone_t     *zone;             /* counters: ngx_pos_metrics_t     */
+    ngx_shm_zone_t     *quarantine;       /* pos_quarantine_t                */
     ngx_thread_pool_t  *threads;
 } ngx_pos_main_conf_t;
 

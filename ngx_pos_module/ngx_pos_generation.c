@@ -9,6 +9,7 @@
 
 #include "ngx_pos_generation.h"
 #include "ngx_pos_metrics.h"
+#include "ngx_pos_watchdog.h"
 
 #include <ngx_event.h>
 
@@ -596,6 +597,11 @@ ngx_pos_generation_init_worker(ngx_cycle_t *cycle, ngx_str_t *dir)
         return NGX_ERROR;
     }
 
+    /* Before the first book is built: loading runs scripts too. */
+    if (ngx_pos_watchdog_start(cycle, edge.vm) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     edge_dummy.fd = (ngx_socket_t) -1;
 
     edge.timer.handler = ngx_pos_generation_tick;
@@ -627,6 +633,7 @@ ngx_pos_generation_exit_worker(void)
         ngx_del_timer(&edge.timer);
     }
 
+    ngx_pos_watchdog_stop();
     ngx_pos_generation_abandon();
 
     if (edge.current != NULL) {

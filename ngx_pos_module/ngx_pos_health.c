@@ -8,6 +8,7 @@
 #include "ngx_pos_generation.h"
 #include "ngx_pos_metrics.h"
 #include "ngx_pos_pg.h"
+#include "ngx_pos_watchdog.h"
 
 #define NGX_POS_HEALTH_STALE    5000000   /* µs: older is called degraded */
 #define NGX_POS_HEALTH_MISSING  60        /* s: how long a missing function is told of */
@@ -201,6 +202,30 @@ ngx_pos_metrics_workers(ngx_pos_ctx_t *ctx, pos_writer_t *w)
     }
 }
 
+/* What the second fence behind the script sandbox caught. */
+static void
+ngx_pos_metrics_watchdog(ngx_pos_ctx_t *ctx, pos_writer_t *w)
+{
+    u_char                   hex[2 * POS_SHA256_SIZE];
+    ngx_uint_t               i;
+    const pos_culprit_t     *culprit;
+    const pos_quarantine_t  *quarantine = ngx_pos_watchdog_quarantine();
+
+    ngx_pos_metrics_printf(ctx, w, "# TYPE pos_script_watchdog_total counter\npos_script_watchdog_total %ui\n",
+        (ngx_uint_t) quarantine->claimed);
+    pos_write_bytes(w, pos_str("# TYPE pos_script_quarantined gauge\n"));
+
+    for (i = 0; i < POS_QUARANTINE_MAX; i++) {
+        culprit = pos_quarantine_at(quarantine, i);
+        if (culprit == NULL) {
+            continue;
+        }
+        (void) ngx_hex_dump(hex, (u_char *) culprit->source, POS_SHA256_SIZE);
+        ngx_pos_metrics_printf(ctx, w, "pos_script_quarantined{promotion=\"%*s\",source=\"%*s\"} 1\n",
+            (size_t) culprit->len, culprit->promotion, sizeof(hex), hex);
+    }
+}
+
 void
 ngx_pos_metrics_handler(ngx_pos_ctx_t *ctx)
 {
@@ -227,6 +252,7 @@ ngx_pos_metrics_handler(ngx_pos_ctx_t *ctx)
     }
     ngx_pos_metrics_operation(ctx, &w, &none, &metrics->operations[i]);
     ngx_pos_metrics_workers(ctx, &w);
+    ngx_pos_metrics_watchdog(ctx, &w);
 
     if (w.status != POS_OK) {
         ngx_pos_request_finish(ctx, NGX_HTTP_INTERNAL_SERVER_ERROR);

@@ -8,6 +8,7 @@
 #include "ngx_pos_generation.h"
 #include "ngx_pos_metrics.h"
 #include "ngx_pos_pg.h"
+#include "ngx_pos_watchdog.h"
 
 #include <openssl/rand.h>
 
@@ -41,6 +42,8 @@ static ngx_command_t ngx_pos_commands[] = {
       offsetof(ngx_pos_main_conf_t, queue), NULL },
     { ngx_string("pos_database_timeout"), NGX_POS_CONF, ngx_conf_set_msec_slot, NGX_HTTP_MAIN_CONF_OFFSET,
       offsetof(ngx_pos_main_conf_t, timeout), NULL },
+    { ngx_string("pos_script_cpu_time"), NGX_POS_CONF, ngx_conf_set_msec_slot, NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_pos_main_conf_t, script_cpu_time), NULL },
     { ngx_string("pos_check_responses"), NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_CONF_FLAG,
       ngx_conf_set_flag_slot, NGX_HTTP_MAIN_CONF_OFFSET, offsetof(ngx_pos_main_conf_t, check_responses), NULL },
     { ngx_string("pos_api"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS, ngx_pos_set_api, NGX_HTTP_LOC_CONF_OFFSET, 0,
@@ -105,6 +108,7 @@ ngx_pos_create_main_conf(ngx_conf_t *cf)
     conf->pool = NGX_CONF_UNSET_UINT;
     conf->queue = NGX_CONF_UNSET_UINT;
     conf->timeout = NGX_CONF_UNSET_MSEC;
+    conf->script_cpu_time = NGX_CONF_UNSET_MSEC;
     conf->check_responses = NGX_CONF_UNSET;
 
     if (ngx_array_init(&conf->places, cf->pool, 2, sizeof(ngx_pos_place_t)) != NGX_OK) {
@@ -122,6 +126,7 @@ ngx_pos_init_main_conf(ngx_conf_t *cf, void *data)
     ngx_conf_init_uint_value(conf->pool, 4);
     ngx_conf_init_uint_value(conf->queue, 64);
     ngx_conf_init_msec_value(conf->timeout, 5000);
+    ngx_conf_init_msec_value(conf->script_cpu_time, 1000);
     ngx_conf_init_value(conf->check_responses, 0);
 
     if (conf->pool == 0 || conf->pool > 64) {
@@ -282,6 +287,10 @@ ngx_pos_postconfiguration(ngx_conf_t *cf)
     }
 
     if (ngx_pos_transport_init(cf, &conf->places) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (ngx_pos_watchdog_zone(cf, conf) != NGX_OK) {
         return NGX_ERROR;
     }
 

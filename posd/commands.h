@@ -13,6 +13,8 @@ typedef struct {
     const char *spool;         /* folder of uploaded bodies                  */
     const char *contract;      /* the bundled OpenAPI document               */
     const char *book;          /* a book document                            */
+    const char *script_cpu;    /* ms of processor time a script's call has   */
+    const char *quarantine;    /* descriptor's number, from our daemon       */
 } pos_options_t;
 
 /* Brings the database's schema to this program's version, in one transaction. */

@@ -162,6 +162,13 @@ pos_import_create(const char *contract)
 }
 
 
+pos_script_vm_t *
+pos_import_vm(pos_import_t *im)
+{
+    return im->vm;
+}
+
+
 void
 pos_import_destroy(pos_import_t *im)
 {

@@ -7,6 +7,7 @@
 
 #include "base/arena.h"
 #include "base/json.h"
+#include "engine/script.h"
 #include "posd/pg.h"
 
 typedef struct pos_import_s pos_import_t;
@@ -14,6 +15,8 @@ typedef struct pos_import_s pos_import_t;
 /* What imports share: the contract's schemas, the compiler of promotions. */
 pos_import_t *pos_import_create(const char *contract);
 void          pos_import_destroy(pos_import_t *import);
+/* In which imports load their scripts. */
+pos_script_vm_t *pos_import_vm(pos_import_t *import);
 
 typedef struct {
     char    retailer[24];

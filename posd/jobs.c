@@ -16,6 +16,7 @@
 #include "posd/file.h"
 #include "posd/import.h"
 #include "posd/pg.h"
+#include "posd/watch.h"
 
 #define JOBS_TIMEOUT     (30 * 1000000LL)
 #define JOBS_POLL_US     500000
@@ -205,10 +206,17 @@ int
 pos_command_jobs(const pos_options_t *o)
 {
     jobs_t j = { .options = o, .backoff = 100000 };
+    long   ms;
 
     j.import = pos_import_create(o->contract);
     if (j.import == NULL) {
         pos_log("error", "imports cannot be checked: no usable contract");
+        return 1;
+    }
+    if (!pos_watch_limit(o->script_cpu, &ms)
+        || !pos_watch_start(pos_import_vm(j.import), ms, o->quarantine))
+    {
+        pos_import_destroy(j.import);
         return 1;
     }
 

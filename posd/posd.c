@@ -18,7 +18,9 @@ static const char usage[] =
     "usage: posd COMMAND [OPTION]...\n"
     "  migrate --database CONNINFO --sql DIR --functions FILE\n"
     "  run     --database CONNINFO --replica DIR --spool DIR [--contract FILE]\n"
+    "          [--script-cpu-time MS]\n"
     "  jobs    --database CONNINFO --spool DIR [--contract FILE]\n"
+    "          [--script-cpu-time MS]\n"
     "  events  --database CONNINFO\n"
     "  check   --database CONNINFO --replica DIR\n"
     "  seed    --database CONNINFO --book FILE [--contract FILE]\n";
@@ -44,6 +46,8 @@ static const struct option long_options[] = {
     { "spool",     required_argument, NULL, 'p' },
     { "contract",  required_argument, NULL, 'c' },
     { "book",      required_argument, NULL, 'b' },
+    { "script-cpu-time", required_argument, NULL, 'u' },
+    { "quarantine", required_argument, NULL, 'q' },
     { "help",      no_argument,       NULL, 'h' },
     { NULL, 0, NULL, 0 }
 };
@@ -82,6 +86,8 @@ option_place(pos_options_t *o, int letter)
     case 'p': return &o->spool;
     case 'c': return &o->contract;
     case 'b': return &o->book;
+    case 'u': return &o->script_cpu;
+    case 'q': return &o->quarantine;
     default:  return NULL;
     }
 }
@@ -131,6 +137,9 @@ options_read(int argc, char **argv, const char *needs, pos_options_t *o)
         }
     }
 
+    if (o->script_cpu == NULL) {
+        o->script_cpu = "1000";
+    }
     if (o->contract == NULL) {
         o->contract = contract_beside();
     }

@@ -5,7 +5,9 @@
  */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -16,6 +18,7 @@
 #include "posd/commands.h"
 #include "posd/feed.h"
 #include "posd/pg.h"
+#include "posd/watch.h"
 
 #define CHILD_BACKOFF_US  1000000
 #define CHILD_END_US      8000000
@@ -30,21 +33,30 @@ typedef struct {
 
 typedef struct {
     const pos_options_t *options;
+    int                  quarantine;   /* -1, or what the jobs' process inherits */
     child_t              list[CHILDREN];
 } children_t;
 
 
 /* In the child: a program of its own, without anything of the replica. */
 static void
-child_exec(const pos_options_t *o, const char *name, pid_t parent)
+child_exec(const pos_options_t *o, int quarantine, const char *name, pid_t parent)
 {
+    char        memory[16];
     const char *jobs[] = { "posd", name, "--database", o->database, "--spool",
-                           o->spool, "--contract", o->contract, NULL };
+                           o->spool, "--contract", o->contract,
+                           "--script-cpu-time", o->script_cpu, "--quarantine",
+                           memory, NULL };
     const char *events[] = { "posd", name, "--database", o->database, NULL };
 
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (getppid() != parent) {
         _exit(0);
+    }
+
+    snprintf(memory, sizeof(memory), "%d", quarantine);
+    if (quarantine >= 0 && fcntl(quarantine, F_SETFD, 0) != 0) {
+        _exit(127);
     }
 
     execv("/proc/self/exe",
@@ -54,14 +66,14 @@ child_exec(const pos_options_t *o, const char *name, pid_t parent)
 
 
 static void
-child_start(const pos_options_t *o, child_t *c)
+child_start(const pos_options_t *o, int quarantine, child_t *c)
 {
     pid_t parent = getpid();
 
     c->next_start = pos_now() + CHILD_BACKOFF_US;
     c->pid = fork();
     if (c->pid == 0) {
-        child_exec(o, c->name, parent);
+        child_exec(o, quarantine, c->name, parent);
     }
     if (c->pid < 0) {
         pos_log("error", "cannot start the process for %s: %s", c->name,
@@ -84,7 +96,7 @@ children_tick(void *ctx)
             c->pid = 0;
         }
         if (c->pid == 0 && !pos_stop && pos_now() >= c->next_start) {
-            child_start(all->options, c);
+            child_start(all->options, all->quarantine, c);
         }
     }
 }
@@ -128,7 +140,17 @@ pos_command_run(const pos_options_t *o)
 {
     children_t   children = { .options = o };
     pos_status_t status;
+    long         ms;
 
+    if (!pos_watch_limit(o->script_cpu, &ms)) {
+        return 1;
+    }
+
+    children.quarantine = pos_watch_memory();
+    if (children.quarantine < 0) {
+        pos_log("error", "a script that holds up an import will not be known to the"
+                " next process: %s", strerror(errno));
+    }
     children.list[CHILD_JOBS].name = "jobs";
     children.list[CHILD_EVENTS].name = "events";
 

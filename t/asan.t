@@ -23,7 +23,7 @@ plan skip_all => "no nginx with sanitizers: $out" if !$nginx || !-x $nginx || !$
 $ENV{POS_NGINX}        = $nginx;
 $ENV{POS_NGINX_MODULE} = '';
 $ENV{POS_POSD}         = $posd;
-my @tests = qw(quote bad_input lua_sandbox transport);
+my @tests = qw(quote bad_input lua_sandbox watchdog transport);
 push @tests, qw(attack down kill9 events spool reload disk_full) if $which eq 'all';
 for my $test (@tests) {
     my $began = time;

@@ -164,7 +164,7 @@ sub pg_ctl {
 
 # As build.sh starts it, where no watcher does.
 sub start_posd {
-    my ($self) = @_;
+    my ($self, @options) = @_;
     my $pid = fork // die "fork: $!";
     if (!$pid) {
         @running = ();
@@ -174,7 +174,7 @@ sub start_posd {
         open STDOUT, '>>', "$self->{dir}/log/posd.log";
         open STDERR, '>&', \*STDOUT;
         exec service_user(), 'sh', '-c', 'echo $$ > "$1"; shift; exec "$@"', 'posd', "$self->{state}/run/posd.pid", "$self->{state}/lib/posd", 'run',
-            '--database', "host=$self->{state}/run dbname=pos user=pos_daemon", '--replica', "$self->{state}/replica", '--spool', "$self->{state}/spool"
+            '--database', "host=$self->{state}/run dbname=pos user=pos_daemon", '--replica', "$self->{state}/replica", '--spool', "$self->{state}/spool", @options
             or POSIX::_exit(127);
     }
     return $self->wait_for('posd', 5, sub { my $p = $self->pid('posd'); $p && alive($p) });

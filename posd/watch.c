@@ -1,0 +1,128 @@
+#define _GNU_SOURCE    /* memfd_create */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/cpu_timer.h"
+#include "posd/pg.h"
+#include "posd/watch.h"
+
+#define WATCH_PERIODS  2
+#define WATCH_LEAST    20        /* ms; the kernel counts by up to 10 */
+#define WATCH_MOST     60000
+
+static struct {
+    const pos_script_vm_t *vm;
+    pos_quarantine_t      *quarantine;
+    pos_script_watch_t     watch;
+} watch;
+
+
+int
+pos_watch_memory(void)
+{
+    int fd = memfd_create("posd quarantine", MFD_CLOEXEC);
+
+    if (fd >= 0 && ftruncate(fd, sizeof(pos_quarantine_t)) != 0) {
+        close(fd);
+        fd = -1;
+    }
+
+    return fd;
+}
+
+
+/* Says it by write() alone: nothing else is safe in a handler. */
+static void
+say(const pos_culprit_t *culprit)
+{
+    static const char before[] = "posd [error] the script of promotion \"";
+    static const char middle[] = "\" does not come to an end where no limit looks:"
+                                 " its source (SHA-256 ";
+    static const char after[] = ") is quarantined and this process ends\n";
+    char              text[sizeof(before) + sizeof(middle) + sizeof(after)
+              + POS_CULPRIT_NAME + 2 * POS_SHA256_SIZE];
+    size_t            n = sizeof(before) - 1;
+
+    memcpy(text, before, n);
+    memcpy(text + n, culprit->promotion, culprit->len);
+    n += culprit->len;
+    memcpy(text + n, middle, sizeof(middle) - 1);
+    n += sizeof(middle) - 1;
+    pos_hex(pos_str_of((const char *) culprit->source, POS_SHA256_SIZE), text + n);
+    n += 2 * POS_SHA256_SIZE;
+    memcpy(text + n, after, sizeof(after) - 1);
+    n += sizeof(after) - 1;
+    if (write(STDERR_FILENO, text, n) < 0) {
+        return;       /* the daemon says at least that the process ended */
+    }
+}
+
+
+static void
+on_tick(int signal)
+{
+    (void) signal;
+    if (pos_script_watch(&watch.watch, watch.vm, WATCH_PERIODS)) {
+        say(pos_quarantine_add(watch.quarantine, pos_script_running_source(watch.vm),
+                               pos_script_running(watch.vm)));
+        abort();
+    }
+}
+
+
+static pos_quarantine_t *
+map(const char *memory)
+{
+    long  fd = memory != NULL ? strtol(memory, NULL, 10) : -1;
+    void *at = mmap(NULL, sizeof(pos_quarantine_t), PROT_READ | PROT_WRITE,
+                    MAP_SHARED | (fd < 0 ? MAP_ANONYMOUS : 0), (int) fd, 0);
+
+    return at == MAP_FAILED ? NULL : at;
+}
+
+
+bool
+pos_watch_limit(const char *text, long *ms)
+{
+    char *end;
+
+    *ms = strtol(text, &end, 10);
+    if (*text == '\0' || *end != '\0'
+        || (*ms != 0 && (*ms < WATCH_LEAST || *ms > WATCH_MOST)))
+    {
+        pos_log("error", "--script-cpu-time is neither 0 (off) nor %d to %d ms",
+                WATCH_LEAST, WATCH_MOST);
+        return false;
+    }
+
+    return true;
+}
+
+
+bool
+pos_watch_start(pos_script_vm_t *vm, long ms, const char *memory)
+{
+    timer_t timer;
+
+    watch.vm = vm;
+    watch.quarantine = map(memory);
+    if (watch.quarantine == NULL) {
+        pos_log("error", "no memory for what is quarantined: %s", strerror(errno));
+        return false;
+    }
+
+    pos_script_vm_quarantine(vm, watch.quarantine);
+    if (ms != 0
+        && pos_cpu_timer_start((uint64_t) ms * 1000 / WATCH_PERIODS, on_tick,
+                               &timer) != POS_OK)
+    {
+        pos_log("error", "no timer to watch scripts by: %s", strerror(errno));
+        return false;
+    }
+
+    return true;
+}
