@@ -261,7 +261,11 @@ end_orphans() {
     [ -n "$pids" ] || return 0
     # shellcheck disable=SC2086
     kill -QUIT $pids 2>/dev/null || true
-    wait_until 5 all_gone $pids || kill -9 $pids 2>/dev/null || true
+    wait_until 5 all_gone $pids && return 0
+    # shellcheck disable=SC2086
+    kill -9 $pids 2>/dev/null || true
+    # shellcheck disable=SC2086
+    wait_until 5 all_gone $pids || say "still there:" $pids
 }
 
 all_gone() {
@@ -475,9 +479,13 @@ stop() {
     ask_to_end nginx nginx QUIT "${POS_STOP_SECONDS:-10}"
     end_orphans
     ask_to_end posd posd TERM 10
+    local pid
+    pid=$(pg_pid)
     if pg_running; then
         (cd / && as_service "$PG_BIN/pg_ctl" -D "$STATE/pg" -m fast -w -t 60 -s stop >/dev/null 2>&1) \
             || (cd / && as_service "$PG_BIN/pg_ctl" -D "$STATE/pg" -m immediate -w -t 20 -s stop >/dev/null 2>&1) || true
+        # pg_ctl waits for the pid file to go, which PostgreSQL removes before it ends.
+        wait_until 10 gone "$pid" || say "PostgreSQL ($pid) is still there"
     fi
 }
 

@@ -430,15 +430,42 @@ previous_promotion(const pos_book_builder_t *b, pos_str_t id)
 }
 
 
+/* Promotions are many: one array of them, grown, would be copied in one step. */
+static pos_status_t
+add_chunk(growing_t *chunks)
+{
+    pos_promotion_t **chunk;
+    pos_status_t      status = grow(chunks, sizeof(chunk));
+
+    if (status != POS_OK) {
+        return status;
+    }
+    chunk = malloc(POS_RANKING_CHUNK * sizeof(*chunk));
+    if (chunk == NULL) {
+        return POS_NO_MEMORY;
+    }
+    ((pos_promotion_t ***) chunks->items)[chunks->count++] = chunk;
+    return POS_OK;
+}
+
+
+static pos_promotion_t **
+promotion_place(const pos_book_builder_t *b, uint32_t i)
+{
+    return &((pos_promotion_t ***) b->promotions.items)[i / POS_RANKING_CHUNK][i % POS_RANKING_CHUNK];
+}
+
+
 static pos_status_t
 keep_promotion(pos_book_builder_t *b, pos_promotion_t *p)
 {
-    pos_status_t status = grow(&b->promotions, sizeof(p));
-
-    if (status == POS_OK) {
-        ((pos_promotion_t **) b->promotions.items)[b->promotions.count++] = p;
+    if (b->promotion_count == b->promotions.count * POS_RANKING_CHUNK
+        && add_chunk(&b->promotions) != POS_OK)
+    {
+        return POS_NO_MEMORY;
     }
-    return status;
+    *promotion_place(b, b->promotion_count++) = p;
+    return POS_OK;
 }
 
 
@@ -741,14 +768,14 @@ pos_book_builder_create(const pos_book_source_t *source, const pos_book_t *previ
 void
 pos_book_builder_destroy(pos_book_builder_t *b)
 {
-    pos_promotion_t **kept;
-
     if (b == NULL) {
         return;
     }
-    kept = b->promotions.items;
+    for (uint32_t i = 0; i < b->promotion_count; i++) {
+        pos_promotion_release(*promotion_place(b, i));
+    }
     for (uint32_t i = 0; i < b->promotions.count; i++) {
-        pos_promotion_release(kept[i]);
+        free(((pos_promotion_t ***) b->promotions.items)[i]);
     }
     free(b->categories.items);
     free(b->lists.items);

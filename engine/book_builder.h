@@ -55,7 +55,9 @@ struct pos_book_builder_s {
     uint8_t             zone_digest[POS_SHA256_SIZE];   /* of the retailer's */
     pos_map_t           zone_values;    /* name to its digest                */
     pos_book_report_t **last_report;
-    growing_t           categories, lists, taxes, promotions;
+    growing_t           categories, lists, taxes;
+    growing_t           promotions;     /* chunks, as pos_ranking_create() takes */
+    uint32_t            promotion_count;
     uint32_t            at;             /* within a phase: the next element  */
     size_t              cleared;        /* slots of the map by id            */
     void               *spare;          /* of the phase that sorts or walks  */

@@ -110,7 +110,7 @@ pos_builder_sort_promotions(pos_book_builder_t *b, unsigned rows)
     pos_status_t status = POS_OK;
 
     if (b->ranking == NULL) {
-        status = pos_ranking_create(b->promotions.items, b->promotions.count, book->arena,
+        status = pos_ranking_create(b->promotions.items, b->promotion_count, book->arena,
             &b->ranking);
     }
     if (status == POS_OK) {
@@ -119,8 +119,8 @@ pos_builder_sort_promotions(pos_book_builder_t *b, unsigned rows)
     if (status != POS_OK) {
         return status;
     }
-    book->promotion_count = b->promotions.count;
-    b->promotions.count = 0;            /* the book holds the references now */
+    book->promotion_count = b->promotion_count;
+    b->promotion_count = 0;             /* the book holds the references now */
     return pos_map_reserve(&book->promotion_by_id, book->arena, book->promotion_count + 1);
 }
 

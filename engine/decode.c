@@ -148,7 +148,7 @@ const char *
 pos_decode_meant(const char *const *names, pos_str_t key)
 {
     const char *found = NULL;
-    unsigned    least = key.len > 4 ? MEANT_FAR : 2;
+    unsigned    least = key.len > 5 ? MEANT_FAR : 2;   /* "cases" is no slip for "class" */
 
     for (; *names != NULL; names++) {
         unsigned n = letters_apart(*names, key);

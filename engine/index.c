@@ -40,6 +40,7 @@ struct pos_index_s {
 typedef enum {
     STAGE_GATHER,      /* asks each promotion for its keys       */
     STAGE_CLEAR,       /* empties the slots                      */
+    STAGE_TOUCH,       /* and the room for entries               */
     STAGE_COUNT,       /* a slot a key, with how many it has     */
     STAGE_PLACE,       /* where each key's entries begin         */
     STAGE_SCATTER,     /* entries to their keys' places          */
@@ -171,6 +172,16 @@ static void
 clear_slots(pos_index_building_t *g, size_t end)
 {
     memset(&g->index->slots[g->at], 0, (end - g->at) * sizeof(*g->index->slots));
+    g->at = end;
+}
+
+
+/* Scattering goes all over the entries: its first step would fault in a page a move,
+ * which costs milliseconds where faults are dear. In order, a step takes a few. */
+static void
+touch_entries(pos_index_building_t *g, size_t end)
+{
+    memset(&g->index->entries[g->at], 0, (end - g->at) * sizeof(*g->index->entries));
     g->at = end;
 }
 
@@ -327,6 +338,10 @@ step_stage(pos_index_building_t *g, unsigned rows)
     case STAGE_CLEAR:
         clear_slots(g, until(g, slots, moves * 4));
         over = g->at == slots;
+        break;
+    case STAGE_TOUCH:
+        touch_entries(g, until(g, g->count, moves));
+        over = g->at == g->count;
         break;
     case STAGE_COUNT:
         count_keys(g, until(g, g->count, moves));

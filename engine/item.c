@@ -72,14 +72,23 @@ gather_skus(pos_work_t *w)
     return POS_OK;
 }
 
+static bool
+known_sku(pos_work_t *w, uint32_t i)
+{
+    if (w->skus[w->sku_of_line[i]].found != POS_OK) {
+        (void) pos_line_fault(w, i, "/sku", "unknown_sku", "no such SKU");
+        return false;
+    }
+    return true;
+}
+
 static void
 check_line(pos_work_t *w, uint32_t i)
 {
     pos_line_t *line = &w->cart.lines[i];
     pos_sku_t  *sku = &w->skus[w->sku_of_line[i]];
 
-    if (sku->found != POS_OK) {
-        (void) pos_line_fault(w, i, "/sku", "unknown_sku", "no such SKU");
+    if (!known_sku(w, i)) {
         return;
     }
     if (!sku->product->measured && line->quantity % POS_THOUSANDTHS != 0) {
@@ -325,6 +334,20 @@ merge_lines(pos_work_t *w, const uint32_t *order)
     }
     w->item_first[cart->item_count] = cart->line_count;
     return item ? close_item(w, item) : POS_OK;
+}
+
+pos_status_t
+pos_items_name_unknown(pos_work_t *w)
+{
+    if (gather_skus(w) != POS_OK) {
+        return POS_NO_MEMORY;
+    }
+    for (uint32_t i = 0; i < w->cart.line_count; i++) {
+        if (w->cart.lines[i].sku.len > 0) {
+            (void) known_sku(w, i);
+        }
+    }
+    return POS_INVALID;
 }
 
 /* Gifts are added later: room for as many as the book could give is not known

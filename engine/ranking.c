@@ -16,7 +16,7 @@ typedef struct {
 } ranked_t;
 
 struct pos_ranking_s {
-    pos_promotion_t *const *rows;
+    pos_promotion_t *const *const *chunks;
     uint32_t                count, read, written;
     bool                    ascend;      /* by id, so far                    */
     bool                    sorting;
@@ -47,7 +47,7 @@ by_priority_and_id(const void *a, const void *b)
 
 
 pos_status_t
-pos_ranking_create(pos_promotion_t *const *rows, uint32_t count, pos_arena_t *arena,
+pos_ranking_create(pos_promotion_t *const *const *chunks, uint32_t count, pos_arena_t *arena,
     pos_ranking_t **out)
 {
     pos_ranking_t *r = calloc(1, sizeof(*r));
@@ -56,7 +56,7 @@ pos_ranking_create(pos_promotion_t *const *rows, uint32_t count, pos_arena_t *ar
     if (r == NULL) {
         return POS_NO_MEMORY;
     }
-    r->rows = rows;
+    r->chunks = chunks;
     r->count = count;
     r->ascend = true;
     r->ranks = malloc((count + 1) * sizeof(*r->ranks));
@@ -66,12 +66,19 @@ pos_ranking_create(pos_promotion_t *const *rows, uint32_t count, pos_arena_t *ar
 }
 
 
+static const pos_promotion_t *
+row_at(const pos_ranking_t *r, uint32_t i)
+{
+    return r->chunks[i / POS_RANKING_CHUNK][i % POS_RANKING_CHUNK];
+}
+
+
 static void
 read_row(pos_ranking_t *r)
 {
-    const pos_promotion_t *p = r->rows[r->read];
+    const pos_promotion_t *p = row_at(r, r->read);
 
-    if (r->read > 0 && pos_str_cmp(r->rows[r->read - 1]->id, p->id) >= 0) {
+    if (r->read > 0 && pos_str_cmp(row_at(r, r->read - 1)->id, p->id) >= 0) {
         r->ascend = false;
     }
     r->ranks[r->read++] = (ranked_t) { p->priority, p };

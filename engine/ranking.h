@@ -7,8 +7,10 @@
 
 typedef struct pos_ranking_s pos_ranking_t;
 
-/* `rows` come by id, mostly; they stay the caller's. The result is `arena`'s. */
-pos_status_t pos_ranking_create(pos_promotion_t *const *rows, uint32_t count,
+#define POS_RANKING_CHUNK  1024    /* rows of a chunk: what grows never moves them */
+
+/* The rows come by id, mostly; their chunks stay the caller's. The result is `arena`'s. */
+pos_status_t pos_ranking_create(pos_promotion_t *const *const *chunks, uint32_t count,
     pos_arena_t *arena, pos_ranking_t **out) POS_MUSTCHECK;
 /* POS_AGAIN: more to do. */
 pos_status_t pos_ranking_step(pos_ranking_t *ranking, unsigned rows,

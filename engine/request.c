@@ -299,7 +299,7 @@ read_line(pos_work_t *w, size_t index, const pos_json_t *v, pos_line_t *line)
     for (const pos_json_t *e = v->first; e; e = e->next) {
         if (IS(e, "sku")) {
             line->sku = read_text(w, &at, e);
-            has_sku = true;
+            has_sku = e->type != POS_JSON_NULL && (e->type != POS_JSON_STRING || e->text.len > 0);
         } else if (IS(e, "quantity")) {
             has_quantity = true;
             if (e->type != POS_JSON_NUMBER) {
@@ -334,7 +334,7 @@ read_line(pos_work_t *w, size_t index, const pos_json_t *v, pos_line_t *line)
             unknown(w, &at, e);
         }
     }
-    if (!has_sku || (line->sku.len == 0 && !w->invalid)) {
+    if (!has_sku) {
         bad(w, &at, pos_str("sku"), "required", "a line names its SKU");
     }
     if (!has_quantity) {

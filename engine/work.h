@@ -85,6 +85,9 @@ bool pos_price_choose(const pos_cart_t *cart, uint8_t *list_fits, const pos_prod
 
 /* item.c: looks up every SKU, prices the lines and makes the items. */
 pos_status_t pos_items_make(pos_work_t *w) POS_MUSTCHECK;
+/* A request with other faults has its unknown SKUs named too, since all faults are
+ * told at once. POS_INVALID, or no memory. */
+pos_status_t pos_items_name_unknown(pos_work_t *w) POS_MUSTCHECK;
 /* Adds a gift's item behind the others; NULL: no such product or price, or no
  * memory (`*status`). */
 pos_item_t *pos_item_gift(pos_work_t *w, pos_str_t sku, int64_t quantity, pos_status_t *status);

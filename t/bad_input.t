@@ -80,6 +80,10 @@ subtest 'all faults in one answer' => sub {
     $r = $pos->quote({ lines => PosTest::lines('NO-1', 1, 'MUG-RED', 1, 'NO-2', 1) }, %shop);
     %p = map { $_->{pointer} => 1 } @{ $r->{json}{errors} || [] };
     is_deeply([sort keys %p], ['/lines/0/sku', '/lines/2/sku'], 'both unknown SKUs');
+    $r = $pos->quote({ store => 'atlantis', lines => PosTest::lines('NO-1', 1, 'MUG-RED', -1) }, %shop);
+    PosTest::is_problem($r, 422, undef, 'an unknown SKU beside other faults');
+    is_deeply([sort map { "$_->{pointer} $_->{code}" } @{ $r->{json}{errors} || [] }],
+        ['/lines/0/sku unknown_sku', '/lines/1/quantity quantity', '/store unknown_store'], 'is named with them');
 };
 
 subtest 'overflow by sum' => sub {
