@@ -144,6 +144,17 @@ subtest 'times and zones in the book' => sub {
         $r = $pos->import_book({ coupons => [{ code => 'NEVER', promotions => ['open-box'], from => $time }] });
         is_deeply([map { $_->{pointer} } @{ $r->{json}{errors} || $r->{json}{result}{errors} || [] }], ['/coupons/0/from'], 'and in an import') or diag($r->{body});
     }
+    # six bytes in the request, a hundred thousand digits in the database and in every list
+    for my $number ('1e100000', '1e-10000', '1e999999', '9' x 900, '0.0000001') {
+        my $r = $pos->request('PUT', '/v1/products/ZZ', body => qq({"attributes":{"a":$number}}));
+        PosTest::is_problem($r, 422, undef, 'a number nobody means: ' . substr $number, 0, 10);
+        is($r->{json}{errors}[0]{pointer}, '/attributes/a', 'is named');
+    }
+    my %many = (categories => 101, tags => 1001);
+    for my $name (sort keys %many) {
+        my $r = $pos->put('/v1/products/ZZ', { $name => [map { "x$_" } 1 .. $many{$name}] });
+        is($r->{json}{errors}[0]{pointer}, "/$name", "too many $name");
+    }
     my $r = $pos->put('/v1/stores/mars', { tax_region => 'GB', timezone => 'Mars/Base' });
     is_deeply([@{ $r->{json}{errors}[0] }{qw(pointer code)}], ['/timezone', 'unknown_timezone'], 'a store in no zone that there is');
 };
