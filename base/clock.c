@@ -9,6 +9,7 @@
 #define POS_US         INT64_C(1000000)
 #define POS_DAY        INT64_C(86400)
 #define POS_YEAR_MAX   9999
+#define POS_OFFSET_HOURS_MAX  15
 
 
 /* Days since 1970-01-01, by eras of 400 years that start in March. */
@@ -176,7 +177,8 @@ pos_fraction(const char **p, const char *end, int64_t *us)
 }
 
 
-/* "Z" or "+hh:mm", all that is left of the text. */
+/* "Z" or "+hh:mm", all that is left of the text. Nobody is 16 hours away from UTC, and
+ * PostgreSQL, which must store what was taken here, refuses it. */
 static bool
 pos_offset(const char *p, const char *end, int32_t *seconds)
 {
@@ -188,7 +190,8 @@ pos_offset(const char *p, const char *end, int32_t *seconds)
     }
 
     if (end - p != 6 || (*p != '+' && *p != '-') || !pos_digits(p + 1, 2, &hours)
-        || p[3] != ':' || !pos_digits(p + 4, 2, &minutes) || hours > 23 || minutes > 59) {
+        || p[3] != ':' || !pos_digits(p + 4, 2, &minutes) || hours > POS_OFFSET_HOURS_MAX
+        || minutes > 59) {
         return false;
     }
 
@@ -208,7 +211,7 @@ pos_time_read(pos_str_t text, const pos_zone_t *zone, int64_t *unix_us)
     if (text.len < 19 || !pos_date_part(p, &year, &month, &day)
         || (p[10] != 'T' && p[10] != 't') || !pos_digits(p + 11, 2, &hour) || p[13] != ':'
         || !pos_digits(p + 14, 2, &minute) || p[16] != ':' || !pos_digits(p + 17, 2, &second)
-        || hour > 23 || minute > 59 || second > 59) {
+        || year == 0 || hour > 23 || minute > 59 || second > 59) {
         return false;
     }
 
@@ -258,7 +261,7 @@ pos_put_digits(char *p, uint32_t n, unsigned count)
 static int64_t
 pos_time_clamp(int64_t unix_us)
 {
-    const int64_t low = pos_days_of(0, 1, 1) * POS_DAY * POS_US;
+    const int64_t low = pos_days_of(1, 1, 1) * POS_DAY * POS_US;
     const int64_t high = (pos_days_of(POS_YEAR_MAX + 1, 1, 1) * POS_DAY) * POS_US - 1;
 
     return unix_us < low ? low : unix_us > high ? high : unix_us;

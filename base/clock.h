@@ -34,7 +34,8 @@ void pos_civil_of(const pos_zone_t *zone, int64_t unix_us, pos_civil_t *out);
 int64_t pos_civil_to_time(const pos_zone_t *zone, const pos_civil_t *civil);
 
 /* RFC 3339. Without an offset the time is in `zone`; a NULL zone then refuses.
- * At most 6 fraction digits; leap second 60 refused. */
+ * At most 6 fraction digits; leap second 60, the year 0 and offsets of 16 hours or
+ * more are refused. */
 bool pos_time_read(pos_str_t text, const pos_zone_t *zone, int64_t *unix_us);
 /* "YYYY-MM-DD" to days since 1970-01-01. */
 bool pos_date_read(pos_str_t text, int32_t *days);

@@ -47,26 +47,38 @@ both(pos_anchor_t a, pos_anchor_t b)
 }
 
 
-static pos_anchor_t
-either(anchoring_t *an, pos_anchor_t a, pos_anchor_t b)
+/*
+ * One of the two will do: all keys of both, the lesser subtotal. `room` is what sum->keys has
+ * been given here, doubled when it is short: thousands of alternatives are no rarity.
+ */
+static void
+either(anchoring_t *an, pos_anchor_t *sum, uint32_t *room, pos_anchor_t b)
 {
-    pos_anchor_t sum = nothing;
+    uint32_t  count = sum->count + b.count;
+    int64_t   subtotal = sum->subtotal < b.subtotal ? sum->subtotal : b.subtotal;
+    uint64_t *keys = sum->keys;
 
-    sum.subtotal = a.subtotal < b.subtotal ? a.subtotal : b.subtotal;
-    if (a.kind == POS_ANCHOR_ALWAYS || b.kind == POS_ANCHOR_ALWAYS) {
-        return sum;
+    if (sum->kind == POS_ANCHOR_ALWAYS || b.kind == POS_ANCHOR_ALWAYS) {
+        *sum = nothing;
+        sum->subtotal = subtotal;
+        return;
     }
-    sum.keys = pos_arena_array(an->arena, a.count + b.count, sizeof(*sum.keys));
-    if (sum.keys == NULL) {
-        an->no_memory = true;
-        return nothing;
+    if (*room < count) {
+        keys = pos_arena_array(an->arena, (size_t) count * 2, sizeof(*keys));
+        if (keys == NULL) {
+            an->no_memory = true;
+            *sum = nothing;
+            return;
+        }
+        memcpy(keys, sum->keys, sum->count * sizeof(*keys));
+        *room = count * 2;
     }
-    sum.kind = a.kind > b.kind ? a.kind : b.kind;
-    sum.kinds = a.kinds | b.kinds;
-    sum.count = a.count + b.count;
-    memcpy(sum.keys, a.keys, a.count * sizeof(*sum.keys));
-    memcpy(sum.keys + a.count, b.keys, b.count * sizeof(*sum.keys));
-    return sum;
+    memcpy(keys + sum->count, b.keys, b.count * sizeof(*keys));
+    sum->keys = keys;
+    sum->count = count;
+    sum->subtotal = subtotal;
+    sum->kind = sum->kind > b.kind ? sum->kind : b.kind;
+    sum->kinds |= b.kinds;
 }
 
 
@@ -144,6 +156,7 @@ static pos_anchor_t of_condition(anchoring_t *an, const pos_condition_t *c);
 static pos_anchor_t
 of_children(anchoring_t *an, const pos_condition_t *c)
 {
+    uint32_t     room = 0;
     pos_anchor_t sum = nothing;
 
     for (uint32_t i = 0; i < c->child_count; i++) {
@@ -151,8 +164,10 @@ of_children(anchoring_t *an, const pos_condition_t *c)
 
         if (i == 0) {
             sum = a;
+        } else if (c->kind == POS_COND_ALL) {
+            sum = both(sum, a);
         } else {
-            sum = c->kind == POS_COND_ALL ? both(sum, a) : either(an, sum, a);
+            either(an, &sum, &room, a);
         }
     }
     return sum;
@@ -269,6 +284,7 @@ of_effect(anchoring_t *an, const pos_effect_t *e)
 static pos_anchor_t
 of_effects(anchoring_t *an, const pos_promotion_t *p)
 {
+    uint32_t     room = 0;
     pos_anchor_t sum = nothing;
 
     if (p->script != NULL) {
@@ -277,7 +293,11 @@ of_effects(anchoring_t *an, const pos_promotion_t *p)
     for (uint32_t i = 0; i < p->effect_count; i++) {
         pos_anchor_t a = of_effect(an, &p->effects[i]);
 
-        sum = i == 0 ? a : either(an, sum, a);
+        if (i == 0) {
+            sum = a;
+        } else {
+            either(an, &sum, &room, a);
+        }
     }
     return sum;
 }

@@ -9,7 +9,14 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#define MAX_TEXT  256
+/* As the contract has them (`Code`, `Text`, `Codes`, `Attributes`); what is sorted here
+ * by insertion must stay short. */
+#define MAX_CODE        200
+#define MAX_TEXT        4000
+#define MAX_CODES       1000
+#define MAX_COUPONS     100
+#define MAX_ATTRIBUTES  100
+#define MAX_ORDERS      1000000000
 
 #define IS(v, name) \
     ((v)->key.len == sizeof(name) - 1 && memcmp((v)->key.data, name, sizeof(name) - 1) == 0)
@@ -67,8 +74,36 @@ pos_line_fault(pos_work_t *w, size_t line, const char *rest, const char *code,
     return POS_INVALID;
 }
 
+/* The same for a member of the list `v`. */
+static void
+bad_member(pos_work_t *w, const place_t *at, pos_str_t key, uint32_t index, const char *code,
+    const char *message)
+{
+    pos_str_t list = pointer_of(w, at, key);
+
+    w->invalid = true;
+    (void) pos_fault(w->faults,
+        pos_arena_printf(w->arena, "%.*s/%u", (int) list.len, list.data ? list.data : "", index), code,
+        "%s", message);
+}
+
+/* Characters, not bytes; what fits as bytes need not be counted. */
+static bool
+is_longer(pos_str_t text, size_t max)
+{
+    size_t n = 0;
+
+    if (text.len <= max) {
+        return false;
+    }
+    for (size_t i = 0; i < text.len; i++) {
+        n += ((unsigned char) text.data[i] & 0xc0) != 0x80;
+    }
+    return n > max;
+}
+
 static pos_str_t
-read_text(pos_work_t *w, const place_t *at, const pos_json_t *v)
+read_text(pos_work_t *w, const place_t *at, const pos_json_t *v, size_t max)
 {
     if (v->type == POS_JSON_NULL) {
         return (pos_str_t) { NULL, 0 };
@@ -77,8 +112,56 @@ read_text(pos_work_t *w, const place_t *at, const pos_json_t *v)
         bad(w, at, v->key, "type", "must be a string");
         return (pos_str_t) { NULL, 0 };
     }
-    if (v->text.len > MAX_TEXT) {
-        bad(w, at, v->key, "max_length", "at most 256 bytes");
+    if (is_longer(v->text, max)) {
+        bad(w, at, v->key, "max_length",
+            max == MAX_CODE ? "must be at most 200 characters long" : "must be at most 4000 characters long");
+        return (pos_str_t) { NULL, 0 };
+    }
+    return v->text;
+}
+
+/* What is wrong with a name the client gives; NULL: nothing. */
+static const char *
+code_fault(const pos_json_t *v, const char **message)
+{
+    const unsigned char *p = (const unsigned char *) v->text.data;
+    size_t               len = v->text.len;
+
+    if (v->type != POS_JSON_STRING) {
+        *message = "must be a string";
+        return "type";
+    }
+    if (len == 0) {
+        *message = "must be at least 1 characters long";
+        return "min_length";
+    }
+    if (is_longer(v->text, MAX_CODE)) {
+        *message = "must be at most 200 characters long";
+        return "max_length";
+    }
+    *message = "has a control character, or a space at an end";
+    if (p[0] == ' ' || p[len - 1] == ' ') {
+        return "pattern";
+    }
+    for (size_t i = 0; i < len; i++) {
+        if (p[i] < 0x20 || p[i] == 0x7f) {
+            return "pattern";
+        }
+    }
+    return NULL;
+}
+
+static pos_str_t
+read_code(pos_work_t *w, const place_t *at, const pos_json_t *v)
+{
+    const char *message, *code;
+
+    if (v->type == POS_JSON_NULL) {
+        return (pos_str_t) { NULL, 0 };
+    }
+    code = code_fault(v, &message);
+    if (code != NULL) {
+        bad(w, at, v->key, code, message);
         return (pos_str_t) { NULL, 0 };
     }
     return v->text;
@@ -130,9 +213,10 @@ is_object(pos_work_t *w, const place_t *at, const pos_json_t *v)
 static bool
 read_set(pos_work_t *w, const place_t *at, const pos_json_t *v, pos_strset_t *set)
 {
-    uint64_t  *hashes;
-    pos_str_t *values;
-    uint32_t   n = 0;
+    uint64_t   *hashes;
+    pos_str_t  *values;
+    uint32_t    n = 0, index = 0;
+    const char *code, *message;
 
     if (v->type != POS_JSON_ARRAY) {
         if (v->type != POS_JSON_NULL) {
@@ -143,18 +227,23 @@ read_set(pos_work_t *w, const place_t *at, const pos_json_t *v, pos_strset_t *se
     if (v->count == 0) {
         return true;
     }
+    if (v->count > MAX_CODES) {
+        bad(w, at, v->key, "max_items", "must have at most 1000 members");
+        return true;
+    }
     hashes = pos_arena_alloc(w->arena, v->count * sizeof(*hashes));
     values = pos_arena_alloc(w->arena, v->count * sizeof(*values));
     if (hashes == NULL || values == NULL) {
         return false;
     }
-    for (const pos_json_t *e = v->first; e; e = e->next) {
+    for (const pos_json_t *e = v->first; e; e = e->next, index++) {
         uint64_t hash;
         uint32_t i;
 
-        if (e->type != POS_JSON_STRING || e->text.len > MAX_TEXT) {
-            bad(w, at, v->key, "type", "must be a list of strings");
-            return true;
+        code = code_fault(e, &message);
+        if (code != NULL) {
+            bad_member(w, at, v->key, index, code, message);
+            continue;
         }
         hash = pos_hash64(e->text);
         for (i = n++; i > 0 && hashes[i - 1] > hash; i--) {
@@ -168,6 +257,15 @@ read_set(pos_work_t *w, const place_t *at, const pos_json_t *v, pos_strset_t *se
     return true;
 }
 
+static void
+bad_attribute(pos_work_t *w, const place_t *at, const pos_json_t *attributes, const pos_json_t *v,
+    const char *code, const char *message)
+{
+    w->invalid = true;
+    (void) pos_fault(w->faults, pos_json_pointer(w->arena, pointer_of(w, at, attributes->key), v->key), code,
+        "%s", message);
+}
+
 /* Attributes by name; numbers and booleans as their text. */
 static bool
 read_attributes(pos_work_t *w, const place_t *at, const pos_json_t *v, uint32_t *count,
@@ -179,6 +277,10 @@ read_attributes(pos_work_t *w, const place_t *at, const pos_json_t *v, uint32_t 
     if (!is_object(w, at, v) || v->count == 0) {
         return true;
     }
+    if (v->count > MAX_ATTRIBUTES) {
+        bad(w, at, v->key, "max_properties", "must have at most 100 members");
+        return true;
+    }
     list = pos_arena_alloc(w->arena, v->count * sizeof(*list));
     if (list == NULL) {
         return false;
@@ -187,9 +289,17 @@ read_attributes(pos_work_t *w, const place_t *at, const pos_json_t *v, uint32_t 
         pos_attribute_t a = { e->key, e->text };
         uint32_t        i;
 
+        if (a.name.len == 0 || is_longer(a.name, MAX_CODE)) {
+            bad_attribute(w, at, v, e, "property_names", "its name must have 1 to 200 characters");
+            continue;
+        }
         switch (e->type) {
         case POS_JSON_STRING:
         case POS_JSON_NUMBER:
+            if (is_longer(e->text, MAX_TEXT)) {
+                bad_attribute(w, at, v, e, "max_length", "must be at most 4000 characters long");
+                continue;
+            }
             break;
         case POS_JSON_TRUE:
             a.value = pos_str("true");
@@ -198,8 +308,8 @@ read_attributes(pos_work_t *w, const place_t *at, const pos_json_t *v, uint32_t 
             a.value = pos_str("false");
             break;
         default:
-            bad(w, at, v->key, "type", "attributes are strings, numbers or booleans");
-            return true;
+            bad_attribute(w, at, v, e, "type", "must be a string, a number, true or false");
+            continue;
         }
         for (i = n++; i > 0 && pos_str_cmp(list[i - 1].name, a.name) > 0; i--) {
             list[i] = list[i - 1];
@@ -230,7 +340,7 @@ read_override(pos_work_t *w, size_t index, const pos_json_t *v, pos_line_t *line
             line->override_amount = read_money(w, &at, e);
             has_amount = true;
         } else if (IS(e, "reason")) {
-            line->override_reason = read_text(w, &at, e);
+            line->override_reason = read_text(w, &at, e, MAX_TEXT);
         } else {
             unknown(w, &at, e);
         }
@@ -272,7 +382,7 @@ read_discount(pos_work_t *w, size_t index, const pos_json_t *v, pos_line_t *line
             }
             kinds++;
         } else if (IS(e, "reason")) {
-            line->discount_reason = read_text(w, &at, e);
+            line->discount_reason = read_text(w, &at, e, MAX_TEXT);
         } else {
             unknown(w, &at, e);
         }
@@ -298,8 +408,8 @@ read_line(pos_work_t *w, size_t index, const pos_json_t *v, pos_line_t *line)
     }
     for (const pos_json_t *e = v->first; e; e = e->next) {
         if (IS(e, "sku")) {
-            line->sku = read_text(w, &at, e);
-            has_sku = e->type != POS_JSON_NULL && (e->type != POS_JSON_STRING || e->text.len > 0);
+            line->sku = read_code(w, &at, e);
+            has_sku = e->type != POS_JSON_NULL;
         } else if (IS(e, "quantity")) {
             has_quantity = true;
             if (e->type != POS_JSON_NUMBER) {
@@ -315,7 +425,7 @@ read_line(pos_work_t *w, size_t index, const pos_json_t *v, pos_line_t *line)
                 line->quantity = 0;
             }
         } else if (IS(e, "id")) {
-            line->id = read_text(w, &at, e);
+            line->id = read_text(w, &at, e, MAX_CODE);
         } else if (IS(e, "attributes")) {
             if (!read_attributes(w, &at, e, &line->attribute_count, &line->attributes)) {
                 return false;
@@ -328,7 +438,7 @@ read_line(pos_work_t *w, size_t index, const pos_json_t *v, pos_line_t *line)
             if (e->type != POS_JSON_NULL && !w->options->may_override) {
                 forbidden(w, &at, e->key, "quotes:override");
             } else {
-                line->tax_category = read_text(w, &at, e);
+                line->tax_category = read_code(w, &at, e);
             }
         } else {
             unknown(w, &at, e);
@@ -378,7 +488,7 @@ read_customer(pos_work_t *w, const pos_json_t *v)
     }
     for (const pos_json_t *e = v->first; e; e = e->next) {
         if (IS(e, "id")) {
-            cart->customer_id = read_text(w, &at, e);
+            cart->customer_id = read_code(w, &at, e);
             cart->customer_known = cart->customer_id.len > 0;
             continue;
         }
@@ -397,7 +507,8 @@ read_customer(pos_work_t *w, const pos_json_t *v)
         } else if (e->type == POS_JSON_NULL) {
             continue;
         } else if (IS(e, "orders")) {
-            if (!pos_json_int64(e, &cart->customer_orders) || cart->customer_orders < 0) {
+            if (!pos_json_int64(e, &cart->customer_orders) || cart->customer_orders < 0
+                || cart->customer_orders > MAX_ORDERS) {
                 bad(w, &at, e->key, "type", "must be a count");
             }
         } else if (IS(e, "birthday")) {
@@ -421,9 +532,12 @@ read_ship_to(pos_work_t *w, const pos_json_t *v)
     }
     for (const pos_json_t *e = v->first; e; e = e->next) {
         if (IS(e, "country")) {
-            w->cart.ship_country = read_text(w, &at, e);
+            w->cart.ship_country = read_code(w, &at, e);
+            if (w->cart.ship_country.len != 0 && w->cart.ship_country.len != 2) {
+                bad(w, &at, e->key, "format", "must be a country of two letters, such as GB");
+            }
         } else if (IS(e, "region")) {
-            w->cart.ship_region = read_text(w, &at, e);
+            w->cart.ship_region = read_code(w, &at, e);
         } else {
             unknown(w, &at, e);
         }
@@ -441,7 +555,7 @@ read_shipping(pos_work_t *w, const pos_json_t *v)
     w->cart.has_shipping = true;
     for (const pos_json_t *e = v->first; e; e = e->next) {
         if (IS(e, "method")) {
-            w->cart.shipping_method = read_text(w, &at, e);
+            w->cart.shipping_method = read_code(w, &at, e);
         } else if (IS(e, "amount")) {
             if (!w->options->may_shipping) {
                 forbidden(w, &at, e->key, "quotes:shipping");
@@ -470,14 +584,18 @@ read_compare(pos_work_t *w, const pos_json_t *v)
             unknown(w, &at, e);
         }
     }
+    if (!w->cart.has_compare) {
+        bad(w, &at, pos_str("total"), "required", "the old system's figure is its total");
+    }
 }
 
 static bool
 read_coupons(pos_work_t *w, const pos_json_t *v)
 {
-    place_t    top = { "", -1, "" };
-    pos_str_t *list;
-    uint32_t   n = 0;
+    place_t     top = { "", -1, "" };
+    pos_str_t  *list;
+    uint32_t    n = 0, index = 0;
+    const char *code, *message;
 
     if (v->type == POS_JSON_NULL || (v->type == POS_JSON_ARRAY && v->count == 0)) {
         return true;
@@ -486,14 +604,19 @@ read_coupons(pos_work_t *w, const pos_json_t *v)
         bad(w, &top, v->key, "type", "must be a list of coupon codes");
         return true;
     }
+    if (v->count > MAX_COUPONS) {
+        bad(w, &top, v->key, "max_items", "must have at most 100 members");
+        return true;
+    }
     list = pos_arena_array(w->arena, v->count, sizeof(*list));
     if (list == NULL) {
         return false;
     }
-    for (const pos_json_t *e = v->first; e; e = e->next) {
-        if (e->type != POS_JSON_STRING || e->text.len > MAX_TEXT) {
-            bad(w, &top, v->key, "type", "must be a list of coupon codes");
-            return true;
+    for (const pos_json_t *e = v->first; e; e = e->next, index++) {
+        code = code_fault(e, &message);
+        if (code != NULL) {
+            bad_member(w, &top, v->key, index, code, message);
+            continue;
         }
         list[n++] = e->text;
     }
@@ -506,7 +629,7 @@ static void
 read_store(pos_work_t *w, const pos_json_t *v)
 {
     place_t   top = { "", -1, "" };
-    pos_str_t code = read_text(w, &top, v);
+    pos_str_t code = read_code(w, &top, v);
 
     if (code.len == 0) {
         return;
@@ -526,7 +649,7 @@ read_currency(pos_work_t *w, const pos_json_t *v)
     if (v->type == POS_JSON_NULL) {
         return;
     }
-    w->cart.currency = read_text(w, &top, v);
+    w->cart.currency = read_code(w, &top, v);
     if (v->type == POS_JSON_STRING && !pos_currency_exponent(w->cart.currency, &exponent)) {
         bad(w, &top, v->key, "unknown_currency", "no such ISO 4217 currency");
     }
@@ -565,11 +688,11 @@ read_member(pos_work_t *w, const pos_json_t *v, const pos_json_t **at)
     } else if (IS(v, "currency")) {
         read_currency(w, v);
     } else if (IS(v, "channel")) {
-        cart->channel = read_text(w, &top, v);
+        cart->channel = read_code(w, &top, v);
     } else if (IS(v, "at")) {
         *at = v;
     } else if (IS(v, "session")) {
-        cart->session = read_text(w, &top, v);
+        cart->session = read_code(w, &top, v);
     } else if (IS(v, "customer")) {
         return read_customer(w, v);
     } else if (IS(v, "coupons")) {
@@ -577,7 +700,7 @@ read_member(pos_work_t *w, const pos_json_t *v, const pos_json_t **at)
     } else if (IS(v, "tenders")) {
         return read_set(w, &top, v, &cart->tenders);
     } else if (IS(v, "fulfilment")) {
-        cart->fulfilment = read_text(w, &top, v);
+        cart->fulfilment = read_code(w, &top, v);
     } else if (IS(v, "ship_to")) {
         read_ship_to(w, v);
     } else if (IS(v, "attributes")) {

@@ -80,6 +80,31 @@ ngx_pos_body_refuse_type(ngx_pos_ctx_t *ctx)
         "The Content-Type is missing or not one this operation takes, in UTF-8.");
 }
 
+/* Nothing here inflates: a packed body is refused by its name, not as bytes that are no JSON. */
+static bool
+ngx_pos_body_plain(ngx_pos_ctx_t *ctx)
+{
+    bool      found;
+    ngx_str_t coding;
+
+    coding = ngx_pos_request_header(ctx->request, "content-encoding", sizeof("content-encoding") - 1, &found);
+    if (!found || coding.len == 0
+        || (coding.len == 8 && ngx_strncasecmp(coding.data, (u_char *) "identity", 8) == 0))
+    {
+        return true;
+    }
+
+    if (ngx_pos_header(ctx, "Accept-Encoding", pos_str("identity")) != NGX_OK) {
+        ngx_pos_request_finish(ctx, NGX_ERROR);
+        return false;
+    }
+
+    ngx_pos_problem(ctx, NGX_HTTP_UNSUPPORTED_MEDIA_TYPE, "unsupported_encoding",
+        "The body has a Content-Encoding; send it as it is.");
+
+    return false;
+}
+
 bool
 ngx_pos_body_acceptable(ngx_pos_ctx_t *ctx)
 {
@@ -119,7 +144,7 @@ ngx_pos_body_acceptable(ngx_pos_ctx_t *ctx)
         return false;
     }
 
-    return true;
+    return ngx_pos_body_plain(ctx);
 }
 
 /* All of it into one piece of memory; what is in one buffer stays there. */

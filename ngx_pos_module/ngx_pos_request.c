@@ -144,6 +144,49 @@ ngx_pos_request_header(ngx_http_request_t *r, const char *lowcase, size_t len, b
     return none;
 }
 
+static bool
+ngx_pos_request_unreserved(u_char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.'
+        || c == '_' || c == '~';
+}
+
+/*
+ * RFC 3986, 6.2.2.2: "/v1/%71uotes" is "/v1/quotes". Only what is never a delimiter is
+ * decoded, so segments are cut where they were, and nothing is decoded twice.
+ */
+static ngx_int_t
+ngx_pos_request_normalize(ngx_pos_ctx_t *ctx)
+{
+    char      *out, *p;
+    size_t     i;
+    ngx_int_t  c;
+    pos_str_t  path = ctx->path;
+
+    if (path.len == 0 || memchr(path.data, '%', path.len) == NULL) {
+        return NGX_OK;
+    }
+
+    out = p = pos_arena_alloc(ctx->arena, path.len);
+    if (out == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < path.len; i++) {
+        c = path.data[i] == '%' && path.len - i > 2 ? ngx_hextoi((u_char *) path.data + i + 1, 2) : NGX_ERROR;
+        if (c != NGX_ERROR && ngx_pos_request_unreserved((u_char) c)) {
+            *p++ = (char) c;
+            i += 2;
+        } else {
+            *p++ = path.data[i];
+        }
+    }
+
+    ctx->path = pos_str_of(out, p - out);
+
+    return NGX_OK;
+}
+
 static void
 ngx_pos_request_split(ngx_pos_ctx_t *ctx)
 {
@@ -171,6 +214,10 @@ ngx_pos_request_route(ngx_pos_ctx_t *ctx)
     const ngx_pos_resource_t *resource;
 
     ngx_pos_request_split(ctx);
+    if (ngx_pos_request_normalize(ctx) != NGX_OK) {
+        ngx_pos_request_finish(ctx, NGX_ERROR);
+        return false;
+    }
 
     resource = ngx_pos_route_find(contract, ctx->path, ctx->segments, &count);
     if (resource == NULL) {

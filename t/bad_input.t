@@ -135,6 +135,34 @@ subtest 'paths and methods' => sub {
     PosTest::is_problem($pos->get('/v1/products?limit=201'), 422, undef, 'a limit too large');
 };
 
+# What the database would refuse as a whole is found before, by its place.
+subtest 'times and zones in the book' => sub {
+    for my $time ('2026-02-30T00:00:00Z', '2026-01-01T00:00:00+23:00', '2026-01-01T00:00:00+16:00', '0000-01-01T00:00:00Z', '2026-06-30T23:59:60Z', '2026-01-01T09:00') {
+        my $r = $pos->put('/v1/prices', { prices => [{ sku => 'MUG-RED', list => 'gb', amount => 1, kind => 'sale', from => $time }] });
+        PosTest::is_problem($r, 422, undef, "a price from $time");
+        is($r->{json}{errors}[0]{pointer}, '/prices/0/from', 'is named');
+        $r = $pos->put('/v1/coupons/NEVER', { promotions => ['open-box'], until => $time });
+        is($r->{json}{errors}[0]{pointer}, '/until', 'and in a coupon');
+        $r = $pos->post('/v1/keys', { name => 'x', scopes => ['prices:read'], expires_at => $time });
+        is($r->{json}{errors}[0]{pointer}, '/expires_at', 'and in a key');
+        $r = $pos->import_book({ coupons => [{ code => 'NEVER', promotions => ['open-box'], from => $time }] });
+        is_deeply([map { $_->{pointer} } @{ $r->{json}{errors} || $r->{json}{result}{errors} || [] }], ['/coupons/0/from'], 'and in an import') or diag($r->{body});
+    }
+    # six bytes in the request, a hundred thousand digits in the database and in every list
+    for my $number ('1e100000', '1e-10000', '1e999999', '9' x 900, '0.0000001') {
+        my $r = $pos->request('PUT', '/v1/products/ZZ', body => qq({"attributes":{"a":$number}}));
+        PosTest::is_problem($r, 422, undef, 'a number nobody means: ' . substr $number, 0, 10);
+        is($r->{json}{errors}[0]{pointer}, '/attributes/a', 'is named');
+    }
+    my %many = (categories => 101, tags => 1001);
+    for my $name (sort keys %many) {
+        my $r = $pos->put('/v1/products/ZZ', { $name => [map { "x$_" } 1 .. $many{$name}] });
+        is($r->{json}{errors}[0]{pointer}, "/$name", "too many $name");
+    }
+    my $r = $pos->put('/v1/stores/mars', { tax_region => 'GB', timezone => 'Mars/Base' });
+    is_deeply([@{ $r->{json}{errors}[0] }{qw(pointer code)}], ['/timezone', 'unknown_timezone'], 'a store in no zone that there is');
+};
+
 subtest 'content types' => sub {
     PosTest::is_problem($pos->request('POST', '/v1/quotes', %shop, body => $good, headers => { 'Content-Type' => undef }), 415, undef, 'no type');
     PosTest::is_problem($pos->request('POST', '/v1/quotes', %shop, body => $good, headers => { 'Content-Type' => 'text/plain' }), 415, undef, 'text');

@@ -47,6 +47,8 @@ my $r;
 # Routes
 is($t->request('GET', '/v1/things/a%2Fb')->{json}{path}{id}, 'a/b', 'a segment is decoded after the path is cut');
 is($t->request('GET', '/v1/things/caf%C3%A9')->{json}{path}{id}, "caf\x{e9}", 'as UTF-8');
+is($t->request('GET', '/v1/%74hing%73/%61%2Fb')->{json}{path}{id}, 'a/b', 'letters may be percent-encoded, in literals too');
+is($t->request('GET', '/v1/things/%2541')->{json}{path}{id}, '%41', 'nothing is decoded twice');
 is_deeply($t->request('GET', '/v1/things/special')->{json}{path}, {}, 'a literal comes before a parameter');
 is($t->request('GET', '/v1/things/special/parts')->{json}{path}{id}, 'special', 'and gives way where it leads nowhere');
 is($t->request('GET', $_)->{status}, 404, "404: $_") for '/', '/v1', '/v1/things/', '/v1/things/a/b', '/v1//things/a', '/v1/things/a/parts/', '/v2/things/a';
@@ -76,6 +78,11 @@ is($t->request('POST', '/v1/things', headers => { 'Content-Type' => 'Application
 is($t->request('POST', '/v1/things', headers => { 'Content-Type' => 'text/x-lua' }, body => "return 1\n")->{json}{body}, "return 1\n", 'a text body');
 is($t->request('POST', '/v1/things', headers => {%$_}, body => '{"a":1}')->{status}, 415, '415 for another type')
     for {}, { 'Content-Type' => 'text/plain' }, { 'Content-Type' => 'application/json; charset=latin1' };
+$r = $t->request('POST', '/v1/things', headers => { %json, 'Content-Encoding' => 'gzip' }, body => "\x1f\x8b\x08");
+is($r->{status}, 415, 'a packed body');
+is($r->{json}{code}, 'unsupported_encoding', 'is called that');
+is($r->{headers}{'accept-encoding'}, 'identity', 'and what is taken is said');
+is($t->request('POST', '/v1/things', headers => { %json, 'Content-Encoding' => 'Identity' }, body => '{"a":1}')->{status}, 200, 'one that says it is not');
 is($t->request('POST', '/v1/things', headers => \%json)->{status}, 400, 'no body: 400');
 for my $bad ('', '{', '{"a":1', '{"a":1}x', '{"a":1,"a":2}', '[' x 100 . ']' x 100, '{"a":1,}', "{\"a\":1,\"b\":\"\xff\"}", '{"a":01}', '{"a":1,"b":"\u0000"}', 'nul') {
     $r = $t->request('POST', '/v1/things', headers => \%json, body => $bad);

@@ -88,6 +88,16 @@ subtest 'prices with ETag' => sub {
     my $again = $pos->get($path, %as, headers => { 'If-None-Match' => $etag });
     is($again->{status}, 304, 'unchanged');
     is($again->{body}, '', 'and says nothing more');
+    for my $tag ("W/$etag", qq("a", W/"b,c", $etag), '*') {
+        is($pos->get($path, %as, headers => { 'If-None-Match' => $tag })->{status}, 304, "as $tag too");
+    }
+    is($pos->get('/v1/prices?sku=MUG-SAGE&sku=KETTLE-NAVY&sku=CHEESE&store=london', %as)->{body}, $r->{body}, 'the SKUs may be parameters of their own');
+    my $changed = $pos->put('/v1/categories/etag', { name => 'Another revision' });
+    my ($revision) = $changed->{headers}{'pos-revision'} =~ /^(\d+)/;
+    ok($pos->wait_for('the revision', 10, sub { $pos->at_revision($revision) }), 'the book has changed') or return;
+    my $new = $pos->get($path, %as, headers => { 'If-None-Match' => $etag });
+    is($new->{status}, 200, 'another revision of the book is another tag');
+    isnt($new->{headers}{etag}, $etag, 'and it is sent');
 };
 
 subtest 'batch' => sub {
@@ -103,6 +113,25 @@ subtest 'batch' => sub {
     is(scalar(grep { defined $_->{total} } @answers), 199, 'all others are priced');
     my %revisions = map { $_->{revision} => 1 } grep { $_->{revision} } @answers;
     is(scalar keys %revisions, 1, 'by one revision');
+};
+
+subtest 'lines of a batch as other systems write them' => sub {
+    my $cart = PosTest::json({ currency => 'GBP', store => 'london', channel => 'web', lines => PosTest::lines('MUG-RED', 1) });
+    my %batches = (
+        'CRLF'            => ["$cart\r\n$cart\r\n", '200 200'],
+        'no last newline' => ["$cart\n$cart", '200 200'],
+        'blank lines'     => ["\n$cart\n\n\n$cart\n\n", '200 200'],
+        'one cut off'     => ["$cart\n{\"lines\":\n$cart\n", '200 400 200'],
+        'two on a line'   => ["$cart$cart\n$cart\n", '400 200'],
+        'no object'       => ["null\n[]\n", '422 422'],
+    );
+    my $send = sub { $pos->request('POST', '/v1/quotes/batch', %as, body => $_[0], headers => { 'Content-Type' => 'application/x-ndjson' }) };
+    for my $name (sort keys %batches) {
+        my ($body, $want) = @{ $batches{$name} };
+        is(join(' ', map { $_->{status} // 200 } map { PosTest::parse($_) } split /\n/, $send->($body)->{body}), $want, $name);
+    }
+    PosTest::is_problem($send->("\n\r\n"), 400, 'body_missing', 'only blank lines');
+    PosTest::is_problem($send->("$cart\n" x 1001), 422, 'invalid_request', 'one more than a thousand');
 };
 
 subtest 'the engine alone says the same' => sub {

@@ -174,9 +174,11 @@ begin
          where c.retailer_id = me and pos.imports('promotions') and not pos.imports('coupons')
            and not exists (select from pg_temp.import_name n where n.section = 'promotions' and n.code = e.v)
         union all
-        select 'retailer', null, '/timezone', 'unknown_timezone', 'this is no time zone of the IANA database'
+        select r.section, case r.section when 'stores' then r.ordinal end, '/timezone', 'unknown_timezone',
+               'this is no time zone of the IANA database'
           from pg_temp.import_row r
-         where r.section = 'retailer' and r.ordinal = 0 and not pos.known_timezone(coalesce(r.value ->> 'timezone', 'UTC'))
+         where (r.section = 'stores' or r.section = 'retailer' and r.ordinal = 0)
+           and not pos.known_timezone(coalesce(r.value ->> 'timezone', 'UTC'))
     ), numbered as (
         select f.*, row_number() over (order by f.section, f.ordinal nulls first, f.field) as n from fault f
     )

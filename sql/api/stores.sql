@@ -32,6 +32,9 @@ declare
     before jsonb;
     after  jsonb := pos.body_named(request, 'code');
 begin
+    if not pos.known_timezone(coalesce(after ->> 'timezone', 'UTC')) then
+        perform pos.refuse_field('/timezone', 'unknown_timezone', 'this is no time zone of the IANA database');
+    end if;
     perform pos.lock_book();
     loop
         select x.document into before from pos.store x where x.retailer_id = me and x.code = the for update;

@@ -1,6 +1,6 @@
 -- A retailer's book: revisions, their chain, history, and what the API answers.
 begin;
-select plan(39);
+select plan(40);
 
 select pos.create_retailer('{"code": "acme", "currency": "GBP", "timezone": "Europe/London"}') as made \gset
 select :'made'::jsonb #>> '{sandbox,retailer_id}' as me \gset
@@ -40,6 +40,7 @@ select is((select rev from pos.revision), 2::bigint, 'a put that changes nothing
 select is(pg_temp.refusal('put_store', '{"code": "london"}', '{"code": "paris"}'), 'POS00 mismatch /code', 'the body''s code is the path''s');
 select is(pg_temp.refusal('put_store', '{"code": "london"}', '{"name": "x"}', '{"headers": {"if-match": "\"old\""}}'),
           'POS12 precondition_failed', 'If-Match of another version');
+select is(pg_temp.refusal('put_store', '{"code": "mars"}', '{"timezone": "Mars/Base"}'), 'POS00 unknown_timezone /timezone', 'a store is in a zone that there is');
 select is(pg_temp.refusal('get_store', '{"code": "rome"}'), 'POS04 not_found', 'no such store');
 select is(pg_temp.refusal('put_category', '{"code": "shoes"}', '{"parent": "clothing"}'), 'POS00 unknown_category /parent', 'a parent must be there');
 select is((pg_temp.call('put_category', '{"code": "clothing"}', '{}')).status, 201, 'a root');

@@ -1,6 +1,6 @@
 -- Imports: a whole book as one revision, all faults at once, sections kept apart.
 begin;
-select plan(24);
+select plan(25);
 
 select (pos.create_retailer('{"code": "acme", "currency": "GBP"}') #>> '{sandbox,retailer_id}') as me \gset
 select set_config('pos.retailer', :'me', true) \gset
@@ -83,6 +83,7 @@ select is(pg_temp.faults('{"products": [{"sku": "S1", "categories": ["shoes", "h
     '{"/products/0/categories/1 unknown_category","/products/1/sku duplicate"}', 'an unknown category, a product twice');
 select is(pg_temp.faults('{"categories": [{"code": "shoes"}, {"code": "a", "parent": "b"}, {"code": "b", "parent": "a"}, {"code": "c", "parent": "x"}]}'),
     '{"/categories/1/parent category_cycle","/categories/2/parent category_cycle","/categories/3/parent unknown_category"}', 'rings and loose ends in the tree');
+select is(pg_temp.faults('{"stores": [{"code": "london"}, {"code": "mars", "timezone": "Mars/Base"}]}'), '{"/stores/1/timezone unknown_timezone"}', 'a store in no zone that there is');
 select is(pg_temp.faults('{"stores": []}'), '{"/stores in_use"}', 'a store that a price list names cannot go');
 select is(pg_temp.faults('{"promotions": []}'), '{"/promotions in_use"}', 'nor a promotion that a coupon names');
 select is(pg_temp.rev(), 3::bigint, 'refused imports change nothing');
