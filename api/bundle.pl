@@ -4,7 +4,8 @@
 #   perl api/bundle.pl api/*.yaml > build/openapi.json
 # Fails, naming each place, on a part defined twice, a reference to nothing, an
 # operation without id, summary, description, scope or example, an operation id
-# used twice, and a problem that an operation can answer but does not declare.
+# used twice, a scope that no key can have, and a problem that an operation can
+# answer but does not declare.
 use strict;
 use warnings;
 use Cpanel::JSON::XS ();
@@ -75,11 +76,15 @@ sub check_media {
     }
 }
 
+# A key can be given no scope but these.
+my %scopes = map { $_ => 1 } @{ $all{components}{schemas}{Scope}{enum} // [] };
 sub check_operation {
     my ($where, $path, $op, $ids) = @_;
     for my $field (qw(operationId summary description x-pos-scope responses tags)) {
         fault($where, "has no $field") unless $op->{$field};
     }
+    my $scope = $op->{'x-pos-scope'} // 'public';
+    fault($where, "wants the scope $scope, which the schema Scope does not name") unless $scope eq 'public' || $scopes{$scope};
     my $id = $op->{operationId} // '';
     fault($where, "operationId '$id' is not snake_case") unless $id =~ /^[a-z][a-z0-9]*(_[a-z0-9]+)*$/;
     fault($where, "operationId '$id' is that of $ids->{$id} too") if $ids->{$id};

@@ -2,27 +2,36 @@
 
 #include "engine/work.h"
 
+/* Every fault is named, not the first alone. */
 static pos_status_t
 context(const pos_quote_options_t *options, const pos_price_query_t *query, pos_arena_t *arena,
     pos_faults_t *faults, pos_cart_t *cart)
 {
-    pos_str_t at = options->pointer;
-    unsigned  exponent;
-    uint64_t *hash;
+    pos_str_t         at = options->pointer;
+    const pos_zone_t *zone = options->book->zone;
+    pos_status_t      status = POS_OK;
+    unsigned          exponent;
+    uint64_t         *hash;
 
     *cart = (pos_cart_t) { .book = options->book, .arena = arena, .at = query->at,
         .channel = query->channel,
         .currency = query->currency.len ? query->currency : options->book->currency };
     if (!pos_currency_exponent(cart->currency, &exponent)) {
-        return pos_fault(faults, pos_json_pointer(arena, at, pos_str("currency")), "unknown_currency",
+        status = pos_fault(faults, pos_json_pointer(arena, at, pos_str("currency")), "unknown_currency",
             "no such ISO 4217 currency");
     }
     if (query->store.len) {
         cart->store = pos_map_get(&options->book->stores, query->store);
         if (cart->store == NULL) {
-            return pos_fault(faults, pos_json_pointer(arena, at, pos_str("store")), "unknown_store",
+            status = pos_fault(faults, pos_json_pointer(arena, at, pos_str("store")), "unknown_store",
                 "no such store");
+        } else if (cart->store->zone != NULL) {
+            zone = cart->store->zone;
         }
+    }
+    if (query->at_text.len && !pos_time_read(query->at_text, zone, &cart->at)) {
+        status = pos_fault(faults, pos_json_pointer(arena, at, pos_str("at")), "format",
+            "must be an RFC 3339 time");
     }
     if (query->customer_group.len) {
         hash = pos_arena_alloc(arena, sizeof(*hash));
@@ -32,7 +41,7 @@ context(const pos_quote_options_t *options, const pos_price_query_t *query, pos_
         *hash = pos_hash64(query->customer_group);
         cart->customer_groups = (pos_strset_t) { 1, hash, &query->customer_group };
     }
-    return POS_OK;
+    return status;
 }
 
 static void

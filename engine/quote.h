@@ -52,6 +52,7 @@ pos_status_t pos_quote(const pos_quote_options_t *options,
  * promotion; writes {"sku","list_price","unit_price","price_list","tax_included", "from","until"…}. */
 typedef struct {
     pos_str_t store, channel, currency, customer_group;
+    pos_str_t at_text;     /* RFC 3339; without an offset in the store's zone; empty: `at` */
     int64_t   at;
     int64_t   quantity;    /* thousandths */
 } pos_price_query_t;

@@ -56,11 +56,7 @@ ngx_pos_prices_query(ngx_pos_ctx_t *ctx, pos_quote_options_t *options, pos_price
         return false;
     }
 
-    if (!pos_time_read(at, NULL, &query->at)) {
-        (void) pos_fault(&ctx->faults, pos_str("/query/at"), "format", "must be an RFC 3339 time with an offset");
-        ngx_pos_problem_faults(ctx, 422, "invalid_request", "The request does not fit the contract.");
-        return false;
-    }
+    query->at_text = at;
 
     return true;
 }

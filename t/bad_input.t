@@ -135,6 +135,12 @@ subtest 'paths and methods' => sub {
     PosTest::is_problem($pos->get('/v1/products?limit=201'), 422, undef, 'a limit too large');
 };
 
+subtest 'a scope that does not exist' => sub {
+    my $r = $pos->post('/v1/keys', { name => 'x', scopes => ['prices:read', 'everything:all'] });
+    PosTest::is_problem($r, 422, undef, 'for a new key');
+    is_deeply([map { $_->{pointer} } @{ $r->{json}{errors} }], ['/scopes/1'], 'is named');
+};
+
 # What the database would refuse as a whole is found before, by its place.
 subtest 'times and zones in the book' => sub {
     for my $time ('2026-02-30T00:00:00Z', '2026-01-01T00:00:00+23:00', '2026-01-01T00:00:00+16:00', '0000-01-01T00:00:00Z', '2026-06-30T23:59:60Z', '2026-01-01T09:00') {

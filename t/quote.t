@@ -100,6 +100,17 @@ subtest 'prices with ETag' => sub {
     isnt($new->{headers}{etag}, $etag, 'and it is sent');
 };
 
+subtest 'a shelf at another time' => sub {
+    # The sale ends with the year in UTC, which is at seven in the evening there.
+    my $sale = sub { $pos->get("/v1/prices?sku=KETTLE-CHARCOAL&store=new-york&currency=USD&at=$_[0]")->{json}{data}[0]{on_sale} };
+    is(PosTest::json([map { $sale->($_) } '2034-12-31T18:59:59', '2034-12-31T19:00:00']), '[true,false]', 'a time without an offset is the store\'s own');
+    is(PosTest::json([map { $sale->($_) } '2034-12-31T23:59:59Z', '2034-12-31T19:00:00-05:00']), '[true,false]', 'one with an offset is what it says');
+    my $r = $pos->get('/v1/prices?sku=TEA&currency=ABC&at=yesterday');
+    PosTest::is_problem($r, 422, undef, 'two faults');
+    is(join(' ', sort map { $_->{pointer} } @{ $r->{json}{errors} }), '/query/at /query/currency', 'are named together');
+    PosTest::is_problem($pos->get('/v1/prices?sku=TEA&at=2034-12-31T18:59:59', %as), 403, 'scope_required', 'a storefront asks for now');
+};
+
 subtest 'batch' => sub {
     my @carts = map { { currency => 'GBP', store => 'london', channel => 'web', lines => PosTest::lines('MUG-RED', $_) } } 1 .. 200;
     $carts[99] = { currency => 'GBP', store => 'london', channel => 'web', lines => PosTest::lines('NO-SUCH', 1) };

@@ -47,6 +47,7 @@ sub refused {
 
 refused('an id twice', qr/operationId: get_store\b/, 'operationId: list_stores', qr/'list_stores' is that of .* too/);
 refused('no scope', qr/      x-pos-scope: "stores:read"\n/, '', qr/has no x-pos-scope/);
+refused('a scope of no key', qr/x-pos-scope: "stores:read"/, 'x-pos-scope: "stores:reed"', qr/scope stores:reed, which the schema Scope does not name/);
 refused('an undeclared problem', qr/        "401": [^\n]*\n/, '', qr/does not declare 401/);
 refused('a reference to nothing', qr{schemas/Store" }, 'schemas/Shop" ', qr/refers to nothing: .*Shop/);
 refused('an unknown extension', qr/x-pos-native: quote\n/, "x-pos-nativ: quote\n", qr/unknown key 'x-pos-nativ'/);
