@@ -133,6 +133,8 @@ copy_products() {
         chmod a+rX "$STATE/lib/$f.new"
         mv -f "$STATE/lib/$f.new" "$STATE/lib/$f"
     done
+    cp "$ROOT/docs/errors.md" "$STATE/lib/errors.md"
+    chmod a+r "$STATE/lib/errors.md"
     rm -rf "$STATE/lib/sql"
     mkdir -p "$STATE/lib/sql"
     cp -r "$ROOT/sql/migrations" "$ROOT/sql/api" "$STATE/lib/sql/"
@@ -321,6 +323,8 @@ ${POS_NGINX_HTTP:-}
         listen 127.0.0.1:$POS_PORT${POS_BACKLOG:+ backlog=$POS_BACKLOG};
 ${POS_H2_PORT:+        listen 127.0.0.1:$POS_H2_PORT http2;}
         location / { pos_api; }
+        # where the type of every problem leads
+        location = /docs/errors { default_type "text/markdown; charset=utf-8"; alias $STATE/lib/errors.md; }
 ${POS_NGINX_SERVER:-}
     }
 }

@@ -157,6 +157,8 @@ subtest 'HEAD and OPTIONS' => sub {
     my $r = $pos->request('HEAD', '/healthz', key => undef);
     ok($r->{status} == 200 || $r->{status} == 405, 'HEAD') or diag($r->{status});
     is($pos->get('/v1/openapi.json', key => undef)->{json}{openapi} // '', '3.1.0', 'the contract is served');
+    my ($page, $anchor) = split /#/, $pos->get('/v1/nowhere')->{json}{type};
+    like($pos->get($page, key => undef)->{body}, qr/<a id="\Q$anchor\E">/, 'the type of a problem leads to what explains it');
     my $m = $pos->get('/metrics', key => undef);
     like($m->{body}, qr/^# TYPE /m, 'so are the metrics');
 };
