@@ -411,6 +411,7 @@ pos_snapshot_close(pos_snapshot_t *s)
         return;
     }
 
+    pos_hot_destroy(s->hot);
     mdb_txn_abort(s->txn);
     book_release(s->book);
     free(s);

@@ -5,6 +5,7 @@
 #ifndef POS_REPLICA_READER_H
 #define POS_REPLICA_READER_H
 
+#include "replica/hot.h"
 #include "replica/store.h"
 
 struct pos_replica_s {
@@ -27,6 +28,7 @@ struct pos_snapshot_s {
     pos_replica_t    *replica;
     pos_store_book_t *book;
     MDB_txn          *txn;
+    pos_hot_t        *hot;           /* made by the first product asked for */
 };
 
 pos_status_t pos_reader_fail(pos_replica_t *r, const char *what, int rc);

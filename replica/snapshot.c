@@ -174,27 +174,60 @@ pos_snapshot_next_row(pos_snapshot_t *s, const pos_head_t *head,
 
 /* ---- the engine's source ---- */
 
+/* Into `kept` where that is given and has room; `*keep` says whether it had. */
+static pos_status_t
+product_decode(pos_str_t payload, pos_str_t sku, pos_arena_t *arena,
+    pos_arena_t *kept, const pos_product_t **out, bool *keep)
+{
+    pos_status_t status = kept ? pos_sku_decode(payload, kept, out) : POS_NO_MEMORY;
+
+    *keep = status != POS_NO_MEMORY;
+    if (!*keep) {
+        status = pos_sku_decode(payload, arena, out);
+    }
+
+    return status == POS_OK && !pos_str_eq((*out)->sku, sku) ? POS_BROKEN : status;
+}
+
+
 static pos_status_t
 source_product(void *ctx, pos_str_t sku, pos_arena_t *arena,
     const pos_product_t **out)
 {
     pos_snapshot_source_t *c = ctx;
+    pos_snapshot_t        *s = c->snapshot;
+    pos_hot_slot_t        *slot;
     pos_status_t           status;
     pos_str_t              payload;
+    uint64_t               retailer, hash = 0;
+    bool                   keep;
 
-    status = row_get(c->snapshot, c->no, c->generation, POS_KIND_SKU, sku,
-                     &payload);
+    if (s->hot == NULL) {
+        s->hot = pos_hot_create();
+    }
+
+    retailer = (uint64_t) c->no << 32 | c->generation;
+    slot = pos_hot_slot(s->hot, retailer, sku, &hash);
+    *out = pos_hot_find(slot, retailer, sku, hash);
+    if (*out != NULL) {
+        return POS_OK;
+    }
+
+    status = row_get(s, c->no, c->generation, POS_KIND_SKU, sku, &payload);
     if (status != POS_OK) {
         return status;
     }
 
-    status = pos_sku_decode(payload, arena, out);
-    if (status == POS_OK && !pos_str_eq((*out)->sku, sku)) {
-        status = POS_BROKEN;
+    status = product_decode(payload, sku, arena, pos_hot_admit(s->hot, slot, hash), out, &keep);
+    if (status == POS_BROKEN) {
+        return pos_reader_damaged(s->replica, POS_KIND_SKU, sku);
     }
 
-    return status == POS_BROKEN
-           ? pos_reader_damaged(c->snapshot->replica, POS_KIND_SKU, sku) : status;
+    if (status == POS_OK && keep) {
+        pos_hot_keep(slot, retailer, hash, *out);
+    }
+
+    return status;
 }
 
 

@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "replica/reader.h"
 #include "replica/sku.h"
 #include "replica/store.h"
 #include "replica/writer.h"
@@ -502,6 +503,72 @@ test_bulk(pos_replica_t *r)
 }
 
 
+/* ---- products asked for again and again ---- */
+
+static const pos_product_t *
+product_of(const pos_book_source_t *source, unsigned n)
+{
+    const pos_product_t *p = NULL;
+    char                 name[32];
+
+    snprintf(name, sizeof(name), "SKU-%07u", n);
+    return source->product(source->ctx, pos_str_z(name), arena, &p) == POS_OK
+           && pos_str_eq(p->sku, pos_str_z(name)) ? p : NULL;
+}
+
+
+static void
+test_hot(pos_replica_t *r)
+{
+    pos_snapshot_t        *s = look(r), *later;
+    pos_snapshot_source_t  ctx;
+    pos_book_source_t      source;
+    const pos_product_t   *first, *kept;
+    pos_head_t             h;
+    int64_t                amount = 9000, was;
+    unsigned               i, wrong = 0, again = 0, seen = 0;
+
+    if (!ok(head_of(s, "1", &h), "a retailer of %u products", BULK)) {
+        exit(1);
+    }
+    pos_snapshot_source(s, &h, &ctx, &source);
+    pos_arena_reset(arena);
+    first = product_of(&source, 1);
+    kept = product_of(&source, 1);
+    ok(first && kept && kept != first, "asked for twice, a product is kept by its snapshot");
+    pos_arena_reset(arena);
+    ok(product_of(&source, 1) == kept && pos_arena_used(arena) == 0, "and handed out again, without the arena");
+    was = kept ? kept->prices[0].amount : 0;
+
+    for (i = 0; i < 3 * BULK; i++) {
+        const pos_product_t *p = product_of(&source, i / 3);
+
+        wrong += p == NULL || p->prices[0].amount != was;
+        pos_arena_reset(arena);
+    }
+    is_int(wrong, 0, "each is itself, whatever is kept");
+    for (i = 0; i < BULK; i++) {
+        const pos_product_t *p = product_of(&source, i);
+
+        seen++;
+        again += p != NULL && pos_arena_used(arena) == 0;
+        pos_arena_reset(arena);
+    }
+    ok(again > 500 && again <= POS_HOT_SLOTS && pos_arena_held(s->hot->arena) <= POS_HOT_MAX,
+       "the table is bounded: %u of %u, %zu bytes", again, seen, pos_arena_held(s->hot->arena));
+
+    ok(by_writer(0, write_bulk, &amount), "all prices change");
+    ok(product_of(&source, 1) == kept && kept->prices[0].amount == was, "what was handed out stays with its snapshot");
+    later = look(r);
+    for (i = 0; i < 3; i++) {
+        is_int(price_of(later, "1", "SKU-0000001"), 9000, "a new one has the new price");
+        is_int(price_of(later, "2", "SKU-0000001"), -2, "which is not another retailer's");
+    }
+    pos_snapshot_close(later);
+    pos_snapshot_close(s);
+}
+
+
 /* ---- killed at any instant ---- */
 
 static void
@@ -746,6 +813,7 @@ main(void)
     test_record_damaged();
     test_apply(&r);
     test_bulk(r);
+    test_hot(r);
     test_killed(r);
     test_rebuild(r);
     test_whole(r);
