@@ -324,7 +324,12 @@ ${POS_NGINX_HTTP:-}
 ${POS_H2_PORT:+        listen 127.0.0.1:$POS_H2_PORT http2;}
         location / { pos_api; }
         # where the type of every problem leads
-        location = /docs/errors { default_type "text/markdown; charset=utf-8"; alias $STATE/lib/errors.md; }
+        location = /docs/errors {
+            default_type "text/markdown; charset=utf-8";
+            alias $STATE/lib/errors.md;
+            error_page 403 404 405 = @api;
+        }
+        location @api { pos_api; }
 ${POS_NGINX_SERVER:-}
     }
 }

@@ -18,7 +18,8 @@ plan skip_all => 'POS_ASAN=0' if $which eq '0';
 my $out = PosTest::command_output("$PosTest::ROOT/build.sh", 'asan');
 my ($nginx) = $out =~ m{^(/\S+/nginx)$}m;
 my ($posd)  = $out =~ m{^(/\S+/posd)$}m;
-plan skip_all => "no nginx with sanitizers: $out" if !$nginx || !-x $nginx || !$posd;
+plan skip_all => "no nginx with sanitizers: $out" if $out =~ /source is not to be had/;
+die "nothing to run under sanitizers was built: $out\n" if !$nginx || !-x $nginx || !$posd;
 
 $ENV{POS_NGINX}        = $nginx;
 $ENV{POS_NGINX_MODULE} = '';

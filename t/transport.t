@@ -159,6 +159,7 @@ subtest 'HEAD and OPTIONS' => sub {
     is($pos->get('/v1/openapi.json', key => undef)->{json}{openapi} // '', '3.1.0', 'the contract is served');
     my ($page, $anchor) = split /#/, $pos->get('/v1/nowhere')->{json}{type};
     like($pos->get($page, key => undef)->{body}, qr/<a id="\Q$anchor\E">/, 'the type of a problem leads to what explains it');
+    PosTest::is_problem($pos->request('POST', $page, body => '{}'), 404, 'no_such_path', 'which is there to be read only');
     my $m = $pos->get('/metrics', key => undef);
     like($m->{body}, qr/^# TYPE /m, 'so are the metrics');
 };
