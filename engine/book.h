@@ -89,6 +89,8 @@ typedef struct {
     void *ctx;
     pos_status_t (*product)(void *ctx, pos_str_t sku, pos_arena_t *arena,
         const pos_product_t **out);
+    /* These products will be asked for next; NULL: the source does not care. */
+    void (*expect)(void *ctx, const pos_str_t *skus, uint32_t count);
     /* `code` in upper case (ASCII folding). */
     pos_status_t (*coupon)(void *ctx, pos_str_t code, pos_arena_t *arena,
         const pos_coupon_t **out);

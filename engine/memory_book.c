@@ -859,6 +859,7 @@ pos_memory_book_source(pos_memory_book_t *memory, pos_book_source_t *out)
 {
     out->ctx = memory;
     out->product = source_product;
+    out->expect = NULL;    /* in memory all of it is near */
     out->coupon = source_coupon;
     out->next = source_next;
 }
