@@ -177,7 +177,8 @@ pos_schema_compile_at(pos_schema_compiler_t *c, const pos_json_t *json, pos_str_
     if (ref != NULL) {
         for (member = json->first; member != NULL; member = member->next) {
             if (member != ref && !pos_str_eq(member->key, pos_str("description"))) {
-                pos_schema_bad(c, pos_schema_child(c, where, member->key), "nothing may stand beside $ref");
+                pos_schema_bad(c, pos_schema_child(c, where, member->key),
+                               "nothing may stand beside $ref");
             }
         }
 
@@ -214,9 +215,9 @@ pos_status_t
 pos_schema_compile(pos_schema_set_t *set, const pos_json_t *json, pos_str_t where,
     pos_faults_t *faults, const pos_schema_t **out)
 {
-    uint32_t      before = faults->count;
-    pos_schema_compiler_t    c = { set, faults, false };
-    pos_schema_t *schema = pos_schema_compile_at(&c, json, where);
+    uint32_t              before = faults->count;
+    pos_schema_compiler_t c = { set, faults, false };
+    pos_schema_t         *schema = pos_schema_compile_at(&c, json, where);
 
     if (c.no_memory) {
         return POS_NO_MEMORY;

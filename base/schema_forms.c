@@ -69,7 +69,8 @@ pos_schema_same(const pos_json_t *a, const pos_json_t *b)
 
 
 static void
-check_enum(pos_schema_run_t *run, const pos_schema_t *s, const pos_json_t *v, const pos_schema_place_t *place)
+check_enum(pos_schema_run_t *run, const pos_schema_t *s, const pos_json_t *v,
+           const pos_schema_place_t *place)
 {
     pos_str_t         listed;
     pos_writer_t      w;
@@ -94,7 +95,8 @@ check_enum(pos_schema_run_t *run, const pos_schema_t *s, const pos_json_t *v, co
     }
 
     listed = pos_writer_result(&w);
-    POS_SCHEMA_FAULT(run, place, "enum", "must be one of %.*s", (int) listed.len, listed.data);
+    POS_SCHEMA_FAULT(run, place, "enum", "must be one of %.*s", (int) listed.len,
+                     listed.data);
 }
 
 
@@ -106,9 +108,9 @@ static void
 report_nearest(pos_schema_run_t *run, const pos_schema_t **list, uint32_t count,
     const pos_json_t *v, const pos_schema_place_t *place)
 {
-    uint32_t     i, score, best = 0, best_score = UINT32_MAX;
-    pos_faults_t faults;
-    pos_schema_run_t        trial;
+    uint32_t         i, score, best = 0, best_score = UINT32_MAX;
+    pos_faults_t     faults;
+    pos_schema_run_t trial;
 
     run->valid = false;
 
@@ -146,7 +148,8 @@ report_nearest(pos_schema_run_t *run, const pos_schema_t **list, uint32_t count,
 
 
 static void
-check_any(pos_schema_run_t *run, const pos_schema_t *s, const pos_json_t *v, const pos_schema_place_t *place)
+check_any(pos_schema_run_t *run, const pos_schema_t *s, const pos_json_t *v,
+          const pos_schema_place_t *place)
 {
     for (uint32_t i = 0; i < s->any_count; i++) {
         if (quietly(run, s->any[i], v)) {
@@ -159,7 +162,8 @@ check_any(pos_schema_run_t *run, const pos_schema_t *s, const pos_json_t *v, con
 
 
 static void
-check_one(pos_schema_run_t *run, const pos_schema_t *s, const pos_json_t *v, const pos_schema_place_t *place)
+check_one(pos_schema_run_t *run, const pos_schema_t *s, const pos_json_t *v,
+          const pos_schema_place_t *place)
 {
     uint32_t fits = 0;
 
@@ -171,14 +175,16 @@ check_one(pos_schema_run_t *run, const pos_schema_t *s, const pos_json_t *v, con
         report_nearest(run, s->one, s->one_count, v, place);
 
     } else if (fits > 1) {
-        POS_SCHEMA_FAULT(run, place, "one_of", "fits more than one of the forms allowed here: say "
-              "which by leaving the other's fields out");
+        POS_SCHEMA_FAULT(run, place, "one_of",
+                         "fits more than one of the forms allowed here: say "
+                         "which by leaving the other's fields out");
     }
 }
 
 
 static void
-check_combined(pos_schema_run_t *run, const pos_schema_t *s, const pos_json_t *v, const pos_schema_place_t *place)
+check_combined(pos_schema_run_t *run, const pos_schema_t *s, const pos_json_t *v,
+               const pos_schema_place_t *place)
 {
     const pos_schema_t *branch;
 
@@ -209,7 +215,8 @@ check_combined(pos_schema_run_t *run, const pos_schema_t *s, const pos_json_t *v
 
 
 void
-pos_schema_check_forms(pos_schema_run_t *run, const pos_schema_t *s, const pos_json_t *v, const pos_schema_place_t *place)
+pos_schema_check_forms(pos_schema_run_t *run, const pos_schema_t *s, const pos_json_t *v,
+                       const pos_schema_place_t *place)
 {
     if (s->enumeration != NULL) {
         check_enum(run, s, v, place);

@@ -14,9 +14,12 @@ static uint8_t
 type_bit(pos_str_t name)
 {
     static const struct { const char *name; uint8_t bits; } types[] = {
-        { "null", POS_SCHEMA_NULL },       { "boolean", POS_SCHEMA_BOOLEAN },
-        { "integer", POS_SCHEMA_INTEGER }, { "number", POS_SCHEMA_NUMBER | POS_SCHEMA_INTEGER },
-        { "string", POS_SCHEMA_STRING },   { "array", POS_SCHEMA_ARRAY },
+        { "null", POS_SCHEMA_NULL },
+        { "boolean", POS_SCHEMA_BOOLEAN },
+        { "integer", POS_SCHEMA_INTEGER },
+        { "number", POS_SCHEMA_NUMBER | POS_SCHEMA_INTEGER },
+        { "string", POS_SCHEMA_STRING },
+        { "array", POS_SCHEMA_ARRAY },
         { "object", POS_SCHEMA_OBJECT },
     };
 
@@ -85,7 +88,8 @@ kw_const(pos_schema_compiler_t *c, pos_schema_t *s, const pos_json_t *v, pos_str
 /* ---- objects and lists ---- */
 
 static void
-kw_properties(pos_schema_compiler_t *c, pos_schema_t *s, const pos_json_t *v, pos_str_t where)
+kw_properties(pos_schema_compiler_t *c, pos_schema_t *s, const pos_json_t *v,
+              pos_str_t where)
 {
     uint32_t          n = 0;
     const pos_json_t *one;
@@ -104,7 +108,8 @@ kw_properties(pos_schema_compiler_t *c, pos_schema_t *s, const pos_json_t *v, po
 
     for (one = v->first; one != NULL; one = one->next) {
         s->properties[n].name = one->key;
-        s->properties[n].schema = pos_schema_compile_at(c, one, pos_schema_child(c, where, one->key));
+        s->properties[n].schema =
+            pos_schema_compile_at(c, one, pos_schema_child(c, where, one->key));
         n++;
     }
 
@@ -141,7 +146,8 @@ kw_required(pos_schema_compiler_t *c, pos_schema_t *s, const pos_json_t *v, pos_
 
 
 static void
-kw_additional(pos_schema_compiler_t *c, pos_schema_t *s, const pos_json_t *v, pos_str_t where)
+kw_additional(pos_schema_compiler_t *c, pos_schema_t *s, const pos_json_t *v,
+              pos_str_t where)
 {
     if (v->type == POS_JSON_FALSE) {
         s->closed = true;
@@ -327,7 +333,8 @@ kw_format(pos_schema_compiler_t *c, pos_schema_t *s, const pos_json_t *v, pos_st
 /* ---- forms combined ---- */
 
 static const pos_schema_t **
-compile_list(pos_schema_compiler_t *c, const pos_json_t *v, pos_str_t where, uint32_t *count)
+compile_list(pos_schema_compiler_t *c, const pos_json_t *v, pos_str_t where,
+             uint32_t *count)
 {
     uint32_t             n = 0;
     const pos_json_t    *one;
@@ -346,7 +353,8 @@ compile_list(pos_schema_compiler_t *c, const pos_json_t *v, pos_str_t where, uin
     }
 
     for (one = v->first; one != NULL; one = one->next) {
-        list[n] = pos_schema_compile_at(c, one, pos_json_pointer_index(c->set->arena, where, n));
+        list[n] = pos_schema_compile_at(c, one,
+                                        pos_json_pointer_index(c->set->arena, where, n));
         n++;
     }
 
@@ -408,7 +416,8 @@ kw_else(pos_schema_compiler_t *c, pos_schema_t *s, const pos_json_t *v, pos_str_
 /* ---- all of them ---- */
 
 static void
-kw_annotation(pos_schema_compiler_t *c, pos_schema_t *s, const pos_json_t *v, pos_str_t where)
+kw_annotation(pos_schema_compiler_t *c, pos_schema_t *s, const pos_json_t *v,
+              pos_str_t where)
 {
     (void) c;
     (void) s;

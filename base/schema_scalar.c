@@ -56,7 +56,8 @@ is_multiple(__int128 n, __int128 of)
 
 
 void
-pos_schema_check_number(pos_schema_run_t *run, const pos_schema_t *s, const pos_json_t *v, const pos_schema_place_t *place)
+pos_schema_check_number(pos_schema_run_t *run, const pos_schema_t *s, const pos_json_t *v,
+                        const pos_schema_place_t *place)
 {
     char     text[BOUND_TEXT_MAX];
     __int128 n;
@@ -66,17 +67,20 @@ pos_schema_check_number(pos_schema_run_t *run, const pos_schema_t *s, const pos_
     }
 
     if (!pos_schema_decimal(v->text, &n)) {
-        POS_SCHEMA_FAULT(run, place, "number", "must be written plainly: no exponent, at most 24 "
-              "digits and 9 decimals");
+        POS_SCHEMA_FAULT(run, place, "number",
+                         "must be written plainly: no exponent, at most 24 "
+                         "digits and 9 decimals");
         return;
     }
 
     if (s->has_min && n < s->min) {
-        POS_SCHEMA_FAULT(run, place, "min", "must be at least %s", bound_text(s->min, text));
+        POS_SCHEMA_FAULT(run, place, "min", "must be at least %s",
+                         bound_text(s->min, text));
     }
 
     if (s->has_exclusive_min && n <= s->exclusive_min) {
-        POS_SCHEMA_FAULT(run, place, "min", "must be above %s", bound_text(s->exclusive_min, text));
+        POS_SCHEMA_FAULT(run, place, "min", "must be above %s",
+                         bound_text(s->exclusive_min, text));
     }
 
     if (s->has_max && n > s->max) {
@@ -84,8 +88,9 @@ pos_schema_check_number(pos_schema_run_t *run, const pos_schema_t *s, const pos_
     }
 
     if (s->has_multiple && !is_multiple(n, s->multiple)) {
-        POS_SCHEMA_FAULT(run, place, "multiple_of", "has more decimals than allowed, or is not a "
-              "multiple of what is asked");
+        POS_SCHEMA_FAULT(run, place, "multiple_of",
+                         "has more decimals than allowed, or is not a "
+                         "multiple of what is asked");
     }
 }
 
@@ -178,7 +183,8 @@ pattern_holds(const pos_schema_t *s, pos_str_t text)
 
 
 void
-pos_schema_check_string(pos_schema_run_t *run, const pos_schema_t *s, const pos_json_t *v, const pos_schema_place_t *place)
+pos_schema_check_string(pos_schema_run_t *run, const pos_schema_t *s, const pos_json_t *v,
+                        const pos_schema_place_t *place)
 {
     size_t length;
 
@@ -187,8 +193,8 @@ pos_schema_check_string(pos_schema_run_t *run, const pos_schema_t *s, const pos_
         length = pos_utf8_count(v->text);
 
         if (length < s->min_length) {
-            POS_SCHEMA_FAULT(run, place, "min_length", "must be at least %u characters long",
-                  s->min_length);
+            POS_SCHEMA_FAULT(run, place, "min_length",
+                             "must be at least %u characters long", s->min_length);
         }
 
         if (length > s->max_length) {
@@ -199,8 +205,8 @@ pos_schema_check_string(pos_schema_run_t *run, const pos_schema_t *s, const pos_
     }
 
     if (s->pattern != NULL && !pattern_holds(s, v->text)) {
-        POS_SCHEMA_FAULT(run, place, "pattern", "must match %.*s", (int) s->pattern_text.len,
-              s->pattern_text.data);
+        POS_SCHEMA_FAULT(run, place, "pattern", "must match %.*s",
+                         (int) s->pattern_text.len, s->pattern_text.data);
     }
 
     if (s->format != POS_FORMAT_NONE && !format_holds(s->format, v->text)) {

@@ -119,17 +119,20 @@ check_unique(pos_schema_run_t *run, const pos_json_t *v, const pos_schema_place_
 
 
 static __attribute__((noinline)) void
-check_array(pos_schema_run_t *run, const pos_schema_t *s, const pos_json_t *v, const pos_schema_place_t *place)
+check_array(pos_schema_run_t *run, const pos_schema_t *s, const pos_json_t *v,
+            const pos_schema_place_t *place)
 {
-    pos_schema_place_t           at = { place, { NULL, 0 }, 0 };
-    const pos_json_t *one;
+    pos_schema_place_t at = { place, { NULL, 0 }, 0 };
+    const pos_json_t  *one;
 
     if (v->count < s->min_items) {
-        POS_SCHEMA_FAULT(run, place, "min_items", "must have at least %u members", s->min_items);
+        POS_SCHEMA_FAULT(run, place, "min_items", "must have at least %u members",
+                         s->min_items);
     }
 
     if (v->count > s->max_items) {
-        POS_SCHEMA_FAULT(run, place, "max_items", "must have at most %u members", s->max_items);
+        POS_SCHEMA_FAULT(run, place, "max_items", "must have at most %u members",
+                         s->max_items);
         return;
     }
 
@@ -202,8 +205,8 @@ check_member(pos_schema_run_t *run, const pos_schema_t *s, const pos_json_t *one
 
 
 static void
-check_missing(pos_schema_run_t *run, const pos_schema_t *s, uint64_t seen, const pos_json_t *v,
-    const pos_schema_place_t *place)
+check_missing(pos_schema_run_t *run, const pos_schema_t *s, uint64_t seen,
+              const pos_json_t *v, const pos_schema_place_t *place)
 {
     for (uint32_t i = 0; i < s->required_count; i++) {
         if ((seen & (UINT64_C(1) << i)) != 0
@@ -220,7 +223,8 @@ check_missing(pos_schema_run_t *run, const pos_schema_t *s, uint64_t seen, const
 
 
 static __attribute__((noinline)) void
-check_object(pos_schema_run_t *run, const pos_schema_t *s, const pos_json_t *v, const pos_schema_place_t *place)
+check_object(pos_schema_run_t *run, const pos_schema_t *s, const pos_json_t *v,
+             const pos_schema_place_t *place)
 {
     uint32_t              hint = 0;
     uint64_t              seen = 0;
@@ -271,7 +275,8 @@ check_object(pos_schema_run_t *run, const pos_schema_t *s, const pos_json_t *v, 
 /* ---- all of it ---- */
 
 static void
-check_typed(pos_schema_run_t *run, const pos_schema_t *s, const pos_json_t *v, const pos_schema_place_t *place)
+check_typed(pos_schema_run_t *run, const pos_schema_t *s, const pos_json_t *v,
+            const pos_schema_place_t *place)
 {
     switch (v->type) {
     case POS_JSON_NUMBER:
@@ -295,7 +300,8 @@ check_typed(pos_schema_run_t *run, const pos_schema_t *s, const pos_json_t *v, c
 /* Kept apart from pos_schema_check(), so that what only asks for a type stays cheap. */
 /* Kept apart from check(), so that what only asks for a type stays cheap. */
 void
-pos_schema_check_all(pos_schema_run_t *run, const pos_schema_t *s, const pos_json_t *v, const pos_schema_place_t *place)
+pos_schema_check_all(pos_schema_run_t *run, const pos_schema_t *s, const pos_json_t *v,
+                     const pos_schema_place_t *place)
 {
     if (++run->depth > DEPTH_MAX) {
         POS_SCHEMA_FAULT(run, place, "depth", "is nested too deeply");

@@ -79,7 +79,8 @@ pos_builder_add_zone(pos_book_builder_t *b, pos_str_t key, pos_str_t value)
         return status;
     }
     if (status != POS_OK) {
-        pos_builder_report(b, POS_KIND_ZONE, key, "", pos_str("is no sound TZif data"), false);
+        pos_builder_report(b, POS_KIND_ZONE, key, "", pos_str("is no sound TZif data"),
+                           false);
         return POS_OK;
     }
     pos_sha256(value, digest);
@@ -244,7 +245,8 @@ pos_builder_relate_categories(pos_book_builder_t *b, unsigned rows)
             }
             pos_ancestry_init(&b->ancestry, all, count, b->spare);
         }
-        return pos_ancestry_step(&b->ancestry, rows * POS_BUILDER_MOVES) ? POS_OK : POS_AGAIN;
+        return pos_ancestry_step(&b->ancestry, rows * POS_BUILDER_MOVES) ? POS_OK
+                                                                         : POS_AGAIN;
     }
     for (; rows > 0 && b->at < count; rows--) {
         if (b->phase == PHASE_PARENTS) {

@@ -48,7 +48,8 @@ add_chunk(growing_t *chunks)
 static pos_promotion_t **
 promotion_place(const pos_book_builder_t *b, uint32_t i)
 {
-    return &((pos_promotion_t ***) b->promotions.items)[i / POS_RANKING_CHUNK][i % POS_RANKING_CHUNK];
+    return &((pos_promotion_t ***)
+                 b->promotions.items)[i / POS_RANKING_CHUNK][i % POS_RANKING_CHUNK];
 }
 
 
@@ -146,7 +147,8 @@ compile_promotion(pos_book_builder_t *b, pos_str_t key, pos_str_t value,
 
 
 pos_status_t
-pos_builder_add_promotion(pos_book_builder_t *b, pos_str_t key, pos_str_t value, unsigned *cost)
+pos_builder_add_promotion(pos_book_builder_t *b, pos_str_t key, pos_str_t value,
+                          unsigned *cost)
 {
     pos_promotion_t *before = previous_promotion(b, key);
     uint8_t          digest[POS_SHA256_SIZE];

@@ -46,7 +46,8 @@ pos_decode_string(pos_decoder_t *d, const pos_at_t *up, const pos_json_t *object
 
 
 bool
-pos_decode_code_value(pos_decoder_t *d, const pos_at_t *at, const pos_json_t *v, pos_str_t *out)
+pos_decode_code_value(pos_decoder_t *d, const pos_at_t *at, const pos_json_t *v,
+                      pos_str_t *out)
 {
     if (v->type != POS_JSON_STRING) {
         return pos_decode_fault(d, at, "type", "must be a string");

@@ -86,9 +86,9 @@ static pos_status_t
 source_next(void *ctx, pos_kind_t kind, const pos_str_t *after, pos_str_t *key,
     pos_str_t *value)
 {
-    const pos_memory_book_t *m = ctx;
-    const pos_memory_section_t         *s = &m->sections[kind];
-    uint32_t                 low = 0, high = s->count;
+    const pos_memory_book_t    *m = ctx;
+    const pos_memory_section_t *s = &m->sections[kind];
+    uint32_t                    low = 0, high = s->count;
 
     while (after != NULL && low < high) {
         uint32_t middle = low + (high - low) / 2;

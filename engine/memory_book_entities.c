@@ -11,10 +11,10 @@
 static const pos_zone_t *
 load_zone(pos_memory_reading_t *r, const pos_at_t *up, pos_str_t name)
 {
-    const pos_zone_t *zone = pos_map_get(&r->zones, name);
-    pos_memory_section_t        *s = &r->m->sections[POS_KIND_ZONE];
-    pos_str_t         tzif;
-    pos_at_t          at = pos_at_key(up, "timezone");
+    const pos_zone_t     *zone = pos_map_get(&r->zones, name);
+    pos_memory_section_t *s = &r->m->sections[POS_KIND_ZONE];
+    pos_str_t             tzif;
+    pos_at_t              at = pos_at_key(up, "timezone");
 
     if (zone != NULL) {
         return zone;
@@ -37,13 +37,13 @@ load_zone(pos_memory_reading_t *r, const pos_at_t *up, pos_str_t name)
 void
 pos_memory_read_retailer(pos_memory_reading_t *r)
 {
-    const pos_json_t *json = pos_member(r->document, "retailer");
-    const pos_json_t *stores = pos_member(r->document, "stores");
-    pos_memory_section_t        *s = &r->m->sections[POS_KIND_RETAILER];
-    pos_memory_section_t        *zones = &r->m->sections[POS_KIND_ZONE];
-    pos_book_t        settings = { .retailer = pos_str("") };
-    pos_str_t         timezone;
-    pos_at_t          at = pos_at_key(&r->root, "retailer");
+    const pos_json_t     *json = pos_member(r->document, "retailer");
+    const pos_json_t     *stores = pos_member(r->document, "stores");
+    pos_memory_section_t *s = &r->m->sections[POS_KIND_RETAILER];
+    pos_memory_section_t *zones = &r->m->sections[POS_KIND_ZONE];
+    pos_book_t            settings = { .retailer = pos_str("") };
+    pos_str_t             timezone;
+    pos_at_t              at = pos_at_key(&r->root, "retailer");
 
     s->rows = pos_decode_alloc(&r->d, 1, sizeof(*s->rows));
     zones->rows = pos_decode_alloc(&r->d, stores ? stores->count + 1 : 1,
@@ -70,10 +70,10 @@ pos_memory_read_retailer(pos_memory_reading_t *r)
 void
 pos_memory_read_stores(pos_memory_reading_t *r)
 {
-    const pos_json_t *list;
-    pos_memory_section_t        *s = pos_memory_section(r, "stores", POS_KIND_STORE, &list);
-    pos_at_t          at = pos_at_key(&r->root, "stores");
-    size_t            i = 0;
+    const pos_json_t     *list;
+    pos_memory_section_t *s = pos_memory_section(r, "stores", POS_KIND_STORE, &list);
+    pos_at_t              at = pos_at_key(&r->root, "stores");
+    size_t                i = 0;
 
     for (const pos_json_t *e = s ? list->first : NULL; e != NULL; e = e->next) {
         pos_at_t    here = pos_at_index(&at, i++);
@@ -95,7 +95,8 @@ pos_memory_read_stores(pos_memory_reading_t *r)
 
 /* After all of them are read: a parent may come after its children. */
 static void
-find_parents(pos_memory_reading_t *r, pos_category_t *made, const pos_str_t *parents, size_t count)
+find_parents(pos_memory_reading_t *r, pos_category_t *made, const pos_str_t *parents,
+             size_t count)
 {
     pos_at_t at = pos_at_key(&r->root, "categories");
 
@@ -137,12 +138,13 @@ refuse_circles(pos_memory_reading_t *r, const pos_category_t *made, size_t count
 void
 pos_memory_read_categories(pos_memory_reading_t *r)
 {
-    const pos_json_t *list;
-    pos_memory_section_t        *s = pos_memory_section(r, "categories", POS_KIND_CATEGORY, &list);
-    pos_at_t          at = pos_at_key(&r->root, "categories");
-    pos_category_t   *made;
-    pos_str_t        *parents;
-    size_t            i = 0;
+    const pos_json_t     *list;
+    pos_memory_section_t *s =
+        pos_memory_section(r, "categories", POS_KIND_CATEGORY, &list);
+    pos_at_t        at = pos_at_key(&r->root, "categories");
+    pos_category_t *made;
+    pos_str_t      *parents;
+    size_t          i = 0;
 
     if (s == NULL) {
         return;
@@ -160,7 +162,8 @@ pos_memory_read_categories(pos_memory_reading_t *r)
             continue;
         }
         pos_category_decode(&r->d, &here, e, &made[i], &parents[i]);
-        pos_memory_note(r, &here, "code", &r->keys[POS_KIND_CATEGORY], made[i].code, &made[i]);
+        pos_memory_note(r, &here, "code", &r->keys[POS_KIND_CATEGORY], made[i].code,
+                        &made[i]);
         pos_memory_add_row(r, s, made[i].code, e);
     }
     find_parents(r, made, parents, list->count);
@@ -171,10 +174,11 @@ pos_memory_read_categories(pos_memory_reading_t *r)
 void
 pos_memory_read_price_lists(pos_memory_reading_t *r)
 {
-    const pos_json_t *list;
-    pos_memory_section_t        *s = pos_memory_section(r, "price_lists", POS_KIND_PRICE_LIST, &list);
-    pos_at_t          at = pos_at_key(&r->root, "price_lists");
-    size_t            i = 0;
+    const pos_json_t     *list;
+    pos_memory_section_t *s =
+        pos_memory_section(r, "price_lists", POS_KIND_PRICE_LIST, &list);
+    pos_at_t at = pos_at_key(&r->root, "price_lists");
+    size_t   i = 0;
 
     for (const pos_json_t *e = s ? list->first : NULL; e != NULL; e = e->next) {
         pos_at_t         here = pos_at_index(&at, i++);
@@ -187,7 +191,8 @@ pos_memory_read_price_lists(pos_memory_reading_t *r)
         pos_memory_note(r, &here, "code", &r->keys[POS_KIND_PRICE_LIST], row.code, "");
         for (uint32_t k = 0; k < row.stores.count; k++) {
             if (!pos_memory_known(r, POS_KIND_STORE, row.stores.values[k])) {
-                pos_memory_refuse(r, &here, "stores", "unknown_store", row.stores.values[k]);
+                pos_memory_refuse(r, &here, "stores", "unknown_store",
+                                  row.stores.values[k]);
             }
         }
         pos_memory_add_row(r, s, row.code, e);
@@ -199,10 +204,10 @@ pos_memory_read_price_lists(pos_memory_reading_t *r)
 void
 pos_memory_read_taxes(pos_memory_reading_t *r)
 {
-    const pos_json_t *list;
-    pos_memory_section_t        *s = pos_memory_section(r, "taxes", POS_KIND_TAX, &list);
-    pos_at_t          at = pos_at_key(&r->root, "taxes");
-    size_t            i = 0;
+    const pos_json_t     *list;
+    pos_memory_section_t *s = pos_memory_section(r, "taxes", POS_KIND_TAX, &list);
+    pos_at_t              at = pos_at_key(&r->root, "taxes");
+    size_t                i = 0;
 
     for (const pos_json_t *e = s ? list->first : NULL; e != NULL; e = e->next, i++) {
         pos_at_t      here = pos_at_index(&at, i);
@@ -226,10 +231,11 @@ pos_memory_read_taxes(pos_memory_reading_t *r)
 void
 pos_memory_read_experiments(pos_memory_reading_t *r)
 {
-    const pos_json_t *list;
-    pos_memory_section_t        *s = pos_memory_section(r, "experiments", POS_KIND_EXPERIMENT, &list);
-    pos_at_t          at = pos_at_key(&r->root, "experiments");
-    size_t            i = 0;
+    const pos_json_t     *list;
+    pos_memory_section_t *s =
+        pos_memory_section(r, "experiments", POS_KIND_EXPERIMENT, &list);
+    pos_at_t at = pos_at_key(&r->root, "experiments");
+    size_t   i = 0;
 
     for (const pos_json_t *e = s ? list->first : NULL; e != NULL; e = e->next) {
         pos_at_t          here = pos_at_index(&at, i++);

@@ -13,7 +13,8 @@ check_product(pos_memory_reading_t *r, const pos_at_t *at, const pos_product_t *
 {
     for (uint32_t k = 0; k < p->category_count; k++) {
         if (!pos_memory_known(r, POS_KIND_CATEGORY, p->categories[k])) {
-            pos_memory_refuse_at(r, at, "categories", k, "unknown_category", p->categories[k]);
+            pos_memory_refuse_at(r, at, "categories", k, "unknown_category",
+                                 p->categories[k]);
         }
     }
     for (uint32_t k = 0; k < p->price_count; k++) {
@@ -65,7 +66,8 @@ typedef struct {
 
 
 static bool
-read_price(pos_memory_reading_t *r, const pos_at_t *at, const pos_json_t *json, price_row_t *out)
+read_price(pos_memory_reading_t *r, const pos_at_t *at, const pos_json_t *json,
+           price_row_t *out)
 {
     static const char *const fields[] = { "sku", "list", "amount", "min_quantity", "kind",
         "from", "until", NULL };
@@ -87,7 +89,8 @@ read_price(pos_memory_reading_t *r, const pos_at_t *at, const pos_json_t *json, 
             pos_memory_refuse(r, at, "sku", "unknown_sku", sku);
         }
     }
-    if (out->price.list.len > 0 && !pos_memory_known(r, POS_KIND_PRICE_LIST, out->price.list)) {
+    if (out->price.list.len > 0 &&
+        !pos_memory_known(r, POS_KIND_PRICE_LIST, out->price.list)) {
         pos_memory_refuse(r, at, "list", "unknown_price_list", out->price.list);
     }
     return r->faults->count == before;

@@ -71,10 +71,11 @@ read_promotion(pos_memory_reading_t *r, const pos_at_t *at, const pos_json_t *js
 void
 pos_memory_read_promotions(pos_memory_reading_t *r)
 {
-    const pos_json_t *list;
-    pos_memory_section_t        *s = pos_memory_section(r, "promotions", POS_KIND_PROMOTION, &list);
-    pos_at_t          at = pos_at_key(&r->root, "promotions");
-    size_t            i = 0;
+    const pos_json_t     *list;
+    pos_memory_section_t *s =
+        pos_memory_section(r, "promotions", POS_KIND_PROMOTION, &list);
+    pos_at_t at = pos_at_key(&r->root, "promotions");
+    size_t   i = 0;
 
     for (const pos_json_t *e = s ? list->first : NULL; e != NULL; e = e->next) {
         pos_at_t          here = pos_at_index(&at, i++);
@@ -130,12 +131,13 @@ read_coupon(pos_memory_reading_t *r, const pos_at_t *at, const pos_json_t *json)
     pos_coupon_check_fields(json, base, r->faults);
     for (uint32_t i = 0; i < c->promotion_count; i++) {
         if (!pos_memory_known(r, POS_KIND_PROMOTION, c->promotions[i])) {
-            pos_memory_refuse_at(r, at, "promotions", i, "unknown_promotion", c->promotions[i]);
+            pos_memory_refuse_at(r, at, "promotions", i, "unknown_promotion",
+                                 c->promotions[i]);
         }
     }
-    if (c->code.len > 0
-        && pos_memory_set(r, &r->m->coupons, coupon_key(r, c->code), c, &old) && old != NULL)
-    {
+    if (c->code.len > 0 &&
+        pos_memory_set(r, &r->m->coupons, coupon_key(r, c->code), c, &old) &&
+        old != NULL) {
         pos_decode_fault(&r->d, &code, "duplicate",
             "there is another one of this code (upper and lower case are one)");
     }

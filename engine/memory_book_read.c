@@ -78,7 +78,8 @@ pos_memory_refuse_at(pos_memory_reading_t *r, const pos_at_t *up, const char *fi
 /* ---- sections ---- */
 
 pos_memory_section_t *
-pos_memory_section(pos_memory_reading_t *r, const char *name, pos_kind_t kind, const pos_json_t **list)
+pos_memory_section(pos_memory_reading_t *r, const char *name, pos_kind_t kind,
+                   const pos_json_t **list)
 {
     pos_memory_section_t *s = &r->m->sections[kind];
 
@@ -92,7 +93,8 @@ pos_memory_section(pos_memory_reading_t *r, const char *name, pos_kind_t kind, c
 
 
 void
-pos_memory_add_row(pos_memory_reading_t *r, pos_memory_section_t *s, pos_str_t key, const pos_json_t *json)
+pos_memory_add_row(pos_memory_reading_t *r, pos_memory_section_t *s, pos_str_t key,
+                   const pos_json_t *json)
 {
     s->rows[s->count++] = (pos_memory_row_t) { key, pos_decode_copy(&r->d, json->text) };
 }
@@ -101,7 +103,8 @@ pos_memory_add_row(pos_memory_reading_t *r, pos_memory_section_t *s, pos_str_t k
 static int
 row_order(const void *a, const void *b)
 {
-    return pos_str_cmp(((const pos_memory_row_t *) a)->key, ((const pos_memory_row_t *) b)->key);
+    return pos_str_cmp(((const pos_memory_row_t *) a)->key,
+                       ((const pos_memory_row_t *) b)->key);
 }
 
 

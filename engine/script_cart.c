@@ -110,7 +110,8 @@ cart_field(lua_State *L, field_t field)
     switch (field) {
     case CART_SUBTOTAL:   return pos_lua_push_money(L, cart->subtotal);
     case CART_CURRENCY:   return pos_lua_push_str(L, cart->currency);
-    case CART_STORE:      return pos_lua_push_str(L, cart->store ? cart->store->code : pos_str(""));
+    case CART_STORE:
+        return pos_lua_push_str(L, cart->store ? cart->store->code : pos_str(""));
     case CART_CHANNEL:    return pos_lua_push_str(L, cart->channel);
     case CART_AT:         return push_place(L, PLACE_AT);
     case CART_CUSTOMER:   return push_customer(L, cart);
@@ -151,7 +152,8 @@ push_date(lua_State *L, int year, int month, int day)
 static int
 at_field(lua_State *L, const pos_civil_t *at, field_t field)
 {
-    static const char *const weekdays[] = { "mon", "tue", "wed", "thu", "fri", "sat", "sun" };
+    static const char *const weekdays[] = { "mon", "tue", "wed", "thu",
+                                            "fri", "sat", "sun" };
 
     switch (field) {
     case AT_YEAR:    lua_pushinteger(L, at->year); return 1;
@@ -230,7 +232,8 @@ place_field(lua_State *L, place_t which, field_t field)
         return field == SHIPPING_METHOD ? pos_lua_push_str(L, cart->shipping_method)
                                         : pos_lua_push_money(L, cart->shipping_amount);
     default:
-        return pos_lua_push_str(L, field == SHIP_COUNTRY ? cart->ship_country : cart->ship_region);
+        return pos_lua_push_str(L, field == SHIP_COUNTRY ? cart->ship_country
+                                                         : cart->ship_region);
     }
 }
 

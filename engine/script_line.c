@@ -76,7 +76,8 @@ line_field(lua_State *L, const pos_lua_line_t *line, field_t field)
     case LINE_UNIT:       return pos_lua_push_str(L, product->unit);
     case LINE_UNIT_PRICE: return pos_lua_push_money(L, item->unit_price);
     case LINE_LIST_PRICE: return pos_lua_push_money(L, item->list_price);
-    case LINE_AMOUNT:     return pos_lua_push_money(L, pos_lua_units_amount(item, line->units));
+    case LINE_AMOUNT:
+        return pos_lua_push_money(L, pos_lua_units_amount(item, line->units));
     case LINE_WEIGHT:     return pos_lua_push_money(L, product->weight_grams);
     case LINE_COST:       return push_cost(L, item);
     case LINE_CATEGORIES: return push_categories(L, item);

@@ -259,7 +259,8 @@ selection_amount(lua_State *L)
 
     pos_script_work(L, s->count / 8);
     for (i = 0; i < s->count; i++) {
-        int64_t amount = pos_lua_units_amount(&cart->items[s->items[i]], s->units ? s->units[i] : -1);
+        int64_t amount =
+            pos_lua_units_amount(&cart->items[s->items[i]], s->units ? s->units[i] : -1);
 
         if (!pos_add(sum, amount, &sum)) {
             return luaL_error(L, "the amount is too large");

@@ -266,9 +266,9 @@ element_code(pos_import_t *im, pos_section_t section, const pos_json_t *json,
 bool
 pos_import_item(pos_import_t *im, const pos_split_item_t *item)
 {
-    pos_str_t   base, code, none = { NULL, 0 };
-    pos_json_t *json;
-    pos_section_t   section;
+    pos_str_t     base, code, none = { NULL, 0 };
+    pos_json_t   *json;
+    pos_section_t section;
 
     if (!section_enter(im, item, &section)) {
         return true;
