@@ -298,7 +298,7 @@ void pos_script_sort_names(lua_State *L, int table);
 /* Pushes the text tostring() gives: never an address. */
 void pos_script_push_text(lua_State *L, int index);
 
-/* ---- script_cart.c, for script_proposals.c ---- */
+/* ---- script_selection.c, for script_proposals.c ---- */
 
 /* The selection (or the line as one) at the index; raises for anything else. */
 const pos_selection_t *pos_script_selection(lua_State *L, int index);
