@@ -485,6 +485,9 @@ ngx_pos_generation_open(void)
 
     if (status == POS_OK) {
         edge.missing_logged = 0;
+        /* Before any script runs: what is in a book comes from here, and who may
+         * send one is known from here. */
+        ngx_pos_watchdog_share(&edge.dir);
         return NGX_POS_TICK_FAST;
     }
 
