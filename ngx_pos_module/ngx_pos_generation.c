@@ -593,6 +593,7 @@ ngx_pos_generation_init_worker(ngx_cycle_t *cycle, ngx_str_t *dir)
     edge.dir = *dir;
 
     pos_script_limits_default(&limits);
+    limits.instructions = (uint32_t) ngx_pos_worker.conf->script_instructions;
 
     if (pos_script_vm_create(&limits, &edge.vm) != POS_OK) {
         ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,

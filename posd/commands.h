@@ -14,6 +14,7 @@ typedef struct {
     const char *contract;      /* the bundled OpenAPI document               */
     const char *book;          /* a book document                            */
     const char *script_cpu;    /* ms of processor time a script's call has   */
+    const char *instructions;  /* a script's call has; NULL: the default     */
 } pos_options_t;
 
 /* Brings the database's schema to this program's version, in one transaction. */

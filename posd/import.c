@@ -133,16 +133,14 @@ contract_load(pos_import_t *im, const char *path)
 
 
 pos_import_t *
-pos_import_create(const char *contract)
+pos_import_create(const char *contract, const pos_script_limits_t *limits)
 {
-    pos_import_t        *im = calloc(1, sizeof(*im));
-    pos_script_limits_t  limits;
+    pos_import_t *im = calloc(1, sizeof(*im));
 
     if (im == NULL) {
         return NULL;
     }
 
-    pos_script_limits_default(&limits);
     im->contract = pos_arena_create(256 * 1024, 0);
     im->element = pos_arena_create(256 * 1024, 0);
     im->faults_arena = pos_arena_create(16 * 1024, 0);
@@ -151,7 +149,7 @@ pos_import_create(const char *contract)
     im->copy = malloc(im->copy_room);
     if (im->contract == NULL || im->element == NULL || im->faults_arena == NULL
         || im->reader == NULL || im->copy == NULL
-        || pos_script_vm_create(&limits, &im->vm) != POS_OK
+        || pos_script_vm_create(limits, &im->vm) != POS_OK
         || !contract_load(im, contract))
     {
         pos_import_destroy(im);

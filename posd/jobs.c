@@ -206,9 +206,14 @@ jobs_turn(jobs_t *j)
 static bool
 jobs_import(jobs_t *j)
 {
-    long ms;
+    pos_script_limits_t limits;
+    long                ms;
 
-    j->import = pos_import_create(j->options->contract);
+    if (!pos_watch_limits(j->options->instructions, &limits)) {
+        return false;
+    }
+
+    j->import = pos_import_create(j->options->contract, &limits);
     if (j->import == NULL) {
         pos_log("error", "imports cannot be checked: no usable contract");
         return false;

@@ -41,7 +41,9 @@ child_exec(const pos_options_t *o, int which, const char *name, pid_t parent)
 {
     const char *jobs[] = { "posd", name, "--database", o->database, "--spool",
                            o->spool, "--contract", o->contract, "--replica",
-                           o->replica, "--script-cpu-time", o->script_cpu, NULL };
+                           o->replica, "--script-cpu-time", o->script_cpu,
+                           o->instructions != NULL ? "--script-instructions" : NULL,
+                           o->instructions, NULL };
     const char *events[] = { "posd", name, "--database", o->database, NULL };
     const char *suspend[] = { "posd", name, "--database", o->database,
                               "--replica", o->replica, NULL };
@@ -130,11 +132,14 @@ children_end(children_t *all)
 int
 pos_command_run(const pos_options_t *o)
 {
-    children_t   children = { .options = o };
-    pos_status_t status;
-    long         ms;
+    children_t          children = { .options = o };
+    pos_script_limits_t limits;
+    pos_status_t        status;
+    long                ms;
 
-    if (!pos_watch_limit(o->script_cpu, &ms)) {
+    if (!pos_watch_limit(o->script_cpu, &ms)
+        || !pos_watch_limits(o->instructions, &limits))
+    {
         return 1;
     }
 

@@ -77,6 +77,31 @@ pos_watch_limit(const char *text, long *ms)
 
 
 bool
+pos_watch_limits(const char *instructions, pos_script_limits_t *out)
+{
+    char *end;
+    long  n;
+
+    pos_script_limits_default(out);
+    if (instructions == NULL) {
+        return true;
+    }
+
+    n = strtol(instructions, &end, 10);
+    if (*instructions == '\0' || *end != '\0' || n < POS_SCRIPT_INSTRUCTIONS_LEAST
+        || n > POS_SCRIPT_INSTRUCTIONS_MOST)
+    {
+        pos_log("error", "--script-instructions is not %d to %d",
+                POS_SCRIPT_INSTRUCTIONS_LEAST, POS_SCRIPT_INSTRUCTIONS_MOST);
+        return false;
+    }
+
+    out->instructions = (uint32_t) n;
+    return true;
+}
+
+
+bool
 pos_watch_start(pos_script_vm_t *vm, long ms, const char *replica)
 {
     static pos_quarantine_t own;

@@ -13,6 +13,11 @@
 /* What --script-cpu-time says, 0 for off. False: it cannot be that; logged. */
 bool pos_watch_limit(const char *text, long *ms) POS_MUSTCHECK;
 
+/* The limits of an import's scripts; `instructions` is what --script-instructions
+ * says, or NULL. False: it cannot be that; logged. */
+bool pos_watch_limits(const char *instructions, pos_script_limits_t *out)
+    POS_MUSTCHECK;
+
 /* `ms` is what one call has; `replica` the folder whose quarantine is shared with
  * nginx (NULL: this process has one of its own). False: logged. */
 bool pos_watch_start(pos_script_vm_t *vm, long ms, const char *replica)

@@ -12,12 +12,12 @@ use Digest::SHA qw(sha256_hex);
 use PosTest;
 use Test::More;
 
-# One instruction that compares 32 KiB: the budget of instructions lets such a call run
-# for some 200 ms of processor time, so with 40 ms allowed the second fence is the first.
+# An instruction that compares 32 KiB. The first fence would let a call run with it for some
+# 25 ms; with a hundred times the instructions, and 40 ms allowed, the second is the first.
 my $LONG = "local a = 'x' for i = 1, 15 do a = a .. a end local b = a .. 'b' a = a .. 'a'\n"
     . '    while true do if ' . join(' and ', ('a < b') x 8) . " then end end\n";
 
-my $pos = PosTest->start(workers => 2, env => { POS_WATCH => 0 }, nginx_http => 'pos_script_cpu_time 40ms;');
+my $pos = PosTest->start(workers => 2, env => { POS_WATCH => 0 }, nginx_http => 'pos_script_cpu_time 40ms; pos_script_instructions 10000000;');
 $pos->expect_log(qr/in one call: its source \(SHA-256 [0-9a-f]{64}\) is quarantined|exited on signal 6/);
 
 my $true   = Cpanel::JSON::XS::true();
@@ -131,7 +131,7 @@ subtest 'a reload forgets nothing' => sub {
 subtest 'an import stands behind it too' => sub {
     kill 'TERM', $pos->pid('posd');
     $pos->wait_for('posd gone', 10, sub { !PosTest::alive($pos->pid('posd')) });
-    $pos->start_posd('--script-cpu-time', 40);
+    $pos->start_posd('--script-cpu-time', 40, '--script-instructions', 10_000_000);
     my $held = "$LONG\nreturn promotion { id = 'held', class = 'line' }";
     my $r = $pos->post('/v1/imports', { promotions => [ { id => 'held', script => $held } ] });
     is($r->{status}, 202, 'an import whose script does not load') or diag($r->{body});
@@ -157,7 +157,7 @@ subtest 'a seed does not hang' => sub {
     push @{ $book->{promotions} }, { id => 'sown', script => $runs };
     $book->{retailer}{code} = 'sown';
     PosTest::spurt("$pos->{state}/sown.json", PosTest::json($book));
-    my $said = PosTest::command_output(PosTest::service_user(), "$pos->{state}/lib/posd", 'seed', '--script-cpu-time', 40,
+    my $said = PosTest::command_output(PosTest::service_user(), "$pos->{state}/lib/posd", 'seed', '--script-cpu-time', 40, '--script-instructions', 10_000_000,
         '--database', "host=$pos->{state}/run dbname=pos user=pos_daemon", '--book', "$pos->{state}/sown.json");
     is($? & 127, 6, 'a book with a script that does not load ends it') or diag($said);
     my $sha = sha256_hex($runs);
@@ -175,6 +175,8 @@ subtest 'a restart forgets nothing' => sub {
 subtest 'the limit is checked at start' => sub {
     my $posd = qx{$PosTest::BUILD/posd run --database x --replica x --spool x --script-cpu-time 5 2>&1};
     like($posd, qr/--script-cpu-time is neither 0 \(off\) nor 20 to 60000 ms/, 'by posd');
+    $posd = qx{$PosTest::BUILD/posd run --database x --replica x --spool x --script-instructions 5 2>&1};
+    like($posd, qr/--script-instructions is not 1000 to 100000000/, 'and what is no number of instructions');
     my $conf = PosTest::slurp("$pos->{state}/nginx.conf");
     ok($conf && $conf =~ s/pos_script_cpu_time 40ms/pos_script_cpu_time 5ms/, 'a time too short to measure') or return;
     PosTest::spurt("$pos->{state}/nginx-bad.conf", $conf);
