@@ -408,8 +408,13 @@ check_string(run_t *run, const pos_schema_t *s, const pos_json_t *v, const place
     }
 
     if (s->pattern != NULL && !pattern_holds(s, v->text)) {
-        FAULT(run, place, "pattern", "must match %.*s", (int) s->pattern_text.len,
-              s->pattern_text.data);
+        if (s->pattern_message.len > 0) {
+            FAULT(run, place, "pattern", "%.*s", (int) s->pattern_message.len,
+                  s->pattern_message.data);
+        } else {
+            FAULT(run, place, "pattern", "must match %.*s", (int) s->pattern_text.len,
+                  s->pattern_text.data);
+        }
     }
 
     if (s->format != POS_FORMAT_NONE && !format_holds(s->format, v->text)) {

@@ -1,6 +1,6 @@
 -- A retailer's book: revisions, their chain, history, and what the API answers.
 begin;
-select plan(47);
+select plan(49);
 
 select pos.create_retailer('{"code": "acme", "currency": "GBP", "timezone": "Europe/London"}') as made \gset
 select :'made'::jsonb #>> '{sandbox,retailer_id}' as me \gset
@@ -53,6 +53,13 @@ select is((pg_temp.call('put_price_list', '{"code": "base"}', '{"currency": "GBP
 select is(pg_temp.refusal('put_prices', '{}', '{"prices": [{"sku": "S1", "list": "base", "amount": 1}, {"sku": "S2", "list": "base", "amount": 1}]}'),
           'POS00 unknown_sku /prices/1/sku', 'a price for a product that is not there');
 select is((select count(*) from pos.price), 0::bigint, 'and nothing was taken');
+select is(pg_temp.refusal('put_prices', '{}', '{"prices": [{"sku": "S1", "list": "base", "amount": 1}, {"sku": "S1", "list": "base", "amount": 1, "kind": "sale"}, {"sku": "S1", "list": "base", "amount": 2, "kind": "regular", "min_quantity": 1.0}]}'),
+          'POS00 duplicate /prices/2', 'the same price twice');
+select is((pg_temp.call('put_prices', '{}', '{"prices": [{"sku": "S1", "list": "base", "amount": 1}, {"sku": "S1", "list": "base", "amount": 1, "min_quantity": 5}, {"sku": "S1", "list": "base", "amount": 1, "from": "2026-07-01T00:00:00"}]}')).status, 200,
+          'not so by quantity or start');
+reset role;
+delete from pos.price;
+set local role pos_api;
 select is((pg_temp.call('put_prices', '{}', '{"prices": [{"sku": "S1", "list": "base", "amount": 4999}, {"sku": "S1", "list": "base", "amount": 3999, "kind": "sale", "from": "2026-07-01T00:00:00"}]}')).status, 200, 'prices');
 select is((pg_temp.call('put_prices', '{}', '{"prices": [{"sku": "S1", "list": "base", "amount": 4500}]}')).body, '{"count": 1}', 'one is replaced');
 select is((select value::jsonb -> 'prices' from pos.book_rows(pos.current_retailer(), '[["sku", "S1"]]')),
