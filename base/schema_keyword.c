@@ -303,6 +303,19 @@ kw_pattern(pos_schema_compiler_t *c, pos_schema_t *s, const pos_json_t *v, pos_s
 }
 
 
+/* Our own: what a pattern asks, in words. */
+static void
+kw_message(pos_schema_compiler_t *c, pos_schema_t *s, const pos_json_t *v, pos_str_t where)
+{
+    if (v->type != POS_JSON_STRING || v->text.len == 0) {
+        pos_schema_bad(c, where, "x-pos-message must be text");
+        return;
+    }
+
+    s->pattern_message = v->text;
+}
+
+
 static void
 kw_format(pos_schema_compiler_t *c, pos_schema_t *s, const pos_json_t *v, pos_str_t where)
 {
@@ -446,6 +459,7 @@ static const struct {
     { "minLength", kw_min_length },
     { "maxLength", kw_max_length },
     { "pattern", kw_pattern },
+    { "x-pos-message", kw_message },
     { "format", kw_format },
     { "minimum", kw_minimum },
     { "maximum", kw_maximum },

@@ -205,8 +205,13 @@ pos_schema_check_string(pos_schema_run_t *run, const pos_schema_t *s, const pos_
     }
 
     if (s->pattern != NULL && !pattern_holds(s, v->text)) {
-        POS_SCHEMA_FAULT(run, place, "pattern", "must match %.*s",
-                         (int) s->pattern_text.len, s->pattern_text.data);
+        if (s->pattern_message.len > 0) {
+            POS_SCHEMA_FAULT(run, place, "pattern", "%.*s", (int) s->pattern_message.len,
+                             s->pattern_message.data);
+        } else {
+            POS_SCHEMA_FAULT(run, place, "pattern", "must match %.*s",
+                             (int) s->pattern_text.len, s->pattern_text.data);
+        }
     }
 
     if (s->format != POS_FORMAT_NONE && !format_holds(s->format, v->text)) {

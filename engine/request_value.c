@@ -116,6 +116,10 @@ pos_request_code_fault(const pos_json_t *v, const char **message)
         *message = "must be at most 200 characters long";
         return "max_length";
     }
+    if (p[0] == '.' && (len == 1 || (len == 2 && p[1] == '.'))) {
+        *message = "must be neither . nor .., which clients take out of a path";
+        return "pattern";
+    }
     *message = "has a control character, or a space at an end";
     if (p[0] == ' ' || p[len - 1] == ' ') {
         return "pattern";

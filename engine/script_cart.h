@@ -36,7 +36,7 @@ pos_lua_push_str(lua_State *L, pos_str_t s)
     if (s.len == 0) {
         lua_pushnil(L);
     } else {
-        lua_pushlstring(L, s.data, s.len);
+        pos_script_give(L, s);
     }
     return 1;
 }

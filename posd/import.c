@@ -17,23 +17,21 @@
 
 
 pos_import_t *
-pos_import_create(const char *contract)
+pos_import_create(const char *contract, const pos_script_limits_t *limits)
 {
-    pos_import_t        *im = calloc(1, sizeof(*im));
-    pos_script_limits_t  limits;
+    pos_import_t *im = calloc(1, sizeof(*im));
 
     if (im == NULL) {
         return NULL;
     }
 
-    pos_script_limits_default(&limits);
     im->contract = pos_arena_create(256 * 1024, 0);
     im->element = pos_arena_create(256 * 1024, 0);
     im->faults_arena = pos_arena_create(16 * 1024, 0);
     im->reader = pos_json_reader_create(POS_SPLIT_ELEMENT_MAX);
     if (im->contract == NULL || im->element == NULL || im->faults_arena == NULL
         || im->reader == NULL || !pos_stage_create(im)
-        || pos_script_vm_create(&limits, &im->vm) != POS_OK
+        || pos_script_vm_create(limits, &im->vm) != POS_OK
         || !pos_import_load_contract(im, contract))
     {
         pos_import_destroy(im);

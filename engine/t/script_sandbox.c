@@ -134,6 +134,53 @@ in_time(int64_t start)
     ok(ms < LONGEST_MS, "within %.1f ms of processor time", ms);
 }
 
+#define WIDE \
+    "local function f(...) while true do select('#', ...) select('#', ...) select('#', ...) end end" \
+    " local function g(n, ...) if n == 0 then return f(...) end return g(n - 1, n, n, n, n, n, n, n, n, n, n, n, n, n, n, n, ...) end "
+#define TEXT(doublings)  "local s = 'x' for i = 1, " doublings " do s = s .. s end "
+
+/* A long text is taken, but leaves a call a part of its instructions: what an
+ * instruction may cost by it is bounded together. */
+static void
+test_long_texts(void)
+{
+    static char     text[5000], source[6000];
+    const pos_attribute_t attribute = { { "note", 4 }, { text, sizeof(text) } };
+    pos_cart_t      before = cart;
+    int64_t         start;
+    int             i;
+
+    says("ok", TEXT("12") " for i = 1, 20000 do local x = i end cart:message('ok')");
+    says("ok", TEXT("13") " for i = 1, 5000 do local x = i end cart:message('ok')");
+    fails("instructions", NULL, TEXT("13") " for i = 1, 20000 do local x = i end cart:message('ok')");
+    for (i = 0; i < 2; i++) {
+        fails("instructions", NULL, TEXT("13") " local t = {} for i = 1, 20000 do local x = i end");
+    }
+    start = tap_cpu_ns();
+    fails("instructions", NULL, TEXT("14") " local a, b = s .. 'a', s .. 'b' while true do local x = a < b end");
+    in_time(start);
+
+    memset(text, 'x', sizeof(text));
+    cart.attributes = &attribute;
+    cart.attribute_count = 1;
+    says("5000", "cart:message('' .. #cart.attributes.note)");
+    fails("instructions", NULL, "local s = cart.attributes.note for i = 1, 20000 do local x = i end");
+    cart = before;
+
+    snprintf(source, sizeof(source), "return promotion { id = 'p',\n  name = '%.5000s' }", text);
+    ok(load(source) == NULL && strcmp(faults.first->code, "script_limit") == 0 && faults.first->line == 2
+        && faults.first->column == 10, "a long literal is refused at its place: %s", said());
+    snprintf(source, sizeof(source), "return promotion { id = 'p', %.5000s = 1 }", text);
+    ok(load(source) == NULL && strcmp(faults.first->code, "script_limit") == 0, "so is a long name");
+    snprintf(source, sizeof(source), "-- %.5000s\n--[[ %.500s ]] return promotion { id = 'p', class = 'line', apply = function() end }", text, text);
+    pos_script_release(load(source));
+    ok(faults.count == 0, "not a comment: %s", said());
+    ok(load(TEXT("13") "return promotion { id = 'p', apply = function(cart) cart:message(s) end }") == NULL
+        && strstr(faults.first->message.data, "is kept for the calls") != NULL, "nor is one kept from loading on: %s", said());
+    ok(load("local t = { " "['k'] = 1 } " TEXT("13") "t[1] = s return promotion { id = 'p', apply = function(cart) return t end }") == NULL,
+        "nor in a table");
+}
+
 static void
 test_limits(void)
 {
@@ -197,8 +244,10 @@ test_limits(void)
     }
     fails("proposals", NULL, "for i = 1, 1e5 do cart:message('x') end");
     fails("proposals", NULL, "for i = 1, 1e5 do pcall(cart.message, cart, 'x') end");
-    fails("error", "stack overflow", "local function f() return 1 + f() end f()");
-    says("false", "local function f() return 1 + f() end cart:message(tostring((pcall(f))))");
+    fails("memory", NULL, "local function f() return 1 + f() end f()");
+    fails("memory", NULL, "local function f() return 1 + f() end cart:message(tostring((pcall(f))))");
+    says("201", "local function f(n) return n == 0 and 1 or 1 + f(n - 1) end cart:message('' .. f(200))");
+    fails("memory", NULL, WIDE "g(300)");
     says("again", "cart:message('again')");
     ok(pos_script_vm_held(vm) < 4u << 20, "the VM holds %zu bytes after it all", pos_script_vm_held(vm));
 }
@@ -252,6 +301,7 @@ main(void)
     test_state();
     test_escapes();
     test_limits();
+    test_long_texts();
     test_replay();
     test_many();
     return script_done();
