@@ -66,18 +66,10 @@ pos_writer_fail(pos_writer_t *w, pos_status_t status)
 
 
 static bool
-pos_writer_grow(pos_writer_t *w, size_t more)
+pos_writer_move(pos_writer_t *w, size_t more)
 {
     char  *bigger;
     size_t used = (size_t) (w->pos - w->start), size = (size_t) (w->end - w->start);
-
-    if (w->status != POS_OK) {
-        return false;
-    }
-
-    if (w->arena == NULL || more > w->max - used) {
-        return pos_writer_fail(w, POS_LIMIT);
-    }
 
     size = size > w->max / 2 ? w->max : size * 2;
     if (size < used + more) {
@@ -98,6 +90,48 @@ pos_writer_grow(pos_writer_t *w, size_t more)
     w->end = bigger + size;
 
     return true;
+}
+
+
+static bool
+pos_writer_grow(pos_writer_t *w, size_t more)
+{
+    size_t used = (size_t) (w->pos - w->start);
+
+    if (w->status != POS_OK) {
+        return false;
+    }
+
+    if (w->arena == NULL || used > w->max || more > w->max - used) {
+        return pos_writer_fail(w, POS_LIMIT);
+    }
+
+    return pos_writer_move(w, more);
+}
+
+
+/* The claim is more than will be written, so it may go past the maximum. */
+bool
+pos_writer_claim_slow(pos_writer_t *w, size_t n)
+{
+    size_t used = (size_t) (w->pos - w->start);
+
+    if (w->status != POS_OK) {
+        return false;
+    }
+
+    if (w->arena == NULL || used > w->max || n > SIZE_MAX / 2 - used) {
+        return pos_writer_fail(w, POS_LIMIT);
+    }
+
+    return pos_writer_move(w, n);
+}
+
+
+void
+pos_writer_over(pos_writer_t *w)
+{
+    (void) pos_writer_fail(w, POS_LIMIT);
 }
 
 
@@ -281,6 +315,65 @@ pos_write_long(pos_writer_t *w, int64_t n)
 
     w->pos = p;
     w->comma = true;
+}
+
+
+/* Apart, so that the common case needs no guarded stack. */
+static __attribute__((noinline)) char *
+pos_put_digits(char *p, uint64_t n)
+{
+    char text[POS_INT_TEXT_MAX + 1], *end = text + sizeof(text);
+    char *digits = pos_write_digits(end, n);
+
+    memcpy(p, digits, (size_t) (end - digits));
+
+    return p + (end - digits);
+}
+
+
+char *
+pos_put_int(char *p, int64_t n)
+{
+    uint64_t all = n < 0 ? -(uint64_t) n : (uint64_t) n;
+    uint32_t rest = (uint32_t) all;
+
+    *p = '-';
+    p += n < 0;
+
+    if (all < 10) {
+        *p = (char) ('0' + rest);
+        return p + 1;
+    }
+
+    if (all < 10000) {
+        uint32_t high = rest / 100;
+
+        if (high == 0) {
+            memcpy(p, pos_digit_pairs + 2 * rest, 2);
+            return p + 2;
+        }
+
+        /* A digit that is not due is written over. */
+        memcpy(p, pos_digit_pairs + 2 * high, 2);
+        *p = high < 10 ? p[1] : *p;
+        p += 1 + (high > 9);
+        memcpy(p, pos_digit_pairs + 2 * (rest - 100 * high), 2);
+        return p + 2;
+    }
+
+    return pos_put_digits(p, all);
+}
+
+
+char *
+pos_put_decimal_any(char *p, int64_t n, unsigned digits)
+{
+    pos_writer_t w;
+
+    pos_writer_init_fixed(&w, p, POS_DECIMAL_ROOM);
+    pos_write_decimal_any(&w, n, digits);
+
+    return w.pos;
 }
 
 
@@ -536,6 +629,32 @@ pos_write_string(pos_writer_t *w, pos_str_t s)
     pos_writer_item(w, "\"", 1, true);
     pos_write_quoted(w, s);
     pos_writer_put(w, "\"", 1);
+}
+
+
+static __attribute__((noinline)) char *
+pos_put_odd_string(char *p, pos_str_t s)
+{
+    pos_writer_t w;
+
+    pos_writer_init_fixed(&w, p, POS_STRING_ROOM(s));
+    pos_write_string(&w, s);
+
+    return w.pos;
+}
+
+
+char *
+pos_put_string(char *p, pos_str_t s)
+{
+    *p = '"';
+
+    if (pos_copy_plain(p + 1, s.data, s.len)) {
+        p[s.len + 1] = '"';
+        return p + s.len + 2;
+    }
+
+    return pos_put_odd_string(p, s);
 }
 
 

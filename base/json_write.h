@@ -110,6 +110,71 @@ pos_write_decimal(pos_writer_t *w, int64_t n, unsigned digits)
         pos_write_decimal_any(w, n, digits);
     }
 }
+/* ---- a piece of known size ----
+ *
+ * Where the most that a piece can take is known, room for it is claimed once, the
+ * functions that follow write without looking, and the writer is told where they
+ * ended. Only for writers with an arena. What goes over `max` by a claim fails when
+ * it is told. */
+
+#define POS_INT_ROOM      20
+#define POS_DECIMAL_ROOM  24
+#define POS_STRING_ROOM(s)  (6 * (s).len + 2)
+
+bool pos_writer_claim_slow(pos_writer_t *w, size_t n);
+/* Where to write up to `n` bytes; NULL: `status` says why. No comma is written. */
+static inline char *
+pos_writer_claim(pos_writer_t *w, size_t n)
+{
+    return (size_t) (w->end - w->pos) >= n || pos_writer_claim_slow(w, n) ? w->pos : NULL;
+}
+/* The same for a value: behind the comma that is due. */
+static inline char *
+pos_writer_claim_value(pos_writer_t *w, size_t n)
+{
+    char *p = pos_writer_claim(w, n + 1);
+
+    if (p == NULL) {
+        return NULL;
+    }
+    *p = ',';
+    return p + w->comma;
+}
+void pos_writer_over(pos_writer_t *w);
+/* What was claimed ends at `p`; `comma`: the next value needs one before it. */
+static inline void
+pos_writer_tell(pos_writer_t *w, char *p, bool comma)
+{
+    w->pos = p;
+    w->comma = comma;
+    if ((size_t) (p - w->start) > w->max) {
+        pos_writer_over(w);
+    }
+}
+
+/* All of these return where they ended. */
+#define pos_put_literal(p, literal) \
+    ((char *) memcpy(p, literal, sizeof(literal) - 1) + sizeof(literal) - 1)
+char *pos_put_int(char *p, int64_t n);                       /* POS_INT_ROOM */
+char *pos_put_decimal_any(char *p, int64_t n, unsigned digits);
+char *pos_put_string(char *p, pos_str_t s);               /* POS_STRING_ROOM */
+/* POS_DECIMAL_ROOM; as pos_write_decimal(). */
+static inline char *
+pos_put_decimal(char *p, int64_t n, unsigned digits)
+{
+    int64_t unit = digits == 3 ? 1000 : digits == 4 ? 10000 : 0;
+
+    if (unit != 0 && n % unit == 0) {
+        return pos_put_int(p, n / unit);
+    }
+    return pos_put_decimal_any(p, n, digits);
+}
+static inline char *
+pos_put_bytes(char *p, pos_str_t bytes)
+{
+    return (char *) memcpy(p, bytes.data, bytes.len) + bytes.len;
+}
+
 /* Text that is JSON already. */
 void pos_write_raw(pos_writer_t *w, pos_str_t json);
 void pos_write_json(pos_writer_t *w, const pos_json_t *value);

@@ -44,6 +44,7 @@ typedef struct {
     bool      compound;
     pos_str_t ship_country, ship_region;   /* empty: none / any              */
     uint32_t  ordinal;                     /* order of application           */
+    pos_str_t head;                        /* {"code":…,"percent":…,"amount": */
 } pos_tax_row_t;
 
 typedef struct {

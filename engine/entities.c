@@ -1,4 +1,5 @@
 #include "engine/entities.h"
+#include "base/json_write.h"
 
 const char *const pos_retailer_fields[] = { "code", "name", "currency", "timezone",
     "rounding", "tax_rounding", "optimise", "cash_rounding", "shipping_tax_category",
@@ -156,6 +157,24 @@ decode_ship_to(pos_decoder_t *d, const pos_at_t *up, const pos_json_t *json,
 }
 
 
+/* A quote writes it for each of its lines. */
+static pos_str_t
+tax_head(pos_decoder_t *d, const pos_tax_row_t *tax)
+{
+    char *start = pos_decode_alloc(d, 1, 40 + POS_STRING_ROOM(tax->code) + POS_DECIMAL_ROOM), *p;
+
+    if (start == NULL) {
+        return pos_str("");
+    }
+    p = pos_put_literal(start, "{\"code\":");
+    p = pos_put_string(p, tax->code);
+    p = pos_put_literal(p, ",\"percent\":");
+    p = pos_put_decimal(p, tax->ppm, 4);
+    p = pos_put_literal(p, ",\"amount\":");
+    return pos_str_of(start, (size_t) (p - start));
+}
+
+
 void
 pos_tax_decode(pos_decoder_t *d, const pos_at_t *at, const pos_json_t *json,
     pos_tax_row_t *out)
@@ -169,6 +188,7 @@ pos_tax_decode(pos_decoder_t *d, const pos_at_t *at, const pos_json_t *json,
     pos_decode_code(d, at, json, "code", POS_REQUIRED, &out->code);
     pos_decode_percent(d, at, json, "percent", POS_REQUIRED, TAX_PERCENT_MAX, &out->ppm);
     pos_decode_bool(d, at, json, "compound", &out->compound);
+    out->head = tax_head(d, out);
 }
 
 

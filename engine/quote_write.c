@@ -6,14 +6,23 @@
 static void
 write_tax(pos_writer_t *out, const pos_tax_row_t *row, int64_t amount)
 {
-    pos_write_object_begin(out);
-    pos_write_key(out, "code");
-    pos_write_string(out, row->code);
-    pos_write_key(out, "percent");
-    pos_write_decimal(out, row->ppm, 4);
-    pos_write_key(out, "amount");
-    pos_write_int(out, amount);
-    pos_write_object_end(out);
+    char *p = pos_writer_claim_value(out, row->head.len + POS_INT_ROOM + 1);
+
+    if (p == NULL) {
+        return;
+    }
+    p = pos_put_int(pos_put_bytes(p, row->head), amount);
+    *p++ = '}';
+    pos_writer_tell(out, p, true);
+}
+
+/* What an adjustment is told to be for: its effect's label, or its promotion's name. */
+static pos_str_t
+label_of(const pos_plan_t *plan, uint32_t act)
+{
+    pos_str_t label = plan->acts[act].effect->label;
+
+    return label.len ? label : plan->candidates[plan->acts[act].candidate].promotion->name;
 }
 
 static void
@@ -21,29 +30,28 @@ write_adjustment(const pos_quoted_t *q, pos_writer_t *out, uint32_t act, int64_t
     int64_t quantity, pos_str_t reason)
 {
     const pos_plan_t *plan = q->plan;
+    bool              manual = act == POS_NIL;
+    pos_str_t         label = manual ? reason : label_of(plan, act);
+    pos_str_t         id = manual ? pos_str("")
+                                  : plan->candidates[plan->acts[act].candidate].promotion->id;
+    char             *p = pos_writer_claim_value(out,
+        80 + POS_STRING_ROOM(id) + POS_STRING_ROOM(label) + POS_INT_ROOM + POS_DECIMAL_ROOM);
 
-    pos_write_object_begin(out);
-    pos_write_key(out, "promotion");
-    if (act == POS_NIL) {
-        pos_write_null(out);
-    } else {
-        pos_write_string(out, plan->candidates[plan->acts[act].candidate].promotion->id);
+    if (p == NULL) {
+        return;
     }
-    pos_write_key(out, "amount");
-    pos_write_int(out, -amount);
-    if (act == POS_NIL || plan->acts[act].phase < POS_PHASE_ORDER) {
-        pos_write_key(out, "quantity");
-        pos_write_decimal(out, quantity, 3);
+    p = pos_put_literal(p, "{\"promotion\":");
+    p = manual ? pos_put_literal(p, "null") : pos_put_string(p, id);
+    p = pos_put_literal(p, ",\"amount\":");
+    p = pos_put_int(p, -amount);
+    if (manual || plan->acts[act].phase < POS_PHASE_ORDER) {
+        p = pos_put_literal(p, ",\"quantity\":");
+        p = pos_put_decimal(p, quantity, 3);
     }
-    pos_write_key(out, "label");
-    if (act == POS_NIL) {
-        pos_write_string(out, reason);
-    } else if (plan->acts[act].effect->label.len) {
-        pos_write_string(out, plan->acts[act].effect->label);
-    } else {
-        pos_write_string(out, plan->candidates[plan->acts[act].candidate].promotion->name);
-    }
-    pos_write_object_end(out);
+    p = pos_put_literal(p, ",\"label\":");
+    p = pos_put_string(p, label);
+    *p++ = '}';
+    pos_writer_tell(out, p, true);
 }
 
 /* Where a class begins among its item's units. */
@@ -63,15 +71,21 @@ write_adjustments(const pos_quoted_t *q, pos_writer_t *out, const pos_line_resul
 {
     const pos_state_t *s = q->solution.state;
     const pos_item_t  *item = &q->w->cart.items[line->item];
+    bool               whole = line->from == 0 && line->until == item->units;
     uint32_t           at = s->adjust_first[line->item];
 
-    pos_write_array_begin(out);
     while (at != POS_NIL) {
         uint32_t act = s->adjusts[at].act;
         int64_t  amount = 0, units = 0;
 
         for (; at != POS_NIL && s->adjusts[at].act == act; at = s->adjusts[at].next) {
             const pos_adjust_t *adjust = &s->adjusts[at];
+
+            if (whole) {
+                amount += adjust->amount;
+                units += s->segs[adjust->seg].units;
+                continue;
+            }
             int64_t             start = class_start(s, adjust->seg), n = s->segs[adjust->seg].units;
             int64_t             from = line->from > start ? line->from - start : 0;
             int64_t             until = line->until - start < n ? line->until - start : n;
@@ -86,18 +100,22 @@ write_adjustments(const pos_quoted_t *q, pos_writer_t *out, const pos_line_resul
                 item->measured ? item->quantity : units * POS_THOUSANDTHS, item->line->discount_reason);
         }
     }
-    pos_write_array_end(out);
 }
 
 static void
 write_run(pos_writer_t *out, int64_t quantity, int64_t paid)
 {
-    pos_write_object_begin(out);
-    pos_write_key(out, "quantity");
-    pos_write_decimal(out, quantity, 3);
-    pos_write_key(out, "paid");
-    pos_write_int(out, paid);
-    pos_write_object_end(out);
+    char *p = pos_writer_claim_value(out, 30 + POS_DECIMAL_ROOM + POS_INT_ROOM);
+
+    if (p == NULL) {
+        return;
+    }
+    p = pos_put_literal(p, "{\"quantity\":");
+    p = pos_put_decimal(p, quantity, 3);
+    p = pos_put_literal(p, ",\"paid\":");
+    p = pos_put_int(p, paid);
+    *p++ = '}';
+    pos_writer_tell(out, p, true);
 }
 
 /* Runs of units that paid the same, with what the run paid in all: the
@@ -109,16 +127,16 @@ write_units(const pos_quoted_t *q, pos_writer_t *out, const pos_line_result_t *l
     bool               measured = q->w->cart.items[line->item].measured;
     int64_t            start = 0, run = 0, paid = -1;
 
-    pos_write_array_begin(out);
     for (uint32_t seg = s->first[line->item]; seg != POS_NIL; seg = s->segs[seg].next) {
         const pos_class_units_t *c = &s->segs[seg];
-        int64_t odd = (c->original - c->left) % c->units;
+        int64_t off = c->original - c->left, most = c->original / c->units - off / c->units;
+        int64_t odd = off % c->units;
         int64_t from = line->from > start ? line->from - start : 0;
         int64_t until = line->until - start < c->units ? line->until - start : c->units;
 
         while (from < until) {
             int64_t end = from < odd && odd < until ? odd : until;
-            int64_t one = pos_units_paid(c, from, from + 1);
+            int64_t one = most - (from < odd);
 
             if (run && one != paid) {
                 write_run(out, run * POS_THOUSANDTHS, run * paid);
@@ -134,55 +152,73 @@ write_units(const pos_quoted_t *q, pos_writer_t *out, const pos_line_result_t *l
         write_run(out, measured ? line->quantity : run * POS_THOUSANDTHS,
             measured ? paid : run * paid);
     }
-    pos_write_array_end(out);
 }
+
+/* From the line's id up to where its adjustments begin. */
+static void
+write_line_head(pos_writer_t *out, const pos_line_result_t *line, const pos_item_t *item,
+    pos_str_t id)
+{
+    const pos_product_t *product = item->product;
+    char                *p = pos_writer_claim_value(out,
+        160 + POS_STRING_ROOM(id) + POS_STRING_ROOM(product->sku) + POS_STRING_ROOM(product->name) +
+            POS_STRING_ROOM(item->price_list) + POS_DECIMAL_ROOM + 6 * POS_INT_ROOM);
+
+    if (p == NULL) {
+        return;
+    }
+    p = pos_put_literal(p, "{\"id\":");
+    p = id.data ? pos_put_string(p, id) : pos_put_literal(p, "null");
+    p = pos_put_literal(p, ",\"sku\":");
+    p = pos_put_string(p, product->sku);
+    p = pos_put_literal(p, ",\"name\":");
+    p = pos_put_string(p, product->name);
+    p = pos_put_literal(p, ",\"quantity\":");
+    p = pos_put_decimal(p, line->quantity, 3);
+    p = pos_put_literal(p, ",\"list_price\":");
+    p = pos_put_int(p, item->list_price);
+    p = pos_put_literal(p, ",\"unit_price\":");
+    p = pos_put_int(p, item->unit_price);
+    p = pos_put_literal(p, ",\"price_list\":");
+    p = pos_put_string(p, item->price_list);
+    p = pos_put_literal(p, ",\"subtotal\":");
+    p = pos_put_int(p, line->subtotal);
+    p = pos_put_literal(p, ",\"discount\":");
+    p = pos_put_int(p, line->subtotal - line->total);
+    p = pos_put_literal(p, ",\"total\":");
+    p = pos_put_int(p, line->total);
+    p = pos_put_literal(p, ",\"fees\":");
+    p = pos_put_int(p, line->fees);
+    p = pos_put_literal(p, ",\"adjustments\":[");
+    pos_writer_tell(out, p, false);
+}
+
+#define write_literal(out, literal, comma) \
+    do { \
+        char *at = pos_writer_claim(out, sizeof(literal)); \
+        if (at != NULL) { \
+            pos_writer_tell(out, pos_put_literal(at, literal), comma); \
+        } \
+    } while (0)
 
 static void
 write_line(const pos_quoted_t *q, pos_writer_t *out, uint32_t index)
 {
     const pos_line_result_t *line = &q->lines[index];
     const pos_item_t        *item = &q->w->cart.items[line->item];
-    const pos_line_t        *given = index < q->w->cart.line_count ? &q->w->cart.lines[index] : NULL;
     const pos_tax_list_t    *taxes = &q->totals.taxes[line->item];
+    pos_str_t                none = { NULL, 0 };
 
-    pos_write_object_begin(out);
-    pos_write_key(out, "id");
-    if (given && given->id.data) {
-        pos_write_string(out, given->id);
-    } else {
-        pos_write_null(out);
-    }
-    pos_write_key(out, "sku");
-    pos_write_string(out, item->product->sku);
-    pos_write_key(out, "name");
-    pos_write_string(out, item->product->name);
-    pos_write_key(out, "quantity");
-    pos_write_decimal(out, line->quantity, 3);
-    pos_write_key(out, "list_price");
-    pos_write_int(out, item->list_price);
-    pos_write_key(out, "unit_price");
-    pos_write_int(out, item->unit_price);
-    pos_write_key(out, "price_list");
-    pos_write_string(out, item->price_list);
-    pos_write_key(out, "subtotal");
-    pos_write_int(out, line->subtotal);
-    pos_write_key(out, "discount");
-    pos_write_int(out, line->subtotal - line->total);
-    pos_write_key(out, "total");
-    pos_write_int(out, line->total);
-    pos_write_key(out, "fees");
-    pos_write_int(out, line->fees);
-    pos_write_key(out, "adjustments");
+    write_line_head(out, line, item,
+        index < q->w->cart.line_count ? q->w->cart.lines[index].id : none);
     write_adjustments(q, out, line);
-    pos_write_key(out, "taxes");
-    pos_write_array_begin(out);
+    write_literal(out, "],\"taxes\":[", false);
     for (uint32_t t = 0; t < taxes->count; t++) {
         write_tax(out, taxes->list[t].row, line->taxes[t]);
     }
-    pos_write_array_end(out);
-    pos_write_key(out, "units");
+    write_literal(out, "],\"units\":[", false);
     write_units(q, out, line);
-    pos_write_object_end(out);
+    write_literal(out, "]}", true);
 }
 
 static void
@@ -220,21 +256,26 @@ write_promotion(const pos_quoted_t *q, pos_writer_t *out, uint32_t k)
 {
     const pos_candidate_t *c = &q->plan->candidates[k];
     const pos_state_t     *s = q->solution.state;
+    pos_str_t              id = c->promotion->id;
     int64_t                times = 0;
+    char                  *p = pos_writer_claim_value(out, 40 + POS_STRING_ROOM(id) + 2 * POS_INT_ROOM);
 
-    pos_write_object_begin(out);
-    pos_write_key(out, "id");
-    pos_write_string(out, c->promotion->id);
-    pos_write_key(out, "amount");
-    pos_write_int(out, s->saved[k]);
+    if (p == NULL) {
+        return;
+    }
+    p = pos_put_literal(p, "{\"id\":");
+    p = pos_put_string(p, id);
+    p = pos_put_literal(p, ",\"amount\":");
+    p = pos_put_int(p, s->saved[k]);
     for (uint32_t i = 0; i < c->act_count; i++) {
         times += q->plan->acts[c->acts[i]].phase == POS_PHASE_DEAL ? s->times[c->acts[i]] : 0;
     }
     if (times) {
-        pos_write_key(out, "times");
-        pos_write_int(out, times);
+        p = pos_put_literal(p, ",\"times\":");
+        p = pos_put_int(p, times);
     }
-    pos_write_object_end(out);
+    *p++ = '}';
+    pos_writer_tell(out, p, true);
 }
 
 static void
@@ -338,23 +379,28 @@ static void
 write_totals(const pos_quoted_t *q, pos_writer_t *out)
 {
     const pos_totals_t *t = &q->totals;
+    char               *p = pos_writer_claim_value(out, 120 + 7 * POS_INT_ROOM);
 
-    pos_write_key(out, "subtotal");
-    pos_write_int(out, t->subtotal);
-    pos_write_key(out, "discount");
-    pos_write_int(out, t->discount);
-    pos_write_key(out, "shipping_total");
-    pos_write_int(out, t->shipping_total);
-    pos_write_key(out, "fees");
-    pos_write_int(out, t->fees_total);
-    pos_write_key(out, "tax");
-    pos_write_int(out, t->tax);
-    pos_write_key(out, "total");
-    pos_write_int(out, t->total);
-    if (q->w->book->cash_rounding > 1) {
-        pos_write_key(out, "cash_total");
-        pos_write_int(out, t->cash_total);
+    if (p == NULL) {
+        return;
     }
+    p = pos_put_literal(p, "\"subtotal\":");
+    p = pos_put_int(p, t->subtotal);
+    p = pos_put_literal(p, ",\"discount\":");
+    p = pos_put_int(p, t->discount);
+    p = pos_put_literal(p, ",\"shipping_total\":");
+    p = pos_put_int(p, t->shipping_total);
+    p = pos_put_literal(p, ",\"fees\":");
+    p = pos_put_int(p, t->fees_total);
+    p = pos_put_literal(p, ",\"tax\":");
+    p = pos_put_int(p, t->tax);
+    p = pos_put_literal(p, ",\"total\":");
+    p = pos_put_int(p, t->total);
+    if (q->w->book->cash_rounding > 1) {
+        p = pos_put_literal(p, ",\"cash_total\":");
+        p = pos_put_int(p, t->cash_total);
+    }
+    pos_writer_tell(out, p, true);
 }
 
 pos_status_t
@@ -396,6 +442,6 @@ pos_quote_write(pos_quoted_t *q, pos_writer_t *out)
     if (w->cart.explain) {
         status = pos_explain_write(q, out);
     }
-    pos_write_object_end(out);
+    write_literal(out, "}", true);
     return status == POS_OK ? out->status : status;
 }
