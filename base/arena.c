@@ -9,15 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#if defined(__SANITIZE_ADDRESS__)
-#define POS_ARENA_ASAN  1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define POS_ARENA_ASAN  1
-#endif
-#endif
-
-#ifdef POS_ARENA_ASAN
+#if POS_ARENA_GUARDED
 #include <sanitizer/asan_interface.h>
 #define pos_arena_poison(p, n)    ASAN_POISON_MEMORY_REGION(p, n)
 #define pos_arena_unpoison(p, n)  ASAN_UNPOISON_MEMORY_REGION(p, n)
@@ -26,28 +18,15 @@
 #define pos_arena_unpoison(p, n)  ((void) (p), (void) (n))
 #endif
 
-#define POS_ARENA_ALIGN      16
 #define POS_ARENA_BLOCK_MIN  64
 /* How many kept blocks are looked at for a large piece before a new one is
  * made: a workload that repeats itself finds its block at once. */
 #define POS_ARENA_SEARCH     16
 
-typedef struct pos_arena_block_s pos_arena_block_t;
 struct pos_arena_block_s {
     pos_arena_block_t *next;
     size_t             size;    /* bytes behind this header */
 } __attribute__((aligned(POS_ARENA_ALIGN)));
-
-struct pos_arena_s {
-    char              *pos;
-    char              *end;
-    pos_arena_block_t *current;
-    pos_arena_block_t *first;
-    size_t             block_size;
-    size_t             limit;
-    size_t             used;    /* rounded up to the alignment */
-    size_t             held;
-};
 
 /* The only state of the process in this room; see pos_arena_fail_nth(). */
 static _Atomic uint64_t pos_arena_fail_in;
@@ -141,7 +120,7 @@ pos_arena_reset(pos_arena_t *arena)
 
     for (block = arena->first; block; block = block->next) {
         pos_arena_poison(block + 1, block->size);
-#ifndef POS_ARENA_ASAN
+#if !POS_ARENA_GUARDED
         break;
 #endif
     }
@@ -245,12 +224,9 @@ pos_arena_grow(pos_arena_t *arena, size_t size)
 
 
 static void *
-pos_arena_alloc_slow(pos_arena_t *arena, size_t size, size_t rounded)
+pos_arena_next_block(pos_arena_t *arena, size_t rounded)
 {
-    void              *p;
-    pos_arena_block_t *block;
-
-    block = pos_arena_reuse(arena, rounded);
+    pos_arena_block_t *block = pos_arena_reuse(arena, rounded);
 
     if (block == NULL) {
         block = pos_arena_grow(arena, rounded);
@@ -261,19 +237,14 @@ pos_arena_alloc_slow(pos_arena_t *arena, size_t size, size_t rounded)
 
     pos_arena_link(arena, block);
 
-    p = arena->pos;
-    arena->pos += rounded;
-    arena->used += rounded;
-    pos_arena_unpoison(p, size);
-
-    return p;
+    return arena->pos;
 }
 
 
 void *
-pos_arena_alloc(pos_arena_t *arena, size_t size)
+pos_arena_alloc_slow(pos_arena_t *arena, size_t size)
 {
-    void  *p;
+    void  *p = arena->pos;
     size_t rounded;
 
     if (size > SIZE_MAX / 2) {
@@ -284,37 +255,17 @@ pos_arena_alloc(pos_arena_t *arena, size_t size)
     rounded += (rounded == 0) * POS_ARENA_ALIGN;
 
     if ((size_t) (arena->end - arena->pos) < rounded) {
-        return pos_arena_alloc_slow(arena, size, rounded);
+        p = pos_arena_next_block(arena, rounded);
+        if (p == NULL) {
+            return NULL;
+        }
     }
 
-    p = arena->pos;
     arena->pos += rounded;
     arena->used += rounded;
     pos_arena_unpoison(p, size);
 
     return p;
-}
-
-
-void *
-pos_arena_zalloc(pos_arena_t *arena, size_t size)
-{
-    void *p = pos_arena_alloc(arena, size);
-
-    return p ? memset(p, 0, size) : NULL;
-}
-
-
-void *
-pos_arena_array(pos_arena_t *arena, size_t count, size_t size)
-{
-    size_t bytes;
-
-    if (__builtin_mul_overflow(count, size, &bytes)) {
-        return NULL;
-    }
-
-    return pos_arena_zalloc(arena, bytes);
 }
 
 

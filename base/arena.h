@@ -8,6 +8,18 @@
 
 #include "base/base.h"
 
+/* Under AddressSanitizer what was not handed out is poisoned. */
+#if defined(__SANITIZE_ADDRESS__)
+#define POS_ARENA_GUARDED  1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define POS_ARENA_GUARDED  1
+#endif
+#endif
+#ifndef POS_ARENA_GUARDED
+#define POS_ARENA_GUARDED  0
+#endif
+
 /* At most `limit` bytes of blocks in all (0: no limit). NULL without memory. */
 pos_arena_t *pos_arena_create(size_t block_size, size_t limit);
 void         pos_arena_destroy(pos_arena_t *arena);
@@ -17,12 +29,57 @@ void   pos_arena_reset(pos_arena_t *arena);
 size_t pos_arena_used(const pos_arena_t *arena);   /* bytes handed out     */
 size_t pos_arena_held(const pos_arena_t *arena);   /* bytes of its blocks  */
 
+/* Shown only so that the functions below can be inline: arena.c alone writes it. */
+typedef struct pos_arena_block_s pos_arena_block_t;
+struct pos_arena_s {
+    char              *pos;        /* both aligned */
+    char              *end;
+    size_t             used;       /* rounded up to the alignment */
+    pos_arena_block_t *current;
+    pos_arena_block_t *first;
+    size_t             block_size;
+    size_t             limit;
+    size_t             held;
+};
+
+#define POS_ARENA_ALIGN  16
+
+void *pos_arena_alloc_slow(pos_arena_t *arena, size_t size) POS_MUSTCHECK;
+
 /* Aligned to 16; NULL without memory or over the limit. Not zeroed. */
-void *pos_arena_alloc(pos_arena_t *arena, size_t size) POS_MUSTCHECK;
-void *pos_arena_zalloc(pos_arena_t *arena, size_t size) POS_MUSTCHECK;
+static inline POS_MUSTCHECK void *
+pos_arena_alloc(pos_arena_t *arena, size_t size)
+{
+    size_t room = (size_t) (arena->end - arena->pos);
+    size_t rounded = (size + POS_ARENA_ALIGN - 1) & ~(size_t) (POS_ARENA_ALIGN - 1);
+    void  *p = arena->pos;
+
+    /* Nothing at all goes the long way too. */
+    if (POS_ARENA_GUARDED || size - 1 >= room) {
+        return pos_arena_alloc_slow(arena, size);
+    }
+    arena->pos += rounded;
+    arena->used += rounded;
+    return p;
+}
+
+static inline POS_MUSTCHECK void *
+pos_arena_zalloc(pos_arena_t *arena, size_t size)
+{
+    void *p = pos_arena_alloc(arena, size);
+
+    return p ? memset(p, 0, size) : NULL;
+}
+
 /* count * size, checked for overflow. Zeroed. */
-void *pos_arena_array(pos_arena_t *arena, size_t count, size_t size)
-    POS_MUSTCHECK;
+static inline POS_MUSTCHECK void *
+pos_arena_array(pos_arena_t *arena, size_t count, size_t size)
+{
+    size_t bytes;
+
+    return __builtin_mul_overflow(count, size, &bytes) ? NULL : pos_arena_zalloc(arena, bytes);
+}
+
 /* Copies bytes and adds a zero behind them (not counted in len).
  * `data` is NULL without memory. */
 pos_str_t pos_arena_str(pos_arena_t *arena, pos_str_t s);
