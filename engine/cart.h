@@ -84,7 +84,14 @@ typedef struct {
 } pos_cart_t;
 
 /* filter.c: does the item match? Gifts never do. */
-bool pos_filter_match(const pos_filter_t *filter, const pos_item_t *item);
+bool pos_filter_judge(const pos_filter_t *filter, const pos_item_t *item);
+/* Most filters name one SKU, and most items are another. */
+static inline bool
+pos_filter_match(const pos_filter_t *filter, const pos_item_t *item)
+{
+    return (filter == NULL || filter->sku.count != 1 || filter->sku.hashes[0] == item->sku_hash)
+           && pos_filter_judge(filter, item);
+}
 
 /* condition.c: does it hold? A NULL condition holds. */
 bool pos_condition_holds(const pos_condition_t *condition, const pos_cart_t *cart);

@@ -240,7 +240,7 @@ fields_match(const pos_filter_t *f, const pos_item_t *item)
 
 
 bool
-pos_filter_match(const pos_filter_t *filter, const pos_item_t *item)
+pos_filter_judge(const pos_filter_t *filter, const pos_item_t *item)
 {
     if (item->gift) {
         return false;

@@ -129,7 +129,7 @@ count_memory(void *ctx, void *block, size_t old, size_t size)
         if (block == vm->stack) {
             vm->stack = NULL;
         }
-        free(block);
+        pos_pool_free(&vm->pool, block, old);
         vm->held -= old;
         return NULL;
     }
@@ -137,7 +137,7 @@ count_memory(void *ctx, void *block, size_t old, size_t size)
         note_limit(vm, "memory");
         return NULL;
     }
-    p = realloc(block, size);
+    p = pos_pool_resize(&vm->pool, block, old, size);
     if (p == NULL) {
         return size <= old ? block : NULL;
     }
@@ -473,6 +473,7 @@ pos_script_vm_destroy(pos_script_vm_t *vm)
     if (vm->state) {
         lua_close(vm->state);
     }
+    pos_pool_destroy(&vm->pool);
     pos_script_regexes_destroy(vm);
     if (vm->reader) {
         pos_json_reader_destroy(vm->reader);

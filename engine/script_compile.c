@@ -122,7 +122,7 @@ pos_script_compile(lua_State *L, pos_str_t text, const char *method)
     pos_map_t         *map;
     const void        *out;
 
-    pos_script_work(L, 1 + text.len / 32);
+    pos_script_work(L, pos_script_compile_work(text));
     out = file->arena ? pos_map_get(&file->compiled, text) : NULL;
     if (out) {
         return out;

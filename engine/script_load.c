@@ -33,6 +33,7 @@ file_release(pos_script_file_t *file)
     if (file->arena) {
         pos_arena_destroy(file->arena);
     }
+    pos_arena_destroy(file->shape_arena);
     free(file);
 }
 

@@ -77,14 +77,42 @@ pos_script_selection(lua_State *L, int index)
 
 /* ---- from the cart, by filter or function ---- */
 
+/* By its content as JSON. */
+static const pos_filter_t *
+compiled_filter(lua_State *L, int index, pos_lua_frozen_t *frozen, pos_str_t shape)
+{
+    pos_script_export_t e = { 0 };
+    pos_script_vm_t    *vm = pos_script_vm_of(L);
+    pos_script_file_t  *file = vm->script->file;
+    const pos_filter_t *filter;
+    pos_writer_t        w;
+    uint64_t            before = vm->work;
+    pos_str_t           text;
+
+    pos_script_writer(L, &w, 'f');
+    e.writer = &w;
+    pos_script_export(L, index, &e);
+    text = pos_writer_result(&w);
+    before = vm->work - before + pos_script_compile_work(text);
+    filter = pos_script_compile(L, text, "filter");
+    if (file->arena == NULL || pos_map_get(&file->compiled, text) != filter) {
+        return filter;    /* it lives as long as the quote */
+    }
+    if (frozen) {
+        frozen->filter = filter;
+    } else if (shape.len > 0) {
+        pos_script_keep_shape(L, shape, filter, before);
+    }
+    return filter;
+}
+
 const pos_filter_t *
 pos_script_filter(lua_State *L, int index)
 {
-    pos_script_export_t e = { 0 };
     pos_lua_frozen_t   *frozen = pos_lua_to(L, index, POS_LUA_FROZEN);
-    pos_script_file_t  *file = pos_script_vm_of(L)->script->file;
     const pos_filter_t *filter;
-    pos_writer_t        w;
+    char                room[POS_SCRIPT_SHAPE_MAX];
+    pos_str_t           shape = { room, 0 };
 
     if (lua_isnoneornil(L, index)) {
         return NULL;
@@ -95,16 +123,14 @@ pos_script_filter(lua_State *L, int index)
     if (frozen == NULL && lua_type(L, index) != LUA_TTABLE) {
         luaL_error(L, "a filter is a table, such as { category = { \"shoes\" } }");
     }
-    pos_script_writer(L, &w, 'f');
-    e.writer = &w;
-    pos_script_export(L, index, &e);
-    filter = pos_script_compile(L, pos_writer_result(&w), "filter");
-    if (frozen && file->arena
-        && pos_map_get(&file->compiled, pos_writer_result(&w)) == filter)
-    {
-        frozen->filter = filter;
+    if (frozen == NULL) {
+        shape.len = pos_script_shape(L, index, room);
+        filter = shape.len > 0 ? pos_script_of_shape(L, shape) : NULL;
+        if (filter) {
+            return filter;
+        }
     }
-    return filter;
+    return compiled_filter(L, index, frozen, shape);
 }
 
 static bool

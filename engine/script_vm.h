@@ -22,6 +22,7 @@
 #include "base/hash.h"
 #include "base/json_write.h"
 #include "engine/script.h"
+#include "engine/script_pool.h"
 
 #define POS_SCRIPT_CHUNK         "script"     /* "script:12: message"        */
 #define POS_SCRIPT_TEXT_MAX      240          /* bytes of a failure's text   */
@@ -109,6 +110,8 @@ typedef struct {
     uint32_t         refs;
     pos_arena_t     *arena;      /* compiled filters and effects; lazily    */
     pos_map_t        compiled;   /* canonical JSON text to what it compiles to */
+    pos_arena_t     *shape_arena;
+    pos_map_t        shapes;     /* tables as they stand to their filter; lazily */
     int              guards;     /* registry: {function, n, value, …}       */
     uint32_t         guard_count;
     uint8_t          source[POS_SHA256_SIZE];
@@ -132,6 +135,7 @@ struct pos_script_vm_s {
     pos_script_phase_t   phase;
     const char          *stuck;        /* the limit that was hit; sticks    */
     uint32_t             stuck_line;   /* where the script was then; 0: not known */
+    pos_script_pool_t    pool;         /* what it holds them in             */
     size_t               held;         /* bytes the state holds             */
     size_t               held_base;    /* of them after creation            */
     size_t               used, used_max;     /* since the entry, gross      */
@@ -317,11 +321,29 @@ const pos_filter_t *pos_script_filter(lua_State *L, int index);
 void pos_script_push_selection(lua_State *L, const uint32_t *items,
     const int64_t *units, uint32_t count);
 
+/* ---- script_shape.c: filters by how their tables stand ---- */
+
+#define POS_SCRIPT_SHAPE_MAX  256
+
+/* The bytes of a plain table of lists of strings at the index; 0: another table. */
+size_t pos_script_shape(lua_State *L, int index, char room[POS_SCRIPT_SHAPE_MAX]);
+/* NULL: not seen yet. Charges what compiling it again would. */
+const pos_filter_t *pos_script_of_shape(lua_State *L, pos_str_t shape);
+/* `filter` must live as long as the file. */
+void pos_script_keep_shape(lua_State *L, pos_str_t shape, const pos_filter_t *filter,
+    uint64_t work);
+
 /* ---- script_compile.c: JSON text to filters and effects, kept by content ---- */
 
 /* `text` is one byte that tells the kind ('f' a filter, 'l' 'o' 's' an effect
  * of that class) and then JSON. `method` names the caller in errors. */
 const void *pos_script_compile(lua_State *L, pos_str_t text, const char *method);
+/* What it charges for a text it has. */
+static inline uint64_t
+pos_script_compile_work(pos_str_t text)
+{
+    return 1 + text.len / 32;
+}
 /* The same for the VM's own patterns, kept as long as the VM. */
 const pos_effect_t *pos_script_template(lua_State *L, pos_class_t class,
     const char *json);
