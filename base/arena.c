@@ -269,6 +269,28 @@ pos_arena_alloc_slow(pos_arena_t *arena, size_t size)
 }
 
 
+bool
+pos_arena_extend(pos_arena_t *arena, void *piece, size_t old, size_t size)
+{
+    size_t had = (old + POS_ARENA_ALIGN - 1) & ~(size_t) (POS_ARENA_ALIGN - 1), more;
+
+    if (old == 0 || size < old || size > SIZE_MAX / 2 || (char *) piece + had != arena->pos) {
+        return false;
+    }
+
+    more = ((size + POS_ARENA_ALIGN - 1) & ~(size_t) (POS_ARENA_ALIGN - 1)) - had;
+    if ((size_t) (arena->end - arena->pos) < more) {
+        return false;
+    }
+
+    arena->pos += more;
+    arena->used += more;
+    pos_arena_unpoison(piece, size);
+
+    return true;
+}
+
+
 pos_str_t
 pos_arena_str(pos_arena_t *arena, pos_str_t s)
 {

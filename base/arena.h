@@ -63,6 +63,10 @@ pos_arena_alloc(pos_arena_t *arena, size_t size)
     return p;
 }
 
+/* Makes the piece that was cut last, of `old` bytes, larger where it stands. False:
+ * it was not the last, or there is no room behind it. */
+bool pos_arena_extend(pos_arena_t *arena, void *piece, size_t old, size_t size);
+
 static inline POS_MUSTCHECK void *
 pos_arena_zalloc(pos_arena_t *arena, size_t size)
 {

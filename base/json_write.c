@@ -8,6 +8,7 @@
 
 #define POS_WRITER_MIN    64
 #define POS_INT_TEXT_MAX  20
+#define POS_WRITER_STEP   2048
 
 
 void
@@ -69,7 +70,16 @@ static bool
 pos_writer_move(pos_writer_t *w, size_t more)
 {
     char  *bigger;
-    size_t used = (size_t) (w->pos - w->start), size = (size_t) (w->end - w->start);
+    size_t used = (size_t) (w->pos - w->start), size = (size_t) (w->end - w->start), least;
+
+    /* Where it can grow in place it does so a little at a time: nothing is copied. */
+    least = used + more;
+    least = least < w->max && w->max - least > POS_WRITER_STEP ? least + POS_WRITER_STEP
+            : least < w->max                                    ? w->max : least;
+    if (pos_arena_extend(w->arena, w->start, (size_t) (w->end - w->start), least)) {
+        w->end = w->start + least;
+        return true;
+    }
 
     size = size > w->max / 2 ? w->max : size * 2;
     if (size < used + more) {

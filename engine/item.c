@@ -9,16 +9,52 @@
 
 #define EXPECT_AT_ONCE  32
 
-static uint32_t
-sku_find(const pos_work_t *w, const pos_map_t *map, pos_str_t sku, uint64_t hash)
-{
-    if (map->slots) {
-        pos_sku_t *found = pos_map_get_hashed(map, sku, hash);
+/* For a long cart: open addressing, a place in w->skus + 1; 0: free. */
+typedef struct {
+    uint32_t *slots;
+    uint32_t  mask;
+} sku_table_t;
 
-        return found ? (uint32_t) (found - w->skus) : POS_NIL;
+static bool
+table_make(pos_work_t *w, sku_table_t *table)
+{
+    uint32_t size = 64;
+
+    while (size < 2 * w->cart.line_count) {
+        size *= 2;
+    }
+    table->mask = size - 1;
+    table->slots = pos_arena_array(w->arena, size, sizeof(*table->slots));
+    return table->slots != NULL;
+}
+
+static inline bool
+is_sku(const pos_sku_t *s, pos_str_t sku, uint64_t hash)
+{
+    return s->hash == hash && pos_str_eq(s->sku, sku);
+}
+
+/* POS_NIL: not yet; `*slot` is where it belongs. */
+static uint32_t
+sku_find(const pos_work_t *w, const sku_table_t *table, pos_str_t sku, uint64_t hash,
+    uint32_t *slot)
+{
+    *slot = 0;
+    if (table->slots) {
+        for (uint32_t i = (uint32_t) hash & table->mask;; i = (i + 1) & table->mask) {
+            uint32_t at = table->slots[i];
+
+            if (at == 0) {
+                *slot = i;
+                return POS_NIL;
+            }
+            if (is_sku(&w->skus[at - 1], sku, hash)) {
+                return at - 1;
+            }
+        }
     }
     for (uint32_t i = 0; i < w->sku_count; i++) {
-        if (w->skus[i].hash == hash && pos_str_eq(w->skus[i].sku, sku)) {
+        if (is_sku(&w->skus[i], sku, hash)) {
             return i;
         }
     }
@@ -26,7 +62,8 @@ sku_find(const pos_work_t *w, const pos_map_t *map, pos_str_t sku, uint64_t hash
 }
 
 static pos_status_t
-sku_add(pos_work_t *w, pos_map_t *map, pos_str_t sku, uint64_t hash, uint32_t *out)
+sku_add(pos_work_t *w, sku_table_t *table, uint32_t slot, pos_str_t sku, uint64_t hash,
+    uint32_t *out)
 {
     const pos_book_source_t *source = w->options->source;
     pos_sku_t               *entry = &w->skus[w->sku_count];
@@ -37,10 +74,10 @@ sku_add(pos_work_t *w, pos_map_t *map, pos_str_t sku, uint64_t hash, uint32_t *o
     if (entry->found == POS_NO_MEMORY) {
         return POS_NO_MEMORY;
     }
-    if (map->slots && pos_map_set(map, sku, entry, NULL) != POS_OK) {
-        return POS_NO_MEMORY;
-    }
     *out = w->sku_count++;
+    if (table->slots) {
+        table->slots[slot] = w->sku_count;
+    }
     return POS_OK;
 }
 
@@ -67,7 +104,7 @@ gather_skus(pos_work_t *w)
 {
     pos_cart_t *cart = &w->cart;
     size_t      room = cart->line_count ? cart->line_count : 1;
-    pos_map_t   map = { 0 };
+    sku_table_t table = { NULL, 0 };
 
     w->skus = pos_arena_array(w->arena, room, sizeof(*w->skus));
     w->sku_of_line = pos_arena_alloc(w->arena, room * sizeof(*w->sku_of_line));
@@ -75,15 +112,15 @@ gather_skus(pos_work_t *w)
         return POS_NO_MEMORY;
     }
     memset(w->sku_of_line, 0xff, room * sizeof(*w->sku_of_line));
-    if (cart->line_count > 16 && pos_map_init(&map, w->arena, cart->line_count) != POS_OK) {
+    if (cart->line_count > 16 && !table_make(w, &table)) {
         return POS_NO_MEMORY;
     }
     expect_products(w);
     for (uint32_t i = 0; i < cart->line_count; i++) {
         uint64_t hash = pos_hash64(cart->lines[i].sku);
-        uint32_t at = sku_find(w, &map, cart->lines[i].sku, hash);
+        uint32_t slot, at = sku_find(w, &table, cart->lines[i].sku, hash, &slot);
 
-        if (at == POS_NIL && sku_add(w, &map, cart->lines[i].sku, hash, &at) != POS_OK) {
+        if (at == POS_NIL && sku_add(w, &table, slot, cart->lines[i].sku, hash, &at) != POS_OK) {
             return POS_NO_MEMORY;
         }
         w->sku_of_line[i] = at;

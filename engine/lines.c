@@ -93,8 +93,10 @@ split_taxes(const pos_work_t *w, const pos_tax_list_t *taxes, pos_line_result_t 
     return POS_OK;
 }
 
+/* `first` is room for a tax of each line: nearly all have one. */
 static pos_status_t
-whole_item(const pos_work_t *w, const pos_totals_t *totals, uint32_t item, pos_line_result_t *line)
+whole_item(const pos_work_t *w, const pos_totals_t *totals, uint32_t item, int64_t **first,
+    pos_line_result_t *line)
 {
     const pos_item_t     *it = &w->cart.items[item];
     const pos_tax_list_t *taxes = &totals->taxes[item];
@@ -102,6 +104,11 @@ whole_item(const pos_work_t *w, const pos_totals_t *totals, uint32_t item, pos_l
     *line = (pos_line_result_t) { .item = item, .until = it->units, .quantity = it->quantity,
         .subtotal = totals->original[item], .total = totals->left[item], .fees = totals->fees[item] };
     if (taxes->count == 0) {
+        return POS_OK;
+    }
+    if (taxes->count == 1) {
+        line->taxes = (*first)++;
+        line->taxes[0] = taxes->list[0].amount;
         return POS_OK;
     }
     line->taxes = pos_arena_alloc(w->arena, taxes->count * sizeof(int64_t));
@@ -147,22 +154,24 @@ pos_lines_split(const pos_state_t *s, const pos_totals_t *totals, pos_line_resul
     const pos_work_t  *w = s->plan->work;
     pos_line_result_t *lines;
     uint32_t           n = w->cart.line_count;
+    size_t             room = (size_t) n + w->gift_count + 1;
+    int64_t           *first = pos_arena_alloc(w->arena, room * sizeof(*first));
     pos_status_t       status = POS_OK;
 
-    lines = pos_arena_alloc(w->arena, ((size_t) n + w->gift_count + 1) * sizeof(*lines));
-    if (lines == NULL) {
+    lines = pos_arena_alloc(w->arena, room * sizeof(*lines));
+    if (lines == NULL || first == NULL) {
         return POS_NO_MEMORY;
     }
     for (uint32_t i = 0; i < w->cart.item_count && status == POS_OK; i++) {
         if (w->item_first[i + 1] - w->item_first[i] == 1) {
-            status = whole_item(w, totals, i, &lines[w->item_lines[w->item_first[i]]]);
+            status = whole_item(w, totals, i, &first, &lines[w->item_lines[w->item_first[i]]]);
         } else {
             status = split_item(s, totals, i, lines);
         }
     }
     for (uint32_t g = 0; g < w->gift_count && status == POS_OK; g++) {
         if (s->gifts[g]) {
-            status = whole_item(w, totals, w->cart.item_count + g, &lines[n++]);
+            status = whole_item(w, totals, w->cart.item_count + g, &first, &lines[n++]);
         }
     }
     *out = lines;

@@ -41,6 +41,9 @@ typedef struct {
     const pos_str_t *failed_promotions;
 } pos_quote_stats_t;
 
+/* For the writer of an answer to begin with: pos_quote() claims what it needs. */
+#define POS_QUOTE_ROOM  64
+
 /* Prices one request and writes the quote's JSON object. POS_INVALID: the
  * faults say why (unknown_sku, unknown_store, unknown_currency, no_price,
  * quantity, overflow, mixed_tax, unknown_field, …) and nothing was written. */

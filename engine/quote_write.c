@@ -3,6 +3,10 @@
 #include "engine/quote_write.h"
 #include "engine/token.h"
 
+/* Bytes of most answers, and of each of their lines. */
+#define ANSWER_LEAST  600
+#define LINE_LEAST    320
+
 static void
 write_tax(pos_writer_t *out, const pos_tax_row_t *row, int64_t amount)
 {
@@ -409,6 +413,8 @@ pos_quote_write(pos_quoted_t *q, pos_writer_t *out)
     pos_work_t  *w = q->w;
     pos_status_t status = POS_OK;
 
+    /* From here on the answer is what grows, and it does so in place. */
+    (void) pos_writer_claim(out, ANSWER_LEAST + LINE_LEAST * (size_t) q->line_count);
     pos_write_object_begin(out);
     pos_write_key(out, "currency");
     pos_write_string(out, w->cart.currency);

@@ -21,6 +21,7 @@ typedef struct {
     uint32_t      piece_count;
     uint32_t      rate_most;      /* of any set */
     bool          included;
+    pos_tax_amount_t *first;      /* by item: room for its first tax */
 } taxing_t;
 
 static bool
@@ -35,8 +36,12 @@ note_tax(taxing_t *t, uint32_t item, const pos_tax_row_t *row, int64_t amount)
             return true;
         }
     }
-    if (list->count % 4 == 0) {
-        pos_tax_amount_t *p = pos_arena_alloc(t->w->arena, (list->count + 4) * sizeof(*p));
+    /* One nearly always; then 4, 8 and so on. */
+    if (list->count == 0) {
+        list->list = &t->first[item];
+    } else if (list->count == 1 || list->count % 4 == 0) {
+        pos_tax_amount_t *p = pos_arena_alloc(t->w->arena,
+            (list->count + (list->count == 1 ? 3 : 4)) * sizeof(*p));
 
         if (p == NULL) {
             return false;
@@ -267,7 +272,8 @@ pos_totals(pos_state_t *s, pos_totals_t *out)
     *out = (pos_totals_t) { 0 };
     out->left = pos_arena_array(w->arena, 3 * (size_t) span, sizeof(int64_t));
     out->taxes = pos_arena_array(w->arena, span, sizeof(*out->taxes));
-    if (out->left == NULL || out->taxes == NULL) {
+    t.first = pos_arena_alloc(w->arena, span * sizeof(*t.first));
+    if (out->left == NULL || out->taxes == NULL || t.first == NULL) {
         return POS_NO_MEMORY;
     }
     out->original = out->left + span;

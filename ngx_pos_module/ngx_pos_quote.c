@@ -7,7 +7,6 @@
 #include "ngx_pos_metrics.h"
 #include "ngx_pos_pricing.h"
 
-#define NGX_POS_QUOTE_SIZE  (16 * 1024)          /* of most answers */
 #define NGX_POS_QUOTE_MAX   (64 * 1024 * 1024)
 #define NGX_POS_STALE_AFTER (3 * 1000000)        /* µs; posd says it each second */
 
@@ -126,7 +125,7 @@ ngx_pos_quote_handler(ngx_pos_ctx_t *ctx)
     }
 
     ngx_memzero(&stats, sizeof(stats));
-    pos_writer_init(&w, ctx->arena, NGX_POS_QUOTE_SIZE, NGX_POS_QUOTE_MAX);
+    pos_writer_init(&w, ctx->arena, POS_QUOTE_ROOM, NGX_POS_QUOTE_MAX);
 
     rc = pos_quote(&options, ctx->json, ctx->arena, &ctx->faults, &w, &stats);
 

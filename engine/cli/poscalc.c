@@ -354,7 +354,7 @@ answer(calc_t *calc, pos_str_t text, bool *is_quote)
     pos_arena_reset(calc->quote);
     memset(&stats, 0, sizeof(stats));
     pos_faults_init(&faults, calc->quote);
-    pos_writer_init(&w, calc->quote, 8192, ANSWER_MAX);
+    pos_writer_init(&w, calc->quote, POS_QUOTE_ROOM, ANSWER_MAX);
     status = pos_json_read(calc->reader, text, calc->quote, &faults, &request);
     if (status == POS_OK && calc->options.explain
         && !ask_for_explain(calc->quote, request))

@@ -1,0 +1,239 @@
+/*
+ * A quote's memory: its arena and nothing else. Once warm, no quote asks the process
+ * for any, scripts included, and a usual cart's arena is small.
+ */
+
+#include "base/t/tap.h"
+#include "engine/quote.h"
+
+/* ---- malloc, counted ---- */
+
+#if POS_ARENA_GUARDED
+#define COUNTED  false    /* the sanitizer's own malloc stands there */
+static uint64_t calls;
+#else
+#define COUNTED  true
+static uint64_t calls;
+
+void *__libc_malloc(size_t size);
+void *__libc_calloc(size_t count, size_t size);
+void *__libc_realloc(void *block, size_t size);
+
+void *
+malloc(size_t size)
+{
+    calls++;
+    return __libc_malloc(size);
+}
+
+void *
+calloc(size_t count, size_t size)
+{
+    calls++;
+    return __libc_calloc(count, size);
+}
+
+void *
+realloc(void *block, size_t size)
+{
+    calls++;
+    return __libc_realloc(block, size);
+}
+#endif
+
+/* ---- a shop ---- */
+
+#define GOODS     200
+#define TEXT_MAX  (256u << 10)
+
+typedef struct {
+    pos_arena_t        *arena, *quote;
+    pos_json_reader_t  *reader;
+    pos_script_vm_t    *vm;
+    pos_memory_book_t  *memory;
+    pos_book_source_t   source;
+    pos_book_t         *book;
+} shop_t;
+
+static const char promotions[] =
+    "{\"id\":\"markdown\",\"class\":\"line\",\"then\":[{\"percent_off\":10,\"items\":{\"sku\":[\"S1\",\"S2\"]}}]},"
+    "{\"id\":\"buy-get\",\"class\":\"line\",\"then\":[{\"buy\":[{\"items\":{\"sku\":[\"S3\"]},\"quantity\":2}],"
+    "\"get\":[{\"items\":{\"sku\":[\"S3\"]},\"quantity\":1,\"percent_off\":100}]}]},"
+    "{\"id\":\"bundle\",\"class\":\"line\",\"then\":[{\"bundle\":[{\"items\":{\"sku\":[\"S4\"]},\"quantity\":1},"
+    "{\"items\":{\"sku\":[\"S5\"]},\"quantity\":1}],\"price\":900}]},"
+    "{\"id\":\"lua\",\"script\":\"return promotion { id = 'lua', name = 'By Lua', class = 'line',\\n"
+    "apply = function(cart)\\n"
+    "local sel = cart:items { sku = { 'S6' } }\\n"
+    "local n = 0\\n"
+    "for line in cart:items { category = { 'all' } }:each() do n = n + line.quantity end\\n"
+    "sel:percent_off(n >= 3 and 25 or 15, 'By Lua ' .. n)\\nend }\"},"
+    "{\"id\":\"order\",\"class\":\"order\",\"when\":{\"subtotal\":{\"min\":3000}},\"then\":[{\"amount_off\":500}]}";
+
+static size_t
+append(char *text, size_t at, const char *format, ...) POS_PRINTF(3, 4);
+
+static size_t
+append(char *text, size_t at, const char *format, ...)
+{
+    va_list args;
+    int     n;
+
+    va_start(args, format);
+    n = vsnprintf(text + at, TEXT_MAX - at, format, args);
+    va_end(args);
+    return n < 0 || at + (size_t) n >= TEXT_MAX ? TEXT_MAX - 1 : at + (size_t) n;
+}
+
+static pos_str_t
+book_text(char *text)
+{
+    size_t n = append(text, 0,
+        "{\"retailer\":{\"code\":\"r\",\"currency\":\"GBP\",\"points_per\":100},"
+        "\"stores\":[{\"code\":\"london\",\"tax_region\":\"GB\"}],\"categories\":[{\"code\":\"all\"}],"
+        "\"price_lists\":[{\"code\":\"base\",\"currency\":\"GBP\",\"tax_included\":true}],"
+        "\"taxes\":[{\"region\":\"GB\",\"category\":\"standard\",\"code\":\"vat\",\"percent\":20}],"
+        "\"products\":[");
+
+    for (int i = 1; i <= GOODS; i++) {
+        n = append(text, n, "%s{\"sku\":\"S%d\",\"name\":\"Product %d\",\"categories\":[\"all\"],"
+                            "\"tax_category\":\"standard\",\"attributes\":{\"colour\":\"red\"}}",
+            i > 1 ? "," : "", i, i);
+    }
+    n = append(text, n, "],\"prices\":[");
+    for (int i = 1; i <= GOODS; i++) {
+        n = append(text, n, "%s{\"sku\":\"S%d\",\"list\":\"base\",\"amount\":%d}", i > 1 ? "," : "", i,
+            500 + i * 37 % 4000);
+    }
+    return pos_str_of(text, append(text, n, "],\"promotions\":[%s]}", promotions));
+}
+
+static pos_str_t
+cart_text(char *text, int lines)
+{
+    size_t n = append(text, 0, "{\"currency\":\"GBP\",\"store\":\"london\",\"channel\":\"web\","
+                               "\"at\":\"2026-03-02T12:00:00Z\",\"lines\":[");
+
+    for (int i = 1; i <= lines; i++) {
+        n = append(text, n, "%s{\"id\":\"%d\",\"sku\":\"S%d\",\"quantity\":%d}", i > 1 ? "," : "", i, i,
+            i == 3 ? 3 : 1 + i % 2);
+    }
+    return pos_str_of(text, append(text, n, "]}"));
+}
+
+static pos_status_t
+open_shop(shop_t *s, pos_str_t text)
+{
+    pos_book_builder_t *builder = NULL;
+    pos_script_limits_t limits;
+    pos_faults_t        faults;
+    pos_json_t         *json = NULL;
+    pos_status_t        status;
+
+    s->arena = pos_arena_create(65536, 0);
+    s->quote = pos_arena_create(65536, 0);
+    s->reader = pos_json_reader_create(TEXT_MAX);
+    pos_script_limits_default(&limits);
+    pos_faults_init(&faults, s->arena);
+    status = pos_script_vm_create(&limits, &s->vm);
+    if (status == POS_OK) {
+        status = pos_json_read(s->reader, text, s->arena, &faults, &json);
+    }
+    if (status == POS_OK) {
+        status = pos_memory_book_create(json, NULL, NULL, &faults, &s->memory);
+    }
+    if (status != POS_OK) {
+        return status;
+    }
+    pos_memory_book_source(s->memory, &s->source);
+    status = pos_book_builder_create(&s->source, NULL, s->vm, &builder);
+    while (status == POS_OK && s->book == NULL) {
+        status = pos_book_builder_step(builder, 1000, &s->book);
+        status = status == POS_AGAIN ? POS_OK : status;
+    }
+    pos_book_builder_destroy(builder);
+    return status;
+}
+
+static void
+close_shop(shop_t *s)
+{
+    pos_book_release(s->book);
+    pos_memory_book_destroy(s->memory);
+    pos_script_vm_destroy(s->vm);
+    pos_json_reader_destroy(s->reader);
+    pos_arena_destroy(s->quote);
+    pos_arena_destroy(s->arena);
+}
+
+/* The promotions used; -1: no quote. */
+static int
+quote(shop_t *s, pos_str_t text)
+{
+    pos_quote_options_t options = { .book = s->book, .source = &s->source, .vm = s->vm,
+        .revision = pos_memory_book_revision(s->memory), .may_simulate = true };
+    pos_quote_stats_t   stats;
+    pos_faults_t        faults;
+    pos_json_t         *request;
+    pos_writer_t        w;
+
+    pos_arena_reset(s->quote);
+    pos_faults_init(&faults, s->quote);
+    pos_writer_init(&w, s->quote, POS_QUOTE_ROOM, 1u << 20);
+    if (pos_json_read(s->reader, text, s->quote, &faults, &request) != POS_OK
+        || pos_quote(&options, request, s->quote, &faults, &w, &stats) != POS_OK)
+    {
+        return -1;
+    }
+    return (int) stats.applied;
+}
+
+/* ---- what holds ---- */
+
+static void
+asks_for_nothing(shop_t *s, int lines)
+{
+    static char text[TEXT_MAX];
+    pos_str_t   cart = cart_text(text, lines);
+    size_t      held;
+    uint64_t    before;
+    int         least = 5;
+
+    for (int i = 0; i < 1000; i++) {
+        int used = quote(s, cart);
+
+        least = used < least ? used : least;
+    }
+    held = pos_arena_held(s->quote);
+    before = calls;
+    for (int i = 0; i < 1000; i++) {
+        int used = quote(s, cart);
+
+        least = used < least ? used : least;
+    }
+    is_int(least, 5, "%d lines: each of two thousand quotes uses all five promotions", lines);
+    is_int(calls - before, 0, "%d lines: the second thousand asks the process for no memory", lines);
+    is_int(pos_arena_held(s->quote), held, "%d lines: and the arena stays as large as it was", lines);
+}
+
+int
+main(void)
+{
+    static char text[TEXT_MAX];
+    shop_t      shop = { 0 };
+    void *volatile probe;
+    uint64_t    before = calls;
+
+    probe = malloc(1);
+    free(probe);
+    ok(!COUNTED || calls == before + 1, "calls of malloc are counted");
+    if (!ok(open_shop(&shop, book_text(text)) == POS_OK, "a shop with five promotions, one in Lua")) {
+        return tap_done();
+    }
+    asks_for_nothing(&shop, 10);
+    asks_for_nothing(&shop, 50);
+    ok(pos_arena_used(shop.quote) < 88u << 10, "a cart of 50 lines takes %zu bytes of arena: under 88 KB",
+        pos_arena_used(shop.quote));
+    asks_for_nothing(&shop, 200);
+    close_shop(&shop);
+    return tap_done();
+}
