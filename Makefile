@@ -70,7 +70,8 @@ $(LIBBASE) $(LIBENGINE) $(LIBREPL):
 	@rm -f $@
 	ar rcs $@ $^
 
-$(BUILD)/poscalc: $(BUILD)/o/engine/cli/poscalc.c.o $(LIBENGINE) $(LIBBASE)
+CALC      = $(patsubst %,$(BUILD)/o/%.o,$(wildcard engine/cli/poscalc*.c))
+$(BUILD)/poscalc: $(CALC) $(LIBENGINE) $(LIBBASE)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 $(BUILD)/posscript: $(BUILD)/o/engine/cli/posscript.c.o $(LIBENGINE) $(LIBBASE)

@@ -5,25 +5,20 @@
  *   poscalc --book BOOK.json [--explain] < REQUESTS.ndjson
  *   poscalc --book BOOK.json --bench N < REQUESTS.ndjson
  *   poscalc --book BOOK.json --check
+ *   poscalc --bench
  *
  * A request without `at` is priced as of now, or of --at. Exit code 0: every
  * line was answered; 1: the book is at fault (its problem is the one line on
  * standard output); 2: wrong use.
  */
 
-#include "engine/book.h"
-#include "engine/quote.h"
-#include "engine/script.h"
+#include "engine/cli/poscalc.h"
 
 #include <errno.h>
 #include <limits.h>
-#include <linux/perf_event.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
-#include <sys/syscall.h>
 #include <time.h>
-#include <unistd.h>
 
 #define ZONE_DIR      "/usr/share/zoneinfo"
 #define ZONE_MAX      (256 * 1024)
@@ -32,28 +27,9 @@
 #define ANSWER_MAX    (1u << 30)
 #define QUOTE_BLOCK   (256 * 1024)
 
-typedef struct {
-    const char *book;
-    const char *zone_dir;
-    bool        explain, check;
-    long        bench;            /* rounds; 0: none                         */
-    int64_t     now;              /* µs                                      */
-} options_t;
 
-typedef struct {
-    options_t          options;
-    pos_arena_t       *arena;     /* as long as the program                  */
-    pos_arena_t       *quote;     /* one answer                              */
-    pos_json_reader_t *reader;
-    pos_memory_book_t *memory;
-    pos_book_source_t  source;
-    pos_script_vm_t   *vm;
-    pos_book_t        *book;
-} calc_t;
-
-
-static void
-die(int code, const char *what, const char *detail)
+void
+pos_calc_die(int code, const char *what, const char *detail)
 {
     fprintf(stderr, "poscalc: %s%s%s\n", what, *detail ? ": " : "", detail);
     exit(code);
@@ -85,7 +61,7 @@ read_stream(FILE *f, size_t max)
         }
     }
     if (data == NULL || ferror(f)) {
-        die(2, "cannot read", data ? strerror(errno) : "too large");
+        pos_calc_die(2, "cannot read", data ? strerror(errno) : "too large");
     }
     return pos_str_of(data, used);
 }
@@ -111,7 +87,7 @@ zone_name_is_plain(pos_str_t name)
 static pos_status_t
 load_zone(void *ctx, pos_str_t name, pos_str_t *tzif)
 {
-    calc_t *calc = ctx;
+    pos_calc_t *calc = ctx;
     char    path[PATH_MAX];
     char   *data = pos_arena_alloc(calc->arena, ZONE_MAX);
     FILE   *f;
@@ -200,13 +176,13 @@ write_problem(pos_writer_t *w, const pos_faults_t *faults, bool forbidden,
 
 /* The book's own problem is the program's only answer. */
 static void
-refuse_book(calc_t *calc, pos_status_t status, const pos_faults_t *faults)
+refuse_book(pos_calc_t *calc, pos_status_t status, const pos_faults_t *faults)
 {
     pos_writer_t w;
     pos_str_t    line;
 
     if (status != POS_INVALID) {
-        die(1, "cannot build the book", status == POS_NO_MEMORY ? "out of memory" : "");
+        pos_calc_die(1, "cannot build the book", status == POS_NO_MEMORY ? "out of memory" : "");
     }
     pos_writer_init(&w, calc->arena, 4096, ANSWER_MAX);
     write_problem(&w, faults, false, "The book is at fault");
@@ -226,7 +202,7 @@ refuse_book(calc_t *calc, pos_status_t status, const pos_faults_t *faults)
 /* ---- the book ---- */
 
 static void
-report_rows(calc_t *calc, pos_faults_t *faults)
+report_rows(pos_calc_t *calc, pos_faults_t *faults)
 {
     static const char *const kinds[POS_KIND_COUNT] = { "retailer", "stores", "categories",
         "price_lists", "taxes", "experiments", "promotions", "coupons", "products",
@@ -243,7 +219,7 @@ report_rows(calc_t *calc, pos_faults_t *faults)
 
 
 static void
-build_book(calc_t *calc)
+build_book(pos_calc_t *calc)
 {
     pos_book_builder_t *builder;
     pos_faults_t        faults;
@@ -252,13 +228,13 @@ build_book(calc_t *calc)
     pos_faults_init(&faults, calc->arena);
     status = pos_book_builder_create(&calc->source, NULL, calc->vm, &builder);
     if (status != POS_OK) {
-        die(1, "out of memory", "");
+        pos_calc_die(1, "out of memory", "");
     }
     do {
         status = pos_book_builder_step(builder, 10000, &calc->book);
     } while (status == POS_AGAIN);
     if (status != POS_OK) {
-        die(1, "cannot build the book", "");
+        pos_calc_die(1, "cannot build the book", "");
     }
     pos_book_builder_destroy(builder);
     report_rows(calc, &faults);
@@ -268,8 +244,8 @@ build_book(calc_t *calc)
 }
 
 
-static void
-load_book(calc_t *calc)
+void
+pos_calc_load(pos_calc_t *calc, pos_str_t text)
 {
     pos_script_limits_t limits;
     pos_json_reader_t  *reader = pos_json_reader_create(BOOK_MAX);
@@ -277,19 +253,12 @@ load_book(calc_t *calc)
     pos_json_t         *document;
     pos_faults_t        faults;
     pos_status_t        status;
-    pos_str_t           text;
-    FILE               *f = fopen(calc->options.book, "rb");
 
-    if (f == NULL) {
-        die(2, calc->options.book, strerror(errno));
-    }
-    text = read_stream(f, BOOK_MAX);
-    fclose(f);
     pos_script_limits_default(&limits);
     if (reader == NULL || tree == NULL
         || pos_script_vm_create(&limits, &calc->vm) != POS_OK)
     {
-        die(1, "out of memory", "");
+        pos_calc_die(1, "out of memory", "");
     }
     pos_faults_init(&faults, calc->arena);
     status = pos_json_read(reader, text, tree, &faults, &document);
@@ -300,11 +269,38 @@ load_book(calc_t *calc)
     if (status != POS_OK) {
         refuse_book(calc, status, &faults);
     }
-    free((void *) (uintptr_t) text.data);
     pos_json_reader_destroy(reader);
     pos_arena_destroy(tree);
     pos_memory_book_source(calc->memory, &calc->source);
     build_book(calc);
+}
+
+
+void
+pos_calc_unload(pos_calc_t *calc)
+{
+    pos_book_release(calc->book);
+    pos_memory_book_destroy(calc->memory);
+    pos_script_vm_destroy(calc->vm);
+    calc->book = NULL;
+    calc->memory = NULL;
+    calc->vm = NULL;
+}
+
+
+static void
+load_file(pos_calc_t *calc)
+{
+    pos_str_t text;
+    FILE     *f = fopen(calc->options.book, "rb");
+
+    if (f == NULL) {
+        pos_calc_die(2, calc->options.book, strerror(errno));
+    }
+    text = read_stream(f, BOOK_MAX);
+    fclose(f);
+    pos_calc_load(calc, text);
+    free((void *) (uintptr_t) text.data);
 }
 
 
@@ -337,9 +333,8 @@ ask_for_explain(pos_arena_t *arena, pos_json_t *request)
 }
 
 
-/* One request's text to one answer in the quote's arena. */
-static pos_str_t
-answer(calc_t *calc, pos_str_t text, bool *is_quote)
+pos_str_t
+pos_calc_answer(pos_calc_t *calc, pos_str_t text, bool *is_quote)
 {
     pos_quote_options_t options = { .book = calc->book, .source = &calc->source,
         .vm = calc->vm, .revision = pos_memory_book_revision(calc->memory),
@@ -393,8 +388,8 @@ is_blank(pos_str_t line)
 
 
 /* Blank lines are no requests. */
-static bool
-next_line(char **data, size_t *room, pos_str_t *line)
+bool
+pos_calc_next_line(char **data, size_t *room, pos_str_t *line)
 {
     ssize_t n;
 
@@ -411,135 +406,23 @@ next_line(char **data, size_t *room, pos_str_t *line)
 
 
 static void
-run(calc_t *calc)
+run(pos_calc_t *calc)
 {
     char     *data = NULL;
     size_t    room = 0;
     pos_str_t line;
     bool      is_quote;
 
-    while (next_line(&data, &room, &line)) {
-        pos_str_t out = answer(calc, line, &is_quote);
+    while (pos_calc_next_line(&data, &room, &line)) {
+        pos_str_t out = pos_calc_answer(calc, line, &is_quote);
 
         fwrite(out.data, 1, out.len, stdout);
         fputc('\n', stdout);
     }
     free(data);
     if (fflush(stdout) != 0) {
-        die(2, "cannot write", strerror(errno));
+        pos_calc_die(2, "cannot write", strerror(errno));
     }
-}
-
-
-/* ---- bench ---- */
-
-/* -1 where the kernel does not count them. */
-static int
-open_counter(void)
-{
-    struct perf_event_attr attr;
-
-    memset(&attr, 0, sizeof(attr));
-    attr.type = PERF_TYPE_HARDWARE;
-    attr.size = sizeof(attr);
-    attr.config = PERF_COUNT_HW_INSTRUCTIONS;
-    attr.exclude_kernel = 1;
-    attr.exclude_hv = 1;
-    return (int) syscall(SYS_perf_event_open, &attr, 0, -1, -1, 0);
-}
-
-
-static uint64_t
-counted(int fd)
-{
-    uint64_t n = 0;
-
-    return fd >= 0 && read(fd, &n, sizeof(n)) == sizeof(n) ? n : 0;
-}
-
-
-static double
-seconds(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double) t.tv_sec + (double) t.tv_nsec / 1e9;
-}
-
-
-static int
-by_value(const void *a, const void *b)
-{
-    double x = *(const double *) a, y = *(const double *) b;
-
-    return (x > y) - (x < y);
-}
-
-
-static pos_str_t *
-read_requests(size_t *count)
-{
-    pos_str_t  line, *lines = NULL;
-    char      *data = NULL;
-    size_t     room = 0, n = 0;
-
-    while (next_line(&data, &room, &line)) {
-        char *copy = malloc(line.len);
-
-        lines = realloc(lines, (n + 1) * sizeof(*lines));
-        if (lines == NULL || copy == NULL) {
-            die(1, "out of memory", "");
-        }
-        memcpy(copy, line.data, line.len);
-        lines[n++] = pos_str_of(copy, line.len);
-    }
-    free(data);
-    *count = n;
-    return lines;
-}
-
-
-/* All requests N times over, JSON to JSON, after a tenth to warm up. */
-static void
-bench(calc_t *calc)
-{
-    size_t     count, bytes = 0, quotes = 0;
-    pos_str_t *lines = read_requests(&count);
-    long       rounds = calc->options.bench;
-    double    *times = calloc((size_t) rounds, sizeof(*times));
-    int        counter = open_counter();
-    uint64_t   instructions;
-    bool       is_quote;
-
-    if (count == 0 || times == NULL) {
-        die(2, "--bench needs requests", "");
-    }
-    for (long r = 0; r < rounds / 10 + 1; r++) {
-        for (size_t i = 0; i < count; i++) {
-            (void) answer(calc, lines[i], &is_quote);
-        }
-    }
-    instructions = counted(counter);
-    for (long r = 0; r < rounds; r++) {
-        double start = seconds();
-
-        for (size_t i = 0; i < count; i++) {
-            bytes += answer(calc, lines[i], &is_quote).len;
-            quotes += is_quote;
-        }
-        times[r] = (seconds() - start) * 1e6 / (double) count;
-    }
-    instructions = counted(counter) - instructions;
-    qsort(times, (size_t) rounds, sizeof(*times), by_value);
-    printf("{\"requests\":%zu,\"rounds\":%ld,\"quotes\":%zu,\"median_us\":%.2f,"
-           "\"best_us\":%.2f,\"p99_us\":%.2f,\"instructions\":%.0f,"
-           "\"answer_bytes\":%zu,\"arena_bytes\":%zu}\n",
-        count, rounds, quotes / (size_t) rounds, times[rounds / 2], times[0],
-        times[rounds * 99 / 100],
-        (double) instructions / (double) rounds / (double) count,
-        bytes / (size_t) rounds / count, pos_arena_held(calc->quote));
-    free(times);
 }
 
 
@@ -548,9 +431,9 @@ bench(calc_t *calc)
 static void
 usage(void)
 {
-    die(2, "usage",
+    pos_calc_die(2, "usage",
         "poscalc --book BOOK.json [--explain] [--at TIME] [--bench N | --check] "
-        "[--zoneinfo DIR] < REQUESTS.ndjson");
+        "[--zoneinfo DIR] < REQUESTS.ndjson; or poscalc --bench");
 }
 
 
@@ -574,10 +457,10 @@ time_now(void)
 }
 
 
-static options_t
+static pos_calc_options_t
 read_options(int argc, char **argv)
 {
-    options_t o = { .zone_dir = ZONE_DIR, .now = time_now() };
+    pos_calc_options_t o = { .zone_dir = ZONE_DIR, .now = time_now() };
 
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--book") == 0) {
@@ -588,6 +471,8 @@ read_options(int argc, char **argv)
             o.check = true;
         } else if (strcmp(argv[i], "--zoneinfo") == 0) {
             o.zone_dir = value_of(argc, argv, &i);
+        } else if (strcmp(argv[i], "--bench") == 0 && argc == 2) {
+            o.table = true;
         } else if (strcmp(argv[i], "--bench") == 0) {
             o.bench = strtol(value_of(argc, argv, &i), NULL, 10);
             if (o.bench < 1 || o.bench > 10000000) {
@@ -595,13 +480,13 @@ read_options(int argc, char **argv)
             }
         } else if (strcmp(argv[i], "--at") == 0) {
             if (!pos_time_read(pos_str_z(value_of(argc, argv, &i)), NULL, &o.now)) {
-                die(2, "--at needs a time such as", "2026-11-27T09:00:00Z");
+                pos_calc_die(2, "--at needs a time such as", "2026-11-27T09:00:00Z");
             }
         } else {
             usage();
         }
     }
-    if (o.book == NULL) {
+    if (o.book == NULL && !o.table) {
         usage();
     }
     return o;
@@ -611,26 +496,28 @@ read_options(int argc, char **argv)
 int
 main(int argc, char **argv)
 {
-    calc_t calc = { .options = read_options(argc, argv) };
+    pos_calc_t calc = { .options = read_options(argc, argv) };
 
     calc.arena = pos_arena_create(65536, 0);
     calc.quote = pos_arena_create(QUOTE_BLOCK, 0);
     calc.reader = pos_json_reader_create(REQUEST_MAX);
     if (calc.arena == NULL || calc.quote == NULL || calc.reader == NULL) {
-        die(1, "out of memory", "");
+        pos_calc_die(1, "out of memory", "");
     }
-    load_book(&calc);
+    if (calc.options.table) {
+        pos_calc_bench_table(&calc);
+    } else {
+        load_file(&calc);
+    }
     if (calc.options.check) {
         printf("{\"revision\":\"%.*s\",\"promotions\":%zu}\n", 64,
             pos_memory_book_revision(calc.memory).data, pos_book_promotions(calc.book));
     } else if (calc.options.bench > 0) {
-        bench(&calc);
-    } else {
+        pos_calc_bench(&calc);
+    } else if (!calc.options.table) {
         run(&calc);
     }
-    pos_book_release(calc.book);
-    pos_memory_book_destroy(calc.memory);
-    pos_script_vm_destroy(calc.vm);
+    pos_calc_unload(&calc);
     pos_json_reader_destroy(calc.reader);
     pos_arena_destroy(calc.quote);
     pos_arena_destroy(calc.arena);
