@@ -176,7 +176,7 @@ add_applicable(text_t *t, int i)
         "{\"quantity\":5,\"percent_off\":6}],\"items\":{\"sku\":[\"S1\",\"S3\"]}}]",
         "\"class\":\"line\",\"then\":[{\"percent_off\":2,\"items\":{\"brand\":[\"b1\"]}}]",
         "\"class\":\"line\",\"then\":[{\"buy\":[{\"items\":{\"sku\":[\"S1\"]},\"quantity\":2}],"
-        "\"get\":[{\"items\":{\"sku\":[\"S1\"]},\"quantity\":1,\"percent_off\":100}]}]",
+        "\"get\":[{\"items\":{\"sku\":[\"S1\"]},\"quantity\":1,\"percent_off\":50}]}]",
     };
     int kind = i >= KINDS && i % KINDS == KINDS - 1 ? 0 : i % KINDS;
 
