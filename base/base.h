@@ -47,10 +47,31 @@ pos_str_z(const char *z)
     return (pos_str_t) { z, strlen(z) };
 }
 
+/* Most names are short: two loads that overlap cost less than a call. */
 static inline bool
 pos_str_eq(pos_str_t a, pos_str_t b)
 {
-    return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
+    uint64_t x[2], y[2];
+    uint32_t v[2], w[2];
+
+    if (a.len != b.len) {
+        return false;
+    }
+    if (a.len >= 8 && a.len <= 16) {
+        memcpy(&x[0], a.data, 8);
+        memcpy(&x[1], a.data + a.len - 8, 8);
+        memcpy(&y[0], b.data, 8);
+        memcpy(&y[1], b.data + a.len - 8, 8);
+        return ((x[0] ^ y[0]) | (x[1] ^ y[1])) == 0;
+    }
+    if (a.len >= 4 && a.len < 8) {
+        memcpy(&v[0], a.data, 4);
+        memcpy(&v[1], a.data + a.len - 4, 4);
+        memcpy(&w[0], b.data, 4);
+        memcpy(&w[1], b.data + a.len - 4, 4);
+        return ((v[0] ^ w[0]) | (v[1] ^ w[1])) == 0;
+    }
+    return a.len == 0 || memcmp(a.data, b.data, a.len) == 0;
 }
 
 /* Byte order, shorter first on a common prefix. */

@@ -46,6 +46,11 @@ pos_json_digits(const char *p, const char *end, int64_t *n)
 }
 
 
+static const int32_t pos_json_tens[10] = {
+    1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000, 1000000000
+};
+
+
 bool
 pos_json_decimal(const pos_json_t *v, unsigned digits, int64_t *out)
 {
@@ -60,6 +65,20 @@ pos_json_decimal(const pos_json_t *v, unsigned digits, int64_t *out)
 
     p = v->text.data;
     end = p + v->text.len;
+
+    /* A quantity or an amount: a few digits and nothing else. */
+    if (v->text.len <= 6) {
+        for (; p < end && *p >= '0' && *p <= '9'; p++) {
+            n = n * 10 + (*p - '0');
+        }
+        if (p == end) {
+            *out = n * pos_json_tens[digits];
+            return true;
+        }
+        n = 0;
+        p = v->text.data;
+    }
+
     negative = *p == '-';
     p += negative;
 

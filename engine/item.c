@@ -327,7 +327,12 @@ static bool
 item_amounts(pos_item_t *item, pos_rounding_t rounding)
 {
     item->units = item->measured ? 1 : item->quantity / POS_THOUSANDTHS;
-    if (!pos_muldiv(item->unit_price, item->quantity, POS_THOUSANDTHS, rounding, &item->subtotal)) {
+    if (item->measured) {
+        if (!pos_muldiv(item->unit_price, item->quantity, POS_THOUSANDTHS, rounding, &item->subtotal)) {
+            return false;
+        }
+    } else if (__builtin_mul_overflow(item->unit_price, item->units, &item->subtotal)
+        || item->subtotal > POS_MONEY_MAX) {
         return false;
     }
     item->after_line = item->subtotal;
@@ -375,7 +380,8 @@ merge_lines(pos_work_t *w, const uint32_t *order)
     for (uint32_t k = 0; k < cart->line_count; k++) {
         uint32_t line = order[k];
 
-        if (item == NULL || item->measured || cmp_lines(w, order[k - 1], line) != 0) {
+        if (item == NULL || item->measured || w->sku_of_line[order[k - 1]] != w->sku_of_line[line] ||
+            cmp_lines(w, order[k - 1], line) != 0) {
             if (item && (status = close_item(w, item)) != POS_OK) {
                 return status;
             }

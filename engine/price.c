@@ -83,6 +83,17 @@ pos_price_choose(const pos_cart_t *cart, uint8_t *fits, const pos_product_t *pro
     uint32_t           best = POS_NIL, i;
     const pos_price_t *regular = NULL, *sale = NULL, *won;
 
+    /* One row is all that most products have. */
+    if (product->price_count == 1 && !product->prices[0].sale) {
+        won = &product->prices[0];
+        best = row_counts(cart, won, quantity) ? fitting_list(cart, fits, won->list) : POS_NIL;
+        if (best == POS_NIL) {
+            return false;
+        }
+        *out = (pos_chosen_price_t) { &cart->book->list_array[best], won->amount, won->amount,
+            won->from, won->until, false };
+        return true;
+    }
     for (i = 0; i < product->price_count; i++) {
         const pos_price_t *row = &product->prices[i];
         uint32_t           list;

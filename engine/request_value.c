@@ -97,6 +97,40 @@ pos_request_text(pos_work_t *w, const pos_request_at_t *at, const pos_json_t *v,
     return v->text;
 }
 
+/* Of eight bytes: is one below the space, or the delete character? A borrow comes
+ * only out of a byte that is one itself. */
+static inline bool
+word_has_control(const unsigned char *p)
+{
+    const uint64_t ones = 0x0101010101010101;
+    uint64_t       v, del;
+
+    memcpy(&v, p, sizeof(v));
+    del = v ^ ones * 0x7f;
+    return (((v - ones * 0x20) & ~v) | ((del - ones) & ~del)) & ones * 0x80;
+}
+
+static bool
+has_control(const unsigned char *p, size_t len)
+{
+    size_t i = 0;
+
+    for (; i + 8 <= len; i += 8) {
+        if (word_has_control(p + i)) {
+            return true;
+        }
+    }
+    if (i < len && len >= 8) {
+        return word_has_control(p + len - 8);
+    }
+    for (; i < len; i++) {
+        if (p[i] < 0x20 || p[i] == 0x7f) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* What is wrong with a name the client gives; NULL: nothing. */
 const char *
 pos_request_code_fault(const pos_json_t *v, const char **message)
@@ -120,14 +154,9 @@ pos_request_code_fault(const pos_json_t *v, const char **message)
         *message = "must be neither . nor .., which clients take out of a path";
         return "pattern";
     }
-    *message = "has a control character, or a space at an end";
-    if (p[0] == ' ' || p[len - 1] == ' ') {
+    if (p[0] == ' ' || p[len - 1] == ' ' || has_control(p, len)) {
+        *message = "has a control character, or a space at an end";
         return "pattern";
-    }
-    for (size_t i = 0; i < len; i++) {
-        if (p[i] < 0x20 || p[i] == 0x7f) {
-            return "pattern";
-        }
     }
     return NULL;
 }
