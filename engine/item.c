@@ -304,7 +304,11 @@ item_categories(pos_work_t *w, pos_item_t *item)
     if (item->categories == NULL) {
         return false;
     }
-    for (uint32_t i = 0; i < product->category_count; i++) {
+    /* One category and its ancestors: each once already. */
+    for (const pos_category_t *c = first; product->category_count == 1 && c && n < room; c = c->parent) {
+        item->categories[n++] = c;
+    }
+    for (uint32_t i = 0; product->category_count > 1 && i < product->category_count; i++) {
         const pos_category_t *c = i == 0 ? first : pos_map_get(&w->book->categories, product->categories[i]);
 
         for (; c && n < room; c = c->broken ? NULL : c->parent) {

@@ -4,6 +4,7 @@
  */
 
 #include "engine/promotion.h"
+#include "base/json_write.h"
 #include "engine/promotion_decode.h"
 #include "engine/script.h"
 
@@ -258,6 +259,27 @@ decode_effects(pos_decoder_t *d, const pos_at_t *up, const pos_json_t *json,
 }
 
 
+/* What a quote writes of it on each line that it lowers. */
+static void
+write_ends(pos_decoder_t *d, pos_promotion_t *p)
+{
+    char *head = pos_decode_alloc(d, 1, 30 + POS_STRING_ROOM(p->id)), *at;
+    char *tail = pos_decode_alloc(d, 1, 12 + POS_STRING_ROOM(p->name));
+
+    if (head == NULL || tail == NULL) {
+        return;
+    }
+    at = pos_put_literal(head, "{\"promotion\":");
+    at = pos_put_string(at, p->id);
+    at = pos_put_literal(at, ",\"amount\":");
+    p->head = pos_str_of(head, (size_t) (at - head));
+    at = pos_put_literal(tail, ",\"label\":");
+    at = pos_put_string(at, p->name);
+    *at++ = '}';
+    p->tail = pos_str_of(tail, (size_t) (at - tail));
+}
+
+
 static void
 decode_promotion(pos_decoder_t *d, const pos_at_t *at, const pos_json_t *json,
     pos_promotion_t *p)
@@ -293,6 +315,7 @@ decode_promotion(pos_decoder_t *d, const pos_at_t *at, const pos_json_t *json,
     pos_decode_enum(d, at, json, "returns", POS_OPTIONAL, returns_words, &returns);
     p->reprice = returns == 1;
     decode_experiment(d, at, json, p);
+    write_ends(d, p);
 }
 
 

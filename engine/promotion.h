@@ -204,6 +204,8 @@ struct pos_promotion_s {
     bool                   reprice;      /* returns "reprice"                */
     pos_str_t              experiment, arm;
     pos_script_t          *script;       /* NULL: data only                  */
+    pos_str_t              head;         /* {"promotion":ID,"amount":        */
+    pos_str_t              tail;         /* ,"label":NAME}                   */
 };
 
 /* Compiles one promotion's JSON document (script or not). All faults at once,

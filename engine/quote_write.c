@@ -20,41 +20,51 @@ write_tax(pos_writer_t *out, const pos_tax_row_t *row, int64_t amount)
     pos_writer_tell(out, p, true);
 }
 
-/* What an adjustment is told to be for: its effect's label, or its promotion's name. */
-static pos_str_t
-label_of(const pos_plan_t *plan, uint32_t act)
-{
-    pos_str_t label = plan->acts[act].effect->label;
-
-    return label.len ? label : plan->candidates[plan->acts[act].candidate].promotion->name;
-}
-
+/* By hand: no promotion, and its reason as the label. */
 static void
-write_adjustment(const pos_quoted_t *q, pos_writer_t *out, uint32_t act, int64_t amount,
-    int64_t quantity, pos_str_t reason)
+write_manual(pos_writer_t *out, int64_t amount, int64_t quantity, pos_str_t reason)
 {
-    const pos_plan_t *plan = q->plan;
-    bool              manual = act == POS_NIL;
-    pos_str_t         label = manual ? reason : label_of(plan, act);
-    pos_str_t         id = manual ? pos_str("")
-                                  : plan->candidates[plan->acts[act].candidate].promotion->id;
-    char             *p = pos_writer_claim_value(out,
-        80 + POS_STRING_ROOM(id) + POS_STRING_ROOM(label) + POS_INT_ROOM + POS_DECIMAL_ROOM);
+    char *p = pos_writer_claim_value(out,
+        80 + POS_STRING_ROOM(reason) + POS_INT_ROOM + POS_DECIMAL_ROOM);
 
     if (p == NULL) {
         return;
     }
-    p = pos_put_literal(p, "{\"promotion\":");
-    p = manual ? pos_put_literal(p, "null") : pos_put_string(p, id);
-    p = pos_put_literal(p, ",\"amount\":");
+    p = pos_put_literal(p, "{\"promotion\":null,\"amount\":");
     p = pos_put_int(p, -amount);
-    if (manual || plan->acts[act].phase < POS_PHASE_ORDER) {
+    p = pos_put_literal(p, ",\"quantity\":");
+    p = pos_put_decimal(p, quantity, 3);
+    p = pos_put_literal(p, ",\"label\":");
+    p = pos_put_string(p, reason);
+    *p++ = '}';
+    pos_writer_tell(out, p, true);
+}
+
+static void
+write_adjustment(const pos_quoted_t *q, pos_writer_t *out, const pos_act_t *act, int64_t amount,
+    int64_t quantity)
+{
+    const pos_promotion_t *promotion = q->plan->candidates[act->candidate].promotion;
+    pos_str_t              label = act->effect->label;
+    char                  *p = pos_writer_claim_value(out, 40 + promotion->head.len + promotion->tail.len +
+                         POS_STRING_ROOM(label) + POS_INT_ROOM + POS_DECIMAL_ROOM);
+
+    if (p == NULL) {
+        return;
+    }
+    p = pos_put_bytes(p, promotion->head);
+    p = pos_put_int(p, -amount);
+    if (act->phase < POS_PHASE_ORDER) {
         p = pos_put_literal(p, ",\"quantity\":");
         p = pos_put_decimal(p, quantity, 3);
     }
-    p = pos_put_literal(p, ",\"label\":");
-    p = pos_put_string(p, label);
-    *p++ = '}';
+    if (label.len == 0) {
+        p = pos_put_bytes(p, promotion->tail);
+    } else {
+        p = pos_put_literal(p, ",\"label\":");
+        p = pos_put_string(p, label);
+        *p++ = '}';
+    }
     pos_writer_tell(out, p, true);
 }
 
@@ -100,8 +110,13 @@ write_adjustments(const pos_quoted_t *q, pos_writer_t *out, const pos_line_resul
             }
         }
         if (amount > 0) {
-            write_adjustment(q, out, act, amount,
-                item->measured ? item->quantity : units * POS_THOUSANDTHS, item->line->discount_reason);
+            int64_t quantity = item->measured ? item->quantity : units * POS_THOUSANDTHS;
+
+            if (act == POS_NIL) {
+                write_manual(out, amount, quantity, item->line->discount_reason);
+            } else {
+                write_adjustment(q, out, &q->plan->acts[act], amount, quantity);
+            }
         }
     }
 }

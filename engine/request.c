@@ -187,7 +187,7 @@ read_currency(pos_work_t *w, const pos_json_t *v)
         return;
     }
     w->cart.currency = pos_request_code(w, &top, v);
-    if (v->type == POS_JSON_STRING &&
+    if (v->type == POS_JSON_STRING && !pos_str_eq(w->cart.currency, w->book->currency) &&
         !pos_currency_exponent(w->cart.currency, &exponent)) {
         pos_request_bad(w, &top, v->key, "unknown_currency", "no such ISO 4217 currency");
     }

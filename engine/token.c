@@ -32,7 +32,7 @@ add_bytes(digest_t *d, const void *bytes, size_t len)
     }
 }
 
-static void
+static inline void
 put64(uint8_t *out, int64_t n)
 {
     uint64_t big = htobe64((uint64_t) n);
@@ -40,20 +40,27 @@ put64(uint8_t *out, int64_t n)
     memcpy(out, &big, sizeof(big));
 }
 
-static void
+static inline void
 add_int(digest_t *d, int64_t n)
 {
-    uint8_t b[8];
+    if (sizeof(d->buffer) - d->len >= sizeof(n)) {
+        put64((uint8_t *) d->buffer + d->len, n);
+        d->len += sizeof(n);
+    } else {
+        uint8_t b[8];
 
-    put64(b, n);
-    add_bytes(d, b, sizeof(b));
+        put64(b, n);
+        add_bytes(d, b, sizeof(b));
+    }
 }
 
 static void
 add_str(digest_t *d, pos_str_t s)
 {
     add_int(d, (int64_t) s.len);
-    add_bytes(d, s.data, s.len);
+    if (s.len > 0) {
+        add_bytes(d, s.data, s.len);
+    }
 }
 
 static void
