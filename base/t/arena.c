@@ -182,10 +182,29 @@ maps(void)
 }
 
 
+static void
+extending(void)
+{
+    pos_arena_t *arena = pos_arena_create(1024, 0);
+    char        *p = pos_arena_alloc(arena, 20), *q;
+
+    memset(p, 'x', 20);
+    ok(pos_arena_extend(arena, p, 20, 200), "the last piece grows where it stands");
+    memset(p, 'y', 200);
+    q = pos_arena_alloc(arena, 16);
+    ok(q >= p + 200, "and the next one stands behind it");
+    ok(!pos_arena_extend(arena, p, 200, 300), "one that is not the last does not");
+    ok(!pos_arena_extend(arena, q, 16, 2000), "nor over its block's end");
+    ok(!pos_arena_extend(arena, q, 16, SIZE_MAX), "nor to an absurd size");
+    pos_arena_destroy(arena);
+}
+
+
 int
 main(void)
 {
     alignment_and_reuse();
+    extending();
     limits();
     strings();
     failing();

@@ -166,11 +166,67 @@ torture(void)
 }
 
 
+/* Each number by a claim is the number as it is written singly. */
+static void
+put_numbers(void)
+{
+    static const int64_t numbers[] = { 0, 9, 10, 99, 100, 101, 999, 1000, 1001, 9999, 10000, 12345, 99999999,
+        100000000, INT64_MAX, INT64_MIN, -1, -10, -100, -9999, -10000 };
+    pos_writer_t w;
+    char         one[POS_INT_ROOM], two[POS_DECIMAL_ROOM];
+    bool         same = true;
+
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        pos_writer_init(&w, arena, 64, 1000);
+        pos_write_int(&w, numbers[i]);
+        same &= pos_str_eq(pos_writer_result(&w), pos_str_of(one, (size_t) (pos_put_int(one, numbers[i]) - one)));
+        pos_writer_init(&w, arena, 64, 1000);
+        pos_write_decimal(&w, numbers[i], 3);
+        same &= pos_str_eq(pos_writer_result(&w), pos_str_of(two, (size_t) (pos_put_decimal(two, numbers[i], 3) - two)));
+    }
+    ok(same, "numbers put into a claim are as the writer's");
+}
+
+
+static void
+claims(void)
+{
+    pos_str_t    odd = pos_str("a\"b\n\xC3\xA9 0123456789 0123456789 0123456789");
+    pos_writer_t w;
+    char        *p;
+
+    pos_writer_init(&w, arena, 64, 1000);
+    pos_write_array_begin(&w);
+    for (int i = 0; i < 3; i++) {
+        p = pos_writer_claim_value(&w, 20 + POS_STRING_ROOM(odd));
+        p = pos_put_literal(p, "{\"s\":");
+        p = pos_put_string(p, i ? pos_str("plain") : odd);
+        *p++ = '}';
+        pos_writer_tell(&w, p, true);
+    }
+    pos_write_array_end(&w);
+    is_str(pos_writer_result(&w), "[{\"s\":\"a\\\"b\\n\xC3\xA9 0123456789 0123456789 0123456789\"},{\"s\":\"plain\"},"
+                                  "{\"s\":\"plain\"}]", "pieces have their commas and escapes");
+
+    pos_writer_init(&w, arena, 64, 100);
+    p = pos_writer_claim(&w, 500);
+    ok(p != NULL, "a claim may be more than the maximum");
+    pos_writer_tell(&w, p + 100, true);
+    is_int(w.status, POS_OK, "what is written of it may not: to the byte");
+    p = pos_writer_claim(&w, 1);
+    pos_writer_tell(&w, p + 1, true);
+    is_int(w.status, POS_LIMIT, "and one more is over");
+    ok(pos_writer_claim(&w, 1) == NULL, "behind a failure nothing is claimed");
+}
+
+
 int
 main(void)
 {
     arena = pos_arena_create(65536, 0);
     document();
+    put_numbers();
+    claims();
     numbers();
     strings();
     limits();

@@ -28,6 +28,23 @@ test_cart(void)
     says("colour=red ", "local s = '' for k, v in pairs(cart:items():first().attributes) do s = s .. k .. '=' .. v .. ' ' end cart:message(s)");
 }
 
+/* Filters that stand as literals are found again by how they stand. */
+static void
+test_literals(void)
+{
+    says("3 2 9 3 5", "local function n(f) return cart:items(f):quantity() end local s = ''"
+        " for i = 1, 2 do s = n { sku = { 'A' } } .. ' ' .. n { sku = { 'B' } } .. ' ' .. n {} .. ' ' .. n { sku = { 'A' }, attribute = { colour = { 'red' } } }"
+        " .. ' ' .. n { sku = { 'A', 'B' } } end cart:message(s)");
+    says("A3 B2 C4 ", "local s = '' for i, sku in ipairs { 'A', 'B', 'C' } do local f = { sku = { sku } }"
+        " s = s .. sku .. cart:items(f):quantity() .. ' ' end cart:message(s)");
+    says("2 0", "local function n(c) return cart:items { category = { c }, sku = { 'B' } }:quantity() end"
+        " cart:message(n('shoes') .. ' ' .. n('hats'))");
+    says("3 2", "local f = { sku = { 'A' } } local a = cart:items(f):quantity() f.sku[1] = 'B' cart:message(a .. ' ' .. cart:items(f):quantity())");
+    fails("error", "filter", "for i = 1, 2 do cart:items { colour = { 'red' } } end");
+    fails("error", "mixes", "cart:items { sku = { 'A' } } cart:items { sku = { 'A', x = 'B' } }");
+    fails("error", "holes", "cart:items { sku = { 'A' } } cart:items { sku = { 'A', [3] = 'B' } }");
+}
+
 static void
 test_library(void)
 {
@@ -165,6 +182,7 @@ main(int argc, char **argv)
         bench();
     } else {
         test_cart();
+        test_literals();
         test_library();
         test_order();
         test_proposals();

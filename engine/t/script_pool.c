@@ -1,0 +1,87 @@
+/* Blocks of a Lua state: kept by size, each whole while it is held. */
+
+#include "base/t/tap.h"
+#include "base/arena.h"
+#include "engine/script_pool.h"
+
+#define HELD   500
+#define TURNS  200000
+
+typedef struct {
+    unsigned char *block;
+    size_t         size;
+    unsigned char  mark;
+} held_t;
+
+static bool
+is_whole(const held_t *h, size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        if (h->block[i] != h->mark) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Sizes and turns by a fixed sequence: each run is the same. */
+static uint32_t
+next_number(uint32_t *state)
+{
+    *state = *state * 1664525 + 1013904223;
+    return *state >> 8;
+}
+
+static void
+take_turns(pos_script_pool_t *pool)
+{
+    static held_t all[HELD];
+    uint32_t      state = 7;
+    bool          whole = true, aligned = true;
+
+    for (int turn = 0; turn < TURNS; turn++) {
+        held_t *h = &all[next_number(&state) % HELD];
+        size_t  size = 1 + next_number(&state) % (next_number(&state) % 8 == 0 ? 4000 : 300);
+
+        if (h->block != NULL && turn % 3 == 0) {
+            whole &= is_whole(h, h->size);
+            pos_pool_free(pool, h->block, h->size);
+            h->block = NULL;
+            continue;
+        }
+        bool fresh = h->block == NULL;
+
+        h->block = pos_pool_resize(pool, h->block, fresh ? 0 : h->size, size);
+        whole &= fresh || is_whole(h, h->size < size ? h->size : size);
+        aligned &= ((uintptr_t) h->block & 7) == 0;
+        h->size = size;
+        h->mark = (unsigned char) turn;
+        memset(h->block, h->mark, size);
+    }
+    ok(whole, "what a block holds is neither lost nor written over");
+    ok(aligned, "every block is aligned to 8");
+    for (int i = 0; i < HELD; i++) {
+        if (all[i].block != NULL) {
+            pos_pool_free(pool, all[i].block, all[i].size);
+        }
+    }
+}
+
+int
+main(void)
+{
+    pos_script_pool_t pool = { 0 };
+    void             *a, *b;
+
+    take_turns(&pool);
+    a = pos_pool_resize(&pool, NULL, 0, 40);
+    pos_pool_free(&pool, a, 40);
+    b = pos_pool_resize(&pool, NULL, 0, 33);
+    ok(POS_ARENA_GUARDED || a == b, "a block given back is the next of its size");
+    ok(pos_pool_resize(&pool, b, 33, 48) == b || POS_ARENA_GUARDED, "growing within its size moves nothing");
+    pos_pool_free(&pool, b, 48);
+    pos_pool_free(&pool, NULL, 0);
+    pos_pool_destroy(&pool);
+    ok(pool.chunks == NULL, "and everything goes at once");
+    return tap_done();
+}
