@@ -342,7 +342,7 @@ pos_put_digits(char *p, uint64_t n)
 
 
 char *
-pos_put_int(char *p, int64_t n)
+pos_put_long(char *p, int64_t n)
 {
     uint64_t all = n < 0 ? -(uint64_t) n : (uint64_t) n;
     uint32_t rest = (uint32_t) all;

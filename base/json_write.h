@@ -155,7 +155,17 @@ pos_writer_tell(pos_writer_t *w, char *p, bool comma)
 /* All of these return where they ended. */
 #define pos_put_literal(p, literal) \
     ((char *) memcpy(p, literal, sizeof(literal) - 1) + sizeof(literal) - 1)
-char *pos_put_int(char *p, int64_t n);                       /* POS_INT_ROOM */
+char *pos_put_long(char *p, int64_t n);
+/* POS_INT_ROOM */
+static inline char *
+pos_put_int(char *p, int64_t n)
+{
+    if ((uint64_t) n > 9) {
+        return pos_put_long(p, n);
+    }
+    *p = (char) ('0' + n);
+    return p + 1;
+}
 char *pos_put_decimal_any(char *p, int64_t n, unsigned digits);
 char *pos_put_string(char *p, pos_str_t s);               /* POS_STRING_ROOM */
 /* POS_DECIMAL_ROOM; as pos_write_decimal(). */

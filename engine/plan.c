@@ -67,6 +67,13 @@ match_filter(pos_plan_t *plan, const pos_filter_t *filter, pos_match_t *match)
     if (items == NULL) {
         return false;
     }
+    if (filter->any) {
+        /* A script's selection, and nothing else; of this cart's items, ascending. */
+        n = filter->selection->count;
+        memcpy(items, filter->selection->items, n * sizeof(*items));
+        *match = (pos_match_t) { n, items };
+        return true;
+    }
     for (uint32_t i = 0; i < cart->item_count; i++) {
         if (pos_filter_match(filter, &cart->items[i])) {
             items[n++] = i;

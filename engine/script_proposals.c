@@ -180,6 +180,19 @@ reduce_by_options(lua_State *L, reduce_by_t by, bool items, int label, int per,
     *out = *(const pos_effect_t *) pos_script_compile(L, pos_writer_result(&w), reduce_names[by]);
 }
 
+/* The compiled pattern of a call without options. */
+static const pos_effect_t *
+reduction(lua_State *L, reduce_by_t by, bool items)
+{
+    pos_class_t          class = class_of(L);
+    const pos_effect_t **kept = &pos_script_vm_of(L)->reductions[class][by][items];
+
+    if (*kept == NULL) {
+        *kept = pos_script_template(L, class, patterns[by][items]);
+    }
+    return *kept;
+}
+
 static bool
 is_table(lua_State *L, int index)
 {
@@ -215,7 +228,7 @@ reduce(lua_State *L, reduce_by_t by, const pos_selection_t *selection)
     if (per || options) {
         reduce_by_options(L, by, selection != NULL, label, per, options, &effect);
     } else {
-        effect = *pos_script_template(L, class_of(L), patterns[by][selection != NULL]);
+        effect = *reduction(L, by, selection != NULL);
         effect.label = label ? copy_text(L, label) : pos_str("");
     }
     effect.value = value;

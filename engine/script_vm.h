@@ -167,6 +167,7 @@ struct pos_script_vm_s {
     pos_arena_t         *scratch;      /* emptied after each entry          */
     pos_arena_t         *keep;         /* as long as the VM                 */
     pos_map_t            templates;
+    const pos_effect_t  *reductions[3][3][2];    /* of them, by class, kind and items */
     struct pos_regex_cache_s *regexes;
     char                 text[POS_SCRIPT_TEXT_MAX + 1];
 };
