@@ -11,6 +11,7 @@
 
 #include "base/json_write.h"
 #include "engine/book.h"
+#include "engine/inputs.h"
 #include "engine/script.h"
 
 typedef struct {
@@ -19,6 +20,7 @@ typedef struct {
     pos_script_vm_t         *vm;
     pos_str_t                revision;     /* as the quote names it          */
     int64_t                  now;          /* µs: `at` where none is given   */
+    const pos_inputs_t      *inputs;       /* NULL: none are known           */
     /* what the key may set; a request that sets more is refused with code
      * scope_required, each place named */
     bool                     may_simulate;      /* at                        */
