@@ -63,8 +63,6 @@ read_limits(pos_plan_t *plan, pos_candidate_t *c)
 {
     const pos_promotion_t *p = c->promotion;
 
-    c->uses_max = POS_INF;
-    c->amount_max = POS_INF;
     for (uint32_t i = 0; i < p->limit_count; i++) {
         const pos_limit_t *l = &p->limits[i];
         int64_t            left;
@@ -214,9 +212,8 @@ look_at(pos_plan_t *plan, uint32_t looked, const pos_coupon_t *const *good, uint
         return POS_OK;
     }
     *c = (pos_candidate_t) { .promotion = p, .looked = looked, .effects = p->effects,
-        .effect_count = p->effect_count };
-    status = read_limits(plan, c);
-    if (status != POS_OK) {
+        .effect_count = p->effect_count, .uses_max = POS_INF, .amount_max = POS_INF };
+    if (p->limit_count && (status = read_limits(plan, c)) != POS_OK) {
         return status;
     }
     if (c->uses_max < 1 || c->amount_max < 1) {

@@ -36,7 +36,7 @@ pos_units_paid(const pos_class_units_t *c, int64_t from, int64_t until)
 uint32_t
 pos_line_runs_most(const pos_state_t *s, const pos_line_result_t *line)
 {
-    uint32_t n = 1;
+    uint32_t n = 0;
 
     for (uint32_t seg = s->first[line->item]; seg != POS_NIL; seg = s->segs[seg].next) {
         n += 2;    /* those that bear an odd minor unit, and the others */
@@ -52,13 +52,14 @@ pos_line_runs(const pos_state_t *s, const pos_line_result_t *line, pos_unit_run_
 
     for (uint32_t seg = s->first[line->item]; seg != POS_NIL; seg = s->segs[seg].next) {
         const pos_class_units_t *c = &s->segs[seg];
-        int64_t odd = (c->original - c->left) % c->units;
+        int64_t off = c->original - c->left, odd = off % c->units;
+        int64_t most = c->original / c->units - off / c->units;
         int64_t from = line->from > start ? line->from - start : 0;
         int64_t until = line->until - start < c->units ? line->until - start : c->units;
 
         while (from < until) {
             int64_t end = from < odd && odd < until ? odd : until;
-            int64_t paid = pos_units_paid(c, from, from + 1);
+            int64_t paid = most - (from < odd);
 
             if (n && out[n - 1].paid == paid) {
                 out[n - 1].until = start + end;
@@ -152,9 +153,14 @@ whole_item(const pos_work_t *w, const pos_totals_t *totals, uint32_t item, pos_l
     if (line->taxes == NULL) {
         return POS_NO_MEMORY;
     }
-    line->fee_taxes = line->taxes + taxes->count;
     for (uint32_t t = 0; t < taxes->count; t++) {
         line->taxes[t] = taxes->list[t].amount;
+    }
+    if (line->fees == 0) {
+        return POS_OK;
+    }
+    line->fee_taxes = line->taxes + taxes->count;
+    for (uint32_t t = 0; t < taxes->count; t++) {
         line->fee_taxes[t] = taxes->list[t].fees;
     }
     return POS_OK;

@@ -11,7 +11,7 @@ typedef struct {
     int64_t  quantity;         /* thousandths                               */
     int64_t  subtotal, total, fees;
     int64_t *taxes;            /* one for each of the item's tax amounts    */
-    int64_t *fee_taxes;        /* the part of each that is on fees          */
+    int64_t *fee_taxes;        /* the part of each that is on fees; NULL: none */
 } pos_line_result_t;
 
 /* One result a line of the cart, then one a gift given. */
@@ -24,7 +24,7 @@ typedef struct {
     int64_t paid;              /* by each */
 } pos_unit_run_t;
 
-/* The line's units in runs: fewer than `pos_line_runs_most()`. */
+/* The line's units in runs: at most `pos_line_runs_most()`, two a class. */
 uint32_t pos_line_runs_most(const pos_state_t *s, const pos_line_result_t *line);
 uint32_t pos_line_runs(const pos_state_t *s, const pos_line_result_t *line, pos_unit_run_t *out);
 

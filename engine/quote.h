@@ -27,6 +27,8 @@ typedef struct {
     bool                     may_override;      /* price_override, discount  */
     bool                     may_customer;      /* customer facts beyond id  */
     bool                     may_shipping;      /* shipping.amount           */
+    bool                     for_order;    /* the quote is kept: each discount says
+                                              what each run of units bore of it */
     uint64_t                 node_budget;       /* of the solver; 0: default */
     pos_str_t                pointer;           /* prefix of faults' pointers */
 } pos_quote_options_t;

@@ -26,7 +26,6 @@ typedef struct {
     const pos_item_t        *item;
     uint32_t                 run_count;
     pos_unit_run_t          *runs;
-    bool                     uneven;    /* its units may have borne different discounts */
 } line_out_t;
 
 /* Where a class begins among its item's units. */
@@ -41,38 +40,39 @@ class_start(const pos_state_t *s, uint32_t seg)
     return at;
 }
 
-/* What the units [from, until) of an item bear of adjustments of one act, of which
- * `at` is the first; and how many of them do. */
-static int64_t
-borne(const pos_state_t *s, uint32_t at, int64_t from, int64_t until, int64_t *units)
+/* Adds what the units [from, until) of an item bear of an adjustment, and how many of
+ * them do. */
+static inline __attribute__((always_inline)) void
+add_share(const pos_state_t *s, uint32_t at, int64_t from, int64_t until, int64_t *amount,
+    int64_t *units)
 {
-    uint32_t act = s->adjusts[at].act;
-    int64_t  amount = 0;
+    const pos_adjust_t *adjust = &s->adjusts[at];
+    int64_t             start = class_start(s, adjust->seg), n = s->segs[adjust->seg].units;
+    int64_t             low = from > start ? from - start : 0;
+    int64_t             high = until - start < n ? until - start : n;
 
-    for (*units = 0; at != POS_NIL && s->adjusts[at].act == act; at = s->adjusts[at].next) {
-        const pos_adjust_t *adjust = &s->adjusts[at];
-        int64_t             start = class_start(s, adjust->seg), n = s->segs[adjust->seg].units;
-        int64_t             low = from > start ? from - start : 0;
-        int64_t             high = until - start < n ? until - start : n;
-
-        if (high > low) {
-            amount += pos_adjust_share(s, adjust, low, high);
-            *units += high - low;
-        }
+    if (high > low) {
+        *amount += pos_adjust_share(s, adjust, low, high);
+        *units += high - low;
     }
-    return amount;
 }
 
-/* Where not all units of a line are alike, what each run of them bore. */
+/* For an order: what each run of units bore, since its units come back one by one. */
 static void
-write_borne(const pos_quoted_t *q, pos_writer_t *out, const line_out_t *l, uint32_t at)
+write_borne(const pos_quoted_t *q, pos_writer_t *out, const line_out_t *l, uint32_t first)
 {
-    int64_t units;
+    const pos_state_t *s = q->solution.state;
 
     pos_write_key(out, "units");
     pos_write_array_begin(out);
     for (uint32_t r = 0; r < l->run_count; r++) {
-        pos_write_int(out, borne(q->solution.state, at, l->runs[r].from, l->runs[r].until, &units));
+        int64_t amount = 0, units = 0;
+
+        for (uint32_t at = first; at != POS_NIL && s->adjusts[at].act == s->adjusts[first].act;
+             at = s->adjusts[at].next) {
+            add_share(s, at, l->runs[r].from, l->runs[r].until, &amount, &units);
+        }
+        pos_write_int(out, amount);
     }
     pos_write_array_end(out);
 }
@@ -97,7 +97,7 @@ write_adjustment(const pos_quoted_t *q, pos_writer_t *out, const line_out_t *l, 
         pos_write_key(out, "quantity");
         pos_write_decimal(out, l->item->measured ? l->item->quantity : units * POS_THOUSANDTHS, 3);
     }
-    if (l->uneven) {
+    if (q->w->options->for_order) {
         write_borne(q, out, l, at);
     }
     pos_write_key(out, "label");
@@ -119,14 +119,14 @@ write_adjustments(const pos_quoted_t *q, pos_writer_t *out, const line_out_t *l)
 
     pos_write_array_begin(out);
     while (at != POS_NIL) {
-        uint32_t act = s->adjusts[at].act;
-        int64_t  units, amount = borne(s, at, l->line->from, l->line->until, &units);
+        uint32_t first = at, act = s->adjusts[at].act;
+        int64_t  amount = 0, units = 0;
 
-        if (amount > 0) {
-            write_adjustment(q, out, l, at, amount, units);
+        for (; at != POS_NIL && s->adjusts[at].act == act; at = s->adjusts[at].next) {
+            add_share(s, at, l->line->from, l->line->until, &amount, &units);
         }
-        while (at != POS_NIL && s->adjusts[at].act == act) {
-            at = s->adjusts[at].next;
+        if (amount > 0) {
+            write_adjustment(q, out, l, first, amount, units);
         }
     }
     pos_write_array_end(out);
@@ -180,19 +180,18 @@ write_line(const pos_quoted_t *q, pos_writer_t *out, uint32_t index)
     const pos_line_t        *given = index < q->w->cart.line_count ? &q->w->cart.lines[index] : NULL;
     const pos_tax_list_t    *taxes = &q->totals.taxes[line->item];
     const pos_state_t       *s = q->solution.state;
-    pos_unit_run_t           few[9];
+    pos_unit_run_t           few[2];
     line_out_t               l = { .line = line, .item = item, .runs = few };
-    uint32_t                 most = pos_line_runs_most(s, line);
 
-    if (most > sizeof(few) / sizeof(few[0])) {
-        l.runs = pos_arena_alloc(q->w->arena, most * sizeof(*l.runs));
+    /* Most items are one class. */
+    if (s->segs[s->first[line->item]].next != POS_NIL) {
+        l.runs = pos_arena_alloc(q->w->arena, pos_line_runs_most(s, line) * sizeof(*l.runs));
         if (l.runs == NULL) {
             out->status = POS_NO_MEMORY;
             return;
         }
     }
     l.run_count = pos_line_runs(s, line, l.runs);
-    l.uneven = most > 3 || line->from > 0 || line->until < item->units;
     pos_write_object_begin(out);
     pos_write_key(out, "id");
     if (given && given->id.data) {
@@ -206,6 +205,10 @@ write_line(const pos_quoted_t *q, pos_writer_t *out, uint32_t index)
     pos_write_string(out, item->product->name);
     pos_write_key(out, "quantity");
     pos_write_decimal(out, line->quantity, 3);
+    if (item->measured) {
+        pos_write_key(out, "unit");
+        pos_write_string(out, item->product->unit);
+    }
     pos_write_key(out, "list_price");
     pos_write_int(out, item->list_price);
     pos_write_key(out, "unit_price");
@@ -228,7 +231,8 @@ write_line(const pos_quoted_t *q, pos_writer_t *out, uint32_t index)
     pos_write_key(out, "taxes");
     pos_write_array_begin(out);
     for (uint32_t t = 0; t < taxes->count; t++) {
-        write_tax(out, taxes->list[t].row, line->taxes[t], line->fee_taxes[t]);
+        write_tax(out, taxes->list[t].row, line->taxes[t],
+            line->fee_taxes ? line->fee_taxes[t] : 0);
     }
     pos_write_array_end(out);
     pos_write_key(out, "units");

@@ -28,12 +28,11 @@ static bool
 note_tax(taxing_t *t, const piece_t *piece, const pos_tax_row_t *row, int64_t amount)
 {
     pos_tax_list_t *list = &t->out->taxes[piece->item];
-    int64_t         fees = piece->fee ? amount : 0;
 
     for (uint32_t i = 0; i < list->count; i++) {
         if (list->list[i].row->ppm == row->ppm && pos_str_eq(list->list[i].row->code, row->code)) {
             list->list[i].amount += amount;
-            list->list[i].fees += fees;
+            list->list[i].fees += piece->fee ? amount : 0;
             list->sum += amount;
             return true;
         }
@@ -49,7 +48,7 @@ note_tax(taxing_t *t, const piece_t *piece, const pos_tax_row_t *row, int64_t am
         }
         list->list = p;
     }
-    list->list[list->count++] = (pos_tax_amount_t) { row, amount, fees };
+    list->list[list->count++] = (pos_tax_amount_t) { row, amount, piece->fee ? amount : 0 };
     list->sum += amount;
     return true;
 }

@@ -1,0 +1,572 @@
+/*
+ * A return's document: the stored quote, the state of the return before, and what
+ * comes back now.
+ */
+
+#include "engine/returns_data.h"
+
+#define QUANTITY_MAX  (INT64_C(100000) * POS_THOUSANDTHS)
+
+static const char *const fields[] = { "quote", "request", "before", "lines", "shipping", "sale",
+    "inputs", NULL };
+
+/* ---- the quote ---- */
+
+static void
+broken(pos_back_t *b, const pos_at_t *at, const char *what)
+{
+    pos_decode_fault(&b->d, at, "broken_quote", "%s", what);
+}
+
+uint32_t
+pos_back_kind(const pos_back_t *b, pos_str_t code, int64_t ppm)
+{
+    uint32_t k = 0;
+
+    while (k < b->kind_count && (b->kinds[k].ppm != ppm || !pos_str_eq(b->kinds[k].code, code))) {
+        k++;
+    }
+    return k < b->kind_count ? k : POS_NIL;
+}
+
+/* The list `taxes` of a line or of shipping; `b->kinds` has room for all of them. */
+static uint32_t
+read_taxes(pos_back_t *b, const pos_at_t *up, const pos_json_t *json, pos_back_tax_t **out)
+{
+    pos_at_t          at = pos_at_key(up, "taxes");
+    const pos_json_t *list;
+    uint32_t          n = 0;
+
+    *out = NULL;
+    if (!pos_decode_array(&b->d, up, json, "taxes", &list)) {
+        return 0;
+    }
+    *out = pos_decode_alloc(&b->d, list->count + 1, sizeof(**out));
+    for (const pos_json_t *e = list->first; e && *out; e = e->next) {
+        pos_at_t        here = pos_at_index(&at, n);
+        pos_back_tax_t *t = &(*out)[n];
+
+        *t = (pos_back_tax_t) { .code = pos_str("") };
+        if (!pos_decode_object(&b->d, &here, e, NULL)) {
+            break;
+        }
+        pos_decode_code(&b->d, &here, e, "code", POS_REQUIRED, &t->code);
+        pos_decode_percent(&b->d, &here, e, "percent", POS_REQUIRED, POS_MONEY_MAX, &t->ppm);
+        pos_decode_int(&b->d, &here, e, "amount", POS_REQUIRED, 0, POS_MONEY_MAX, &t->amount);
+        pos_decode_int(&b->d, &here, e, "fees", POS_OPTIONAL, 0, t->amount, &t->fees);
+        t->kind = pos_back_kind(b, t->code, t->ppm);
+        if (t->kind == POS_NIL) {
+            t->kind = b->kind_count;
+            b->kinds[b->kind_count++] = *t;
+        }
+        b->whole.taxes[t->kind] += t->amount;
+        n++;
+    }
+    return n;
+}
+
+static void
+read_runs(pos_back_t *b, const pos_at_t *up, const pos_json_t *json, pos_back_line_t *line)
+{
+    pos_at_t          at = pos_at_key(up, "units");
+    const pos_json_t *list;
+    int64_t           paid = 0, quantity = 0;
+
+    if (!pos_decode_array(&b->d, up, json, "units", &list) || list->count == 0) {
+        broken(b, &at, "says what each unit paid");
+        return;
+    }
+    line->runs = pos_decode_alloc(&b->d, list->count, sizeof(*line->runs));
+    for (const pos_json_t *e = list->first; e && line->runs; e = e->next) {
+        pos_at_t        here = pos_at_index(&at, line->run_count);
+        pos_back_run_t *r = &line->runs[line->run_count++];
+
+        *r = (pos_back_run_t) { .paid_before = paid, .quantity_before = quantity };
+        if (!pos_decode_object(&b->d, &here, e, NULL)) {
+            return;
+        }
+        pos_decode_decimal(&b->d, &here, e, "quantity", POS_REQUIRED, 3, 1, QUANTITY_MAX, &r->quantity);
+        pos_decode_int(&b->d, &here, e, "paid", POS_REQUIRED, 0, POS_MONEY_MAX, &r->paid);
+        if (!line->measured && r->quantity >= POS_THOUSANDTHS &&
+            (r->quantity % POS_THOUSANDTHS || r->paid % (r->quantity / POS_THOUSANDTHS))) {
+            broken(b, &here, "whole units in one entry paid the same");
+        }
+        paid += r->paid;
+        quantity += r->quantity;
+    }
+    if (paid != line->total || quantity != line->quantity) {
+        broken(b, &at, "do not add up to the line");
+    }
+}
+
+/* `units` of a discount: what each run bore. */
+static void
+read_told(pos_back_t *b, const pos_at_t *up, const pos_json_t *json, const pos_back_line_t *line,
+    pos_back_adjust_t *a)
+{
+    pos_at_t          at = pos_at_key(up, "units");
+    const pos_json_t *list;
+    int64_t           sum = 0;
+    uint32_t          r = 0;
+
+    if (!pos_decode_array(&b->d, up, json, "units", &list)) {
+        return;
+    }
+    for (const pos_json_t *e = list->first; e && r < line->run_count; e = e->next, r++) {
+        if (!pos_json_int64(e, &a->runs[r]) || a->runs[r] < 0 || a->runs[r] > a->amount) {
+            broken(b, &at, "are amounts up to the discount's own");
+            return;
+        }
+        sum += a->runs[r];
+    }
+    if (r != line->run_count || r != list->count || sum != a->amount) {
+        broken(b, &at, "do not add up to the discount");
+    }
+    a->told = true;
+}
+
+static uint32_t
+promotion_of(const pos_back_t *b, const pos_json_t *adjustment)
+{
+    const pos_json_t *id = pos_member(adjustment, "promotion");
+    uint32_t          k = 0;
+
+    if (id == NULL) {
+        return POS_NIL;
+    }
+    while (k < b->promotion_count && !pos_str_eq(b->promotions[k].id, id->text)) {
+        k++;
+    }
+    return k;
+}
+
+static void
+read_adjusts(pos_back_t *b, const pos_at_t *up, const pos_json_t *json, pos_back_line_t *line,
+    int64_t discount)
+{
+    pos_at_t          at = pos_at_key(up, "adjustments");
+    const pos_json_t *list;
+    int64_t           sum = 0;
+    uint32_t          told = 0;
+
+    if (!pos_decode_array(&b->d, up, json, "adjustments", &list)) {
+        return;
+    }
+    line->adjusts = pos_decode_alloc(&b->d, list->count + 1, sizeof(*line->adjusts));
+    for (const pos_json_t *e = list->first; e && line->adjusts; e = e->next) {
+        pos_at_t           here = pos_at_index(&at, line->adjust_count);
+        pos_back_adjust_t *a = &line->adjusts[line->adjust_count];
+
+        *a = (pos_back_adjust_t) { .quantity = -1 };
+        a->runs = pos_decode_alloc(&b->d, line->run_count + 1, sizeof(*a->runs));
+        if (a->runs == NULL || !pos_decode_object(&b->d, &here, e, NULL)) {
+            return;
+        }
+        pos_decode_int(&b->d, &here, e, "amount", POS_REQUIRED, -POS_MONEY_MAX, 0, &a->amount);
+        a->amount = -a->amount;
+        pos_decode_decimal(&b->d, &here, e, "quantity", POS_OPTIONAL, 3, 1, QUANTITY_MAX, &a->quantity);
+        a->promotion = promotion_of(b, e);
+        if (a->promotion != POS_NIL && a->promotion == b->promotion_count) {
+            broken(b, &here, "is of a promotion that the quote does not name");
+            return;
+        }
+        if (a->promotion != POS_NIL) {
+            b->promotions[a->promotion].on_lines += a->amount;
+        }
+        line->adjust_count++;
+        read_told(b, &here, e, line, a);
+        told += a->told;
+        sum += a->amount;
+    }
+    if (sum != discount || (told && told != line->adjust_count)) {
+        broken(b, &at, told && told != line->adjust_count
+                ? "either all say what the units bore, or none" : "do not add up to the discount");
+    }
+}
+
+static void
+read_line(pos_back_t *b, const pos_at_t *at, const pos_json_t *json, pos_back_line_t *line)
+{
+    uint32_t before = b->faults->count;
+    int64_t  subtotal = 0, discount = 0;
+
+    *line = (pos_back_line_t) { .sku = pos_str(""), .id = pos_str("") };
+    if (!pos_decode_object(&b->d, at, json, NULL)) {
+        return;
+    }
+    line->has_id = pos_decode_string(&b->d, at, json, "id", POS_OPTIONAL, POS_TEXT_MAX, &line->id);
+    pos_decode_string(&b->d, at, json, "sku", POS_REQUIRED, POS_TEXT_MAX, &line->sku);
+    pos_decode_bool(&b->d, at, json, "gift", &line->gift);
+    pos_decode_decimal(&b->d, at, json, "quantity", POS_REQUIRED, 3, 1, QUANTITY_MAX, &line->quantity);
+    pos_decode_int(&b->d, at, json, "unit_price", POS_REQUIRED, 0, POS_MONEY_MAX, &line->unit_price);
+    pos_decode_int(&b->d, at, json, "subtotal", POS_REQUIRED, 0, POS_MONEY_MAX, &subtotal);
+    pos_decode_int(&b->d, at, json, "discount", POS_REQUIRED, 0, POS_MONEY_MAX, &discount);
+    pos_decode_int(&b->d, at, json, "total", POS_REQUIRED, 0, POS_MONEY_MAX, &line->total);
+    pos_decode_int(&b->d, at, json, "fees", POS_OPTIONAL, 0, POS_MONEY_MAX, &line->fees);
+    line->measured = pos_member(json, "unit") != NULL || line->quantity % POS_THOUSANDTHS;
+    if (b->faults->count != before) {
+        return;
+    }
+    if (subtotal - discount != line->total) {
+        broken(b, at, "its total is its subtotal less its discount");
+        return;
+    }
+    read_runs(b, at, json, line);
+    if (b->faults->count == before && !b->d.no_memory) {
+        read_adjusts(b, at, json, line, discount);
+        line->tax_count = read_taxes(b, at, json, &line->taxes);
+    }
+    if (b->faults->count == before && !b->d.no_memory) {
+        pos_back_attribute(line);
+    }
+    b->whole.goods += line->total;
+    b->whole.fees += line->fees;
+}
+
+static void
+read_promotions(pos_back_t *b, const pos_at_t *up)
+{
+    static const char *const policies[] = { "paid", "reprice", NULL };
+    pos_at_t                 at = pos_at_key(up, "promotions");
+    const pos_json_t        *list;
+    int                      policy = 0;
+
+    pos_decode_enum(&b->d, up, b->quote, "returns", POS_OPTIONAL, policies, &policy);
+    b->reprice = policy == 1;
+    if (!pos_decode_array(&b->d, up, b->quote, "promotions", &list)) {
+        return;
+    }
+    b->promotions = pos_decode_alloc(&b->d, list->count + 1, sizeof(*b->promotions));
+    for (const pos_json_t *e = list->first; e && b->promotions; e = e->next) {
+        pos_at_t              here = pos_at_index(&at, b->promotion_count);
+        pos_back_promotion_t *p = &b->promotions[b->promotion_count++];
+        int                   own = policy;
+
+        *p = (pos_back_promotion_t) { .id = pos_str("") };
+        if (!pos_decode_object(&b->d, &here, e, NULL)) {
+            return;
+        }
+        pos_decode_string(&b->d, &here, e, "id", POS_REQUIRED, POS_TEXT_MAX, &p->id);
+        pos_decode_int(&b->d, &here, e, "amount", POS_REQUIRED, 0, POS_MONEY_MAX, &p->amount);
+        pos_decode_enum(&b->d, &here, e, "returns", POS_OPTIONAL, policies, &own);
+        p->reprice = own == 1;
+        b->reprice |= p->reprice;
+    }
+}
+
+static void
+read_shipping(pos_back_t *b, const pos_at_t *up)
+{
+    const pos_json_t *json = pos_member(b->quote, "shipping");
+    pos_at_t          at = pos_at_key(up, "shipping");
+
+    b->has_shipping = json != NULL;
+    if (json == NULL || !pos_decode_object(&b->d, &at, json, NULL)) {
+        return;
+    }
+    pos_decode_int(&b->d, &at, json, "total", POS_REQUIRED, 0, POS_MONEY_MAX, &b->whole.shipping);
+    b->shipping_tax_count = read_taxes(b, &at, json, &b->shipping_taxes);
+}
+
+/* How many entries `taxes` have in all: room for the order's kinds. */
+static uint32_t
+taxes_in(const pos_json_t *quote, const pos_json_t *lines)
+{
+    const pos_json_t *taxes = pos_member(pos_member(quote, "shipping"), "taxes");
+    uint32_t          n = taxes ? taxes->count : 0;
+
+    for (const pos_json_t *e = lines->first; e; e = e->next) {
+        taxes = pos_member(e, "taxes");
+        n += taxes ? taxes->count : 0;
+    }
+    return n;
+}
+
+static bool
+open_sums(pos_back_t *b, pos_back_sums_t *sums, uint32_t kinds)
+{
+    *sums = (pos_back_sums_t) { .taxes = pos_decode_alloc(&b->d, kinds + 1, sizeof(*sums->taxes)) };
+    return sums->taxes != NULL;
+}
+
+static void
+read_quote(pos_back_t *b)
+{
+    pos_at_t          at = pos_at_key(&b->root, "quote"), lines_at = pos_at_key(&at, "lines");
+    const pos_json_t *list;
+    uint32_t          room;
+
+    b->quote = pos_member(b->document, "quote");
+    if (b->quote == NULL) {
+        pos_decode_fault(&b->d, &at, "required", "is required");
+        return;
+    }
+    if (!pos_decode_object(&b->d, &at, b->quote, NULL)) {
+        return;
+    }
+    if (!pos_decode_array(&b->d, &at, b->quote, "lines", &list)) {
+        broken(b, &lines_at, "is required");
+        return;
+    }
+    room = taxes_in(b->quote, list);
+    b->kinds = pos_decode_alloc(&b->d, room + 1, sizeof(*b->kinds));
+    b->lines = pos_decode_alloc(&b->d, list->count + 1, sizeof(*b->lines));
+    if (!open_sums(b, &b->whole, room) || !open_sums(b, &b->before, room) ||
+        !open_sums(b, &b->now, room) || b->kinds == NULL || b->lines == NULL) {
+        return;
+    }
+    pos_decode_string(&b->d, &at, b->quote, "currency", POS_REQUIRED, 3, &b->currency);
+    pos_decode_string(&b->d, &at, b->quote, "revision", POS_REQUIRED, POS_TEXT_MAX, &b->revision);
+    pos_decode_bool(&b->d, &at, b->quote, "tax_included", &b->tax_included);
+    pos_decode_int(&b->d, &at, b->quote, "points", POS_OPTIONAL, 0, POS_MONEY_MAX, &b->points);
+    read_promotions(b, &at);
+    for (const pos_json_t *e = list->first; e && !b->d.no_memory; e = e->next) {
+        pos_at_t here = pos_at_index(&lines_at, b->line_count);
+
+        read_line(b, &here, e, &b->lines[b->line_count++]);
+    }
+    read_shipping(b, &at);
+}
+
+/* ---- the state before ---- */
+
+static void
+read_state_line(pos_back_t *b, const pos_at_t *at, const pos_json_t *json)
+{
+    static const char *const names[] = { "line", "units", NULL };
+    pos_at_t                 units_at = pos_at_key(at, "units");
+    const pos_json_t        *list;
+    pos_back_line_t         *line;
+    int64_t                  index = 0;
+    uint32_t                 r = 0;
+
+    if (!pos_decode_object(&b->d, at, json, names) ||
+        !pos_decode_int(&b->d, at, json, "line", POS_REQUIRED, 0, (int64_t) b->line_count - 1, &index)) {
+        return;
+    }
+    line = &b->lines[index];
+    if (!pos_decode_array(&b->d, at, json, "units", &list) || list->count != line->run_count) {
+        pos_decode_fault(&b->d, &units_at, "mismatch", "has a quantity for each of the line's units");
+        return;
+    }
+    for (const pos_json_t *e = list->first; e; e = e->next, r++) {
+        pos_at_t        here = pos_at_index(&units_at, r);
+        pos_back_run_t *run = &line->runs[r];
+
+        if (!pos_json_decimal(e, 3, &run->before) || run->before < 0 || run->before > run->quantity ||
+            (!line->measured && run->before % POS_THOUSANDTHS)) {
+            run->before = 0;
+            pos_decode_fault(&b->d, &here, "quantity", "is no part of what was sold");
+        }
+    }
+}
+
+static void
+read_refunded(pos_back_t *b, const pos_at_t *up, const pos_json_t *state)
+{
+    static const char *const names[] = { "goods", "fees", "shipping", "taxes", NULL };
+    const pos_json_t        *json = pos_member(state, "refunded"), *list;
+    pos_at_t                 at = pos_at_key(up, "refunded"), taxes_at = pos_at_key(&at, "taxes");
+    size_t                   i = 0;
+
+    if (json == NULL) {
+        pos_decode_fault(&b->d, &at, "required", "is required");
+        return;
+    }
+    if (!pos_decode_object(&b->d, &at, json, names)) {
+        return;
+    }
+    pos_decode_int(&b->d, &at, json, "goods", POS_REQUIRED, 0, b->whole.goods, &b->before.goods);
+    pos_decode_int(&b->d, &at, json, "fees", POS_REQUIRED, 0, b->whole.fees, &b->before.fees);
+    pos_decode_int(&b->d, &at, json, "shipping", POS_REQUIRED, 0, b->whole.shipping, &b->before.shipping);
+    if (!pos_decode_array(&b->d, &at, json, "taxes", &list)) {
+        return;
+    }
+    for (const pos_json_t *e = list->first; e; e = e->next) {
+        pos_at_t  here = pos_at_index(&taxes_at, i++);
+        pos_str_t code = pos_str("");
+        int64_t   ppm = 0, amount = 0;
+        uint32_t  kind;
+
+        if (!pos_decode_object(&b->d, &here, e, NULL)) {
+            continue;
+        }
+        pos_decode_code(&b->d, &here, e, "code", POS_REQUIRED, &code);
+        pos_decode_percent(&b->d, &here, e, "percent", POS_REQUIRED, POS_MONEY_MAX, &ppm);
+        kind = pos_back_kind(b, code, ppm);
+        if (kind == POS_NIL) {
+            pos_decode_fault(&b->d, &here, "mismatch", "is no tax of this order");
+        } else if (pos_decode_int(&b->d, &here, e, "amount", POS_REQUIRED, 0, b->whole.taxes[kind], &amount)) {
+            b->before.taxes[kind] = amount;
+        }
+    }
+}
+
+static void
+read_state(pos_back_t *b)
+{
+    static const char *const names[] = { "lines", "shipping", "refunded", NULL };
+    const pos_json_t        *json = pos_member(b->document, "before"), *list;
+    pos_at_t                 at = pos_at_key(&b->root, "before"), lines_at = pos_at_key(&at, "lines");
+    size_t                   i = 0;
+
+    if (json == NULL || !pos_decode_object(&b->d, &at, json, names)) {
+        return;
+    }
+    if (pos_decode_array(&b->d, &at, json, "lines", &list)) {
+        for (const pos_json_t *e = list->first; e; e = e->next) {
+            pos_at_t here = pos_at_index(&lines_at, i++);
+
+            read_state_line(b, &here, e);
+        }
+    }
+    pos_decode_bool(&b->d, &at, json, "shipping", &b->shipping_before);
+    read_refunded(b, &at, json);
+}
+
+/* ---- what comes back ---- */
+
+static pos_back_line_t *
+line_named(pos_back_t *b, const pos_at_t *at, const pos_json_t *json)
+{
+    bool      by_id = pos_member(json, "id") != NULL;
+    pos_at_t  here = pos_at_key(at, by_id ? "id" : "line");
+    pos_str_t id;
+    int64_t   index;
+
+    if (by_id == (pos_member(json, "line") != NULL)) {
+        pos_decode_fault(&b->d, at, "one_of", "names its line by either line or id");
+        return NULL;
+    }
+    if (!by_id) {
+        return pos_decode_int(&b->d, at, json, "line", POS_REQUIRED, 0, INT32_MAX, &index) &&
+                (index < b->line_count || pos_decode_fault(&b->d, &here, "unknown_line",
+                                              "the order has no such line"))
+            ? &b->lines[index] : NULL;
+    }
+    if (!pos_decode_string(&b->d, at, json, "id", POS_REQUIRED, POS_TEXT_MAX, &id)) {
+        return NULL;
+    }
+    for (uint32_t i = 0; i < b->line_count; i++) {
+        if (b->lines[i].has_id && pos_str_eq(b->lines[i].id, id)) {
+            return &b->lines[i];
+        }
+    }
+    pos_decode_fault(&b->d, &here, "unknown_line", "the order has no line of this id");
+    return NULL;
+}
+
+/* Of units that are not told apart, those that paid least are the ones that come back:
+ * the shop cannot know, and has them all to pay for in the end. */
+static uint32_t
+cheapest_run(const pos_back_line_t *line)
+{
+    uint32_t best = POS_NIL;
+
+    for (uint32_t r = 0; r < line->run_count; r++) {
+        const pos_back_run_t *run = &line->runs[r];
+
+        if (run->before + run->back < run->quantity &&
+            (best == POS_NIL || (__int128) run->paid * line->runs[best].quantity <
+                    (__int128) line->runs[best].paid * run->quantity)) {
+            best = r;
+        }
+    }
+    return best;
+}
+
+static void
+take_back(pos_back_line_t *line, int64_t unit, int64_t quantity)
+{
+    while (quantity > 0) {
+        pos_back_run_t *run = &line->runs[unit >= 0 ? (uint32_t) unit : cheapest_run(line)];
+        int64_t         room = run->quantity - run->before - run->back;
+        int64_t         n = quantity < room ? quantity : room;
+
+        run->back += n;
+        quantity -= n;
+    }
+}
+
+static void
+read_back(pos_back_t *b, const pos_at_t *at, const pos_json_t *json)
+{
+    static const char *const names[] = { "line", "id", "quantity", "unit", NULL };
+    pos_at_t                 here = pos_at_key(at, "quantity");
+    pos_back_line_t         *line;
+    int64_t                  unit = -1, left, quantity;
+    uint32_t                 before = b->faults->count;
+
+    if (!pos_decode_object(&b->d, at, json, names) || (line = line_named(b, at, json)) == NULL) {
+        return;
+    }
+    pos_decode_int(&b->d, at, json, "unit", POS_OPTIONAL, 0, (int64_t) line->run_count - 1, &unit);
+    if (b->faults->count != before) {
+        return;
+    }
+    left = unit < 0 ? pos_back_kept(line)
+        : line->runs[unit].quantity - line->runs[unit].before - line->runs[unit].back;
+    quantity = left;
+    pos_decode_decimal(&b->d, at, json, "quantity", POS_OPTIONAL, 3, 1, QUANTITY_MAX, &quantity);
+    if (b->faults->count != before) {
+        return;
+    }
+    if (!line->measured && quantity % POS_THOUSANDTHS) {
+        pos_decode_fault(&b->d, &here, "quantity", "this product is sold in whole units");
+    } else if (quantity > left || left == 0) {
+        pos_decode_fault(&b->d, &here, "quantity", "of this only %lld.%03d is left to come back",
+            (long long) (left / POS_THOUSANDTHS), (int) (left % POS_THOUSANDTHS));
+    } else {
+        take_back(line, unit, quantity);
+    }
+}
+
+static void
+read_backs(pos_back_t *b)
+{
+    pos_at_t          at = pos_at_key(&b->root, "lines");
+    const pos_json_t *list;
+    size_t            i = 0;
+
+    if (!pos_decode_array(&b->d, &b->root, b->document, "lines", &list)) {
+        if (pos_member(b->document, "lines") == NULL) {
+            pos_decode_fault(&b->d, &at, "required", "says what comes back, if only []");
+        }
+        return;
+    }
+    for (const pos_json_t *e = list->first; e; e = e->next) {
+        pos_at_t here = pos_at_index(&at, i++);
+
+        read_back(b, &here, e);
+    }
+}
+
+static void
+read_shipping_back(pos_back_t *b)
+{
+    pos_at_t at = pos_at_key(&b->root, "shipping");
+
+    pos_decode_bool(&b->d, &b->root, b->document, "shipping", &b->shipping_back);
+    if (b->shipping_back && (!b->has_shipping || b->shipping_before)) {
+        pos_decode_fault(&b->d, &at, "quantity", b->has_shipping
+                ? "its shipping was refunded before" : "this order has no shipping");
+    }
+}
+
+pos_status_t
+pos_back_read(pos_back_t *b)
+{
+    if (!pos_decode_object(&b->d, &b->root, b->document, fields)) {
+        return pos_decoder_status(&b->d);
+    }
+    read_quote(b);
+    /* Without a sound quote there is nothing that the rest could be held to. */
+    if (pos_decoder_status(&b->d) != POS_OK) {
+        return pos_decoder_status(&b->d);
+    }
+    read_state(b);
+    read_backs(b);
+    read_shipping_back(b);
+    b->request = pos_member(b->document, "request");
+    return pos_decoder_status(&b->d);
+}
