@@ -21,7 +21,8 @@ add_run(pos_back_t *b, const pos_back_line_t *line, uint32_t r)
             pos_back_promotion_t *p = &b->promotions[line->adjusts[i].promotion];
 
             p->back += pos_back_discount(line, i, r, from, until);
-            p->kept += line->adjusts[i].runs[r] - pos_back_discount(line, i, r, 0, until);
+            p->kept += line->gift ? 0
+                : line->adjusts[i].runs[r] - pos_back_discount(line, i, r, 0, until);
         }
     }
 }

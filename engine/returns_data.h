@@ -54,7 +54,7 @@ typedef struct {
     int64_t   amount;            /* of the whole order              */
     int64_t   on_lines;          /* the part of it on lines         */
     int64_t   back;              /* of what comes back now          */
-    int64_t   kept;              /* on lines, of what is kept       */
+    int64_t   kept;              /* on lines but gifts, of what is kept */
     bool      reprice;
 } pos_back_promotion_t;
 

@@ -556,12 +556,16 @@ read_shipping_back(pos_back_t *b)
 pos_status_t
 pos_back_read(pos_back_t *b)
 {
-    if (!pos_decode_object(&b->d, &b->root, b->document, fields)) {
+    uint32_t before;
+
+    if (!pos_decode_object(&b->d, &b->root, b->document, fields) &&
+        b->document->type != POS_JSON_OBJECT) {
         return pos_decoder_status(&b->d);
     }
+    before = b->faults->count;
     read_quote(b);
     /* Without a sound quote there is nothing that the rest could be held to. */
-    if (pos_decoder_status(&b->d) != POS_OK) {
+    if (b->faults->count != before || b->d.no_memory) {
         return pos_decoder_status(&b->d);
     }
     read_state(b);

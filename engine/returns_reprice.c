@@ -13,8 +13,8 @@ typedef struct {
     const pos_json_t *quote;        /* of what is kept                      */
     pos_back_sums_t   sums;
     int64_t           other_tax;    /* of kinds that the order did not have */
-    int64_t          *on_lines;     /* by promotion                         */
-    int64_t          *in_all;
+    int64_t          *on_goods;     /* by promotion: on lines but gifts     */
+    int64_t          *on_lines, *in_all;
 } again_t;
 
 /* ---- the request ---- */
@@ -101,10 +101,11 @@ is_one_of(pos_str_t key, const char *const *names)
     return *names != NULL;
 }
 
+/* The inputs are those that the quote says were read. */
 static void
 write_request(const again_t *a, pos_writer_t *w)
 {
-    static const char *const left_out[] = { "at", "lines", "explain", "compare", NULL };
+    static const char *const left_out[] = { "at", "lines", "explain", "compare", "inputs", NULL };
     const pos_back_t        *b = a->b;
     bool                     shipped = !b->shipping_before && !b->shipping_back;
 
@@ -199,6 +200,9 @@ add_line(again_t *a, const pos_json_t *line)
     add_taxes(a, line);
     for (const pos_json_t *e = adjusts->first; e; e = e->next) {
         add_promotion(a, pos_member(e, "promotion"), a->on_lines, -figure(e, "amount"));
+        if (pos_json_get(line, "gift") == NULL) {
+            add_promotion(a, pos_member(e, "promotion"), a->on_goods, -figure(e, "amount"));
+        }
     }
 }
 
@@ -235,6 +239,15 @@ gifts_earned(const again_t *a, pos_str_t sku)
     return n;
 }
 
+/* A gift of a promotion whose policy is `paid` stays the customer's. */
+static bool
+may_be_charged(const pos_back_t *b, const pos_back_line_t *line)
+{
+    uint32_t k = line->adjust_count ? line->adjusts[0].promotion : POS_NIL;
+
+    return line->gift && k != POS_NIL && b->promotions[k].reprice && pos_back_kept(line) > 0;
+}
+
 static pos_status_t
 find_charges(again_t *a)
 {
@@ -248,7 +261,7 @@ find_charges(again_t *a)
         const pos_back_line_t *line = &b->lines[i];
         uint32_t               c = 0;
 
-        if (!line->gift || pos_back_kept(line) == 0) {
+        if (!may_be_charged(b, line)) {
             continue;
         }
         while (c < b->charged_count && !pos_str_eq(b->charged[c].sku, line->sku)) {
@@ -304,7 +317,7 @@ protect(again_t *a)
 
     for (uint32_t k = 0; k < b->promotion_count; k++) {
         const pos_back_promotion_t *p = &b->promotions[k];
-        int64_t                     on_lines = p->kept - a->on_lines[k];
+        int64_t                     on_lines = p->kept - a->on_goods[k];
         int64_t on_shipping = p->amount - p->on_lines - (a->in_all[k] - a->on_lines[k]);
 
         lines += !p->reprice && on_lines > 0 ? on_lines : 0;
@@ -442,10 +455,11 @@ pos_back_reprice(pos_back_t *b)
     pos_status_t status = POS_OK;
 
     a.sums.taxes = pos_arena_array(b->arena, b->kind_count + 1, sizeof(*a.sums.taxes));
-    a.on_lines = pos_arena_array(b->arena, 2 * (size_t) b->promotion_count + 1, sizeof(*a.on_lines));
-    if (a.sums.taxes == NULL || a.on_lines == NULL) {
+    a.on_goods = pos_arena_array(b->arena, 3 * (size_t) b->promotion_count + 1, sizeof(*a.on_goods));
+    if (a.sums.taxes == NULL || a.on_goods == NULL) {
         return POS_NO_MEMORY;
     }
+    a.on_lines = a.on_goods + b->promotion_count;
     a.in_all = a.on_lines + b->promotion_count;
     for (uint32_t i = 0; i < b->line_count; i++) {
         kept |= pos_back_kept(&b->lines[i]) > 0;
