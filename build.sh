@@ -570,7 +570,8 @@ run_bench() {
 }
 
 # What takes too long for every test run: processes killed a hundred times, a worker's
-# memory over many requests, and the faults and attacks under the sanitizers.
+# memory over many requests, the faults and attacks under the sanitizers, and the same
+# quotes from five builds of poscalc.
 run_soak() {
     install_packages $PACKAGES $TEST_PACKAGES
     build
@@ -579,6 +580,7 @@ run_soak() {
     POS_SOAK=${POS_SOAK:-100} prove -v -I "$ROOT/t/lib" "$ROOT/t/kill9.t" || code=1
     POS_REQUESTS=${POS_REQUESTS:-200000} prove -v -I "$ROOT/t/lib" "$ROOT/t/attack.t" || code=1
     POS_ASAN=all prove -v -I "$ROOT/t/lib" "$ROOT/t/asan.t" || code=1
+    POS_REPLAY=all POS_JOBS=$(nproc) prove -v "$ROOT/t/replay.t" || code=1
     return $code
 }
 
@@ -611,7 +613,7 @@ usage: ./build.sh COMMAND
   build    install what is missing and compile
   test     run every test
   bench    run the benchmarks
-  soak     kill processes at random under load, 100 times; memory; sanitizers
+  soak     kill processes at random under load, 100 times; memory; sanitizers; replay
   fuzz     run the fuzzers for a while
 POS_PORT (8080) and POS_DIR (.pos) move the port and the state folder.
 TEXT
