@@ -18,6 +18,16 @@ broken(pos_back_t *b, const pos_at_t *at, const char *what)
     pos_decode_fault(&b->d, at, "broken_quote", "%s", what);
 }
 
+/* No sum of an order is more than any amount may be. */
+static void
+add_up(pos_back_t *b, const pos_at_t *at, int64_t *sum, int64_t amount)
+{
+    if (!pos_add(*sum, amount, sum) || *sum > POS_MONEY_MAX) {
+        *sum = 0;
+        broken(b, at, "is more than any amount may be");
+    }
+}
+
 uint32_t
 pos_back_kind(const pos_back_t *b, pos_str_t code, int64_t ppm)
 {
@@ -59,7 +69,7 @@ read_taxes(pos_back_t *b, const pos_at_t *up, const pos_json_t *json, pos_back_t
             t->kind = b->kind_count;
             b->kinds[b->kind_count++] = *t;
         }
-        b->whole.taxes[t->kind] += t->amount;
+        add_up(b, &here, &b->whole.taxes[t->kind], t->amount);
         n++;
     }
     return n;
@@ -76,6 +86,10 @@ read_runs(pos_back_t *b, const pos_at_t *up, const pos_json_t *json, pos_back_li
         broken(b, &at, "says what each unit paid");
         return;
     }
+    if (line->measured && list->count != 1) {
+        broken(b, &at, "what is sold by measure is one unit");
+        return;
+    }
     line->runs = pos_decode_alloc(&b->d, list->count, sizeof(*line->runs));
     for (const pos_json_t *e = list->first; e && line->runs; e = e->next) {
         pos_at_t        here = pos_at_index(&at, line->run_count);
@@ -87,12 +101,15 @@ read_runs(pos_back_t *b, const pos_at_t *up, const pos_json_t *json, pos_back_li
         }
         pos_decode_decimal(&b->d, &here, e, "quantity", POS_REQUIRED, 3, 1, QUANTITY_MAX, &r->quantity);
         pos_decode_int(&b->d, &here, e, "paid", POS_REQUIRED, 0, POS_MONEY_MAX, &r->paid);
-        if (!line->measured && r->quantity >= POS_THOUSANDTHS &&
-            (r->quantity % POS_THOUSANDTHS || r->paid % (r->quantity / POS_THOUSANDTHS))) {
+        if (!line->measured && (r->quantity < POS_THOUSANDTHS || r->quantity % POS_THOUSANDTHS ||
+                r->paid % (r->quantity / POS_THOUSANDTHS))) {
             broken(b, &here, "whole units in one entry paid the same");
         }
         paid += r->paid;
         quantity += r->quantity;
+        if (paid > line->total || quantity > line->quantity) {
+            break;
+        }
     }
     if (paid != line->total || quantity != line->quantity) {
         broken(b, &at, "do not add up to the line");
@@ -113,7 +130,7 @@ read_told(pos_back_t *b, const pos_at_t *up, const pos_json_t *json, const pos_b
         return;
     }
     for (const pos_json_t *e = list->first; e && r < line->run_count; e = e->next, r++) {
-        if (!pos_json_int64(e, &a->runs[r]) || a->runs[r] < 0 || a->runs[r] > a->amount) {
+        if (!pos_json_int64(e, &a->runs[r]) || a->runs[r] < 0 || a->runs[r] > a->amount - sum) {
             broken(b, &at, "are amounts up to the discount's own");
             return;
         }
@@ -138,6 +155,20 @@ promotion_of(const pos_back_t *b, const pos_json_t *adjustment)
         k++;
     }
     return k;
+}
+
+/* False: the promotion gave less in all. */
+static bool
+give(pos_back_t *b, const pos_back_adjust_t *a)
+{
+    pos_back_promotion_t *p;
+
+    if (a->promotion == POS_NIL) {
+        return true;
+    }
+    p = &b->promotions[a->promotion];
+    p->on_lines += a->amount;
+    return p->on_lines <= p->amount;
 }
 
 static void
@@ -170,8 +201,9 @@ read_adjusts(pos_back_t *b, const pos_at_t *up, const pos_json_t *json, pos_back
             broken(b, &here, "is of a promotion that the quote does not name");
             return;
         }
-        if (a->promotion != POS_NIL) {
-            b->promotions[a->promotion].on_lines += a->amount;
+        if (a->amount > discount - sum || !give(b, a)) {
+            broken(b, &here, "is more than was given");
+            return;
         }
         line->adjust_count++;
         read_told(b, &here, e, line, a);
@@ -207,8 +239,9 @@ read_line(pos_back_t *b, const pos_at_t *at, const pos_json_t *json, pos_back_li
     if (b->faults->count != before) {
         return;
     }
-    if (subtotal - discount != line->total) {
-        broken(b, at, "its total is its subtotal less its discount");
+    if (subtotal - discount != line->total || (!line->measured &&
+            (__int128) line->unit_price * line->quantity != (__int128) subtotal * POS_THOUSANDTHS)) {
+        broken(b, at, "its total is its price less its discount");
         return;
     }
     read_runs(b, at, json, line);
@@ -219,8 +252,8 @@ read_line(pos_back_t *b, const pos_at_t *at, const pos_json_t *json, pos_back_li
     if (b->faults->count == before && !b->d.no_memory) {
         pos_back_attribute(line);
     }
-    b->whole.goods += line->total;
-    b->whole.fees += line->fees;
+    add_up(b, at, &b->whole.goods, line->total);
+    add_up(b, at, &b->whole.fees, line->fees);
 }
 
 static void

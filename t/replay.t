@@ -67,6 +67,13 @@ for my $n (1 .. ($all ? 45 : 10)) {
     record(random_book(pick(qw(paid reprice mixed))), pick('', '--for-order', '--explain'),
         map { { %{ random_request(pick(qw(paid reprice))) }, ($n % 3 ? () : (inputs => { usage => [] })) } } 1 .. 60);
 }
+# And what comes back of some of them.
+for my $r (grep { $_->{options} ne '--explain' && $_->{count} > 1 } @recordings[0 .. $#recordings]) {
+    my @quotes = map { $json->decode($_) } split /\n/, answers($calc, $r);
+    my @asked = map { $json->decode($_) } split /\n/, slurp($r->{in});
+    record($json->decode(slurp($r->{book})), '--return', map { { quote => $quotes[$_], request => $asked[$_],
+        lines => [ map { { line => $_ } } grep { rand() < 0.5 } 0 .. $#{ $quotes[$_]{lines} } ] } } grep { $_ % 3 == 0 } 0 .. $#quotes);
+}
 my $count = 0;
 $count += $_->{count} for @recordings;
 
@@ -80,7 +87,7 @@ $_->{bytes} = answers($calc, $_) for @recordings;
 }
 
 # What one cart leaves behind is nothing to the next.
-my $last = $recordings[-1];
+my ($last) = grep { $_->{count} == 60 } @recordings;
 my @lines = split /^/, slurp($last->{in});
 my @bytes = split /^/, $last->{bytes};
 my @order = shuffle 0 .. $#lines;
