@@ -88,6 +88,18 @@ my $thirty = { id => 'thirty', class => 'order', returns => 'reprice', when => {
 ($q, $a, $b) = story(shop(promotions => [$thirty]), { lines => [ { sku => 'BOOT', quantity => 1 }, { sku => 'TEE', quantity => 1 } ] }, { lines => [ { line => 1 } ] }, { lines => [ { line => 0 } ] });
 is_deeply([ $q->{total}, $a->{refund}, $a->{kept}, $b->{refund} ], [ 3000, 0, 5000, 3000 ], 'below zero nothing is refunded, nor asked for; in the end all is back');
 
+(undef, $a) = story(shop(retailer => { returns => 'reprice' }), { lines => [ { sku => 'BOOT', quantity => 2, discount => { amount => 200, reason => 'worn' } } ] }, { lines => [ { line => 0, quantity => 1 } ] });
+is_deeply([ @$a{qw(kept refund)} ], [ 4900, 4900 ], 'of an amount taken off by hand what is kept has its share');
+
+my $over = { %$ship, when => { subtotal => { min => 6000 } } };
+for ([ reprice => 5000 - 495 ], [ paid => 5000 ]) {
+    my ($policy, $refund) = @$_;
+    (undef, $a, $b) = story(shop(promotions => [ { id => 'ten', class => 'line', returns => 'reprice', then => [ { percent_off => 0.0001, items => {} } ] }, { %$over, returns => $policy } ]), $two,
+        { lines => [ { line => 0, quantity => 1 } ] }, { lines => [ { line => 0 } ], shipping => $true });
+    is($a->{refund}, $refund, "free shipping over 60.00, by $policy, when 50.00 are kept");
+    is($a->{refund} + $b->{refund}, 10000, 'and nothing is owed once all is back');
+}
+
 # Gifts.
 my $mug = { id => 'mug', class => 'line', when => { subtotal => { min => 5000 } }, then => [ { gift => { sku => 'TEE', quantity => 1 } } ] };
 my $boot = { lines => [ { sku => 'BOOT', quantity => 1 }, { sku => 'CRISPS', quantity => 1 } ] };

@@ -12,7 +12,7 @@ static const char pos_fuzz_promotions[] =
     "\"quantity\":1}],\"get\":[{\"items\":{\"sku\":[\"A\"]},\"quantity\":1,\"percent_off\":100}]}]},"
     "{\"id\":\"g\",\"name\":\"g\",\"class\":\"line\",\"when\":{\"subtotal\":{\"min\":900}},"
     "\"then\":[{\"gift\":{\"sku\":\"A\",\"quantity\":1}}]},"
-    "{\"id\":\"r\",\"name\":\"r\",\"class\":\"order\",\"when\":{\"subtotal\":{\"min\":500}},\"then\":[{\"amount_off\":100}]}";
+    "{\"id\":\"p\",\"name\":\"p\",\"class\":\"order\",\"when\":{\"subtotal\":{\"min\":500}},\"then\":[{\"amount_off\":100}]}";
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
