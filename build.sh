@@ -8,6 +8,8 @@ BUILD=${POS_BUILD:-$ROOT/build}
 POS_PORT=${POS_PORT:-8080}
 POS_DIR=${POS_DIR:-$ROOT/.pos}
 case $POS_DIR in /*) ;; *) POS_DIR=$PWD/$POS_DIR ;; esac
+# What is said is said in one language, and a locale that is not installed is no matter.
+export LC_ALL=C.UTF-8
 
 # What a bare Debian 12 lacks. `test` and `bench` need the second list too.
 PACKAGES="nginx nginx-dev libluajit-5.1-dev liblmdb-dev libsimdjson-dev
@@ -22,6 +24,13 @@ SERVICE_USER=$(id -un)
 
 say() { printf '%s\n' "$*" >&2; }
 die() { say "build.sh: $*"; exit 1; }
+
+# Neither make nor nginx's configuration takes any path.
+for path in "$ROOT" "$BUILD" "$POS_DIR"; do
+    case $path in *[[:space:]\"\'\$\;\{\}\#\\\%:]*)
+        die "the path $path has a space or a sign in it that make or nginx would misread; take another folder" ;;
+    esac
+done
 
 # As root, what runs is given to the postgres user: PostgreSQL refuses to be root,
 # and nothing else needs to be.
