@@ -89,7 +89,10 @@ sub import_book {
     return $job->{json};
 }
 
-# wrk on core 1: {rps, p50, p99 in µs, errors}. `script` is wrk's own Lua.
+# wrk on core 1: {rps, p50, p99 in µs, errors}; and cpu, the worker's own µs a request with
+# the kernel's for it, and busy, the part of the time that it worked. Where the client is the
+# slower of the two, requests a second are the client's: cpu is the server's still.
+# `script` is wrk's own Lua.
 sub wrk {
     my ($pos, $path, $script, %o) = @_;
     my $file = "$pos->{dir}.wrk.lua";
@@ -100,12 +103,25 @@ function done(summary, latency)
     latency:percentile(99), summary.errors.status + summary.errors.connect + summary.errors.read + summary.errors.timeout))
 end
 LUA
+    my $before = workers_cpu($pos);
     my $out = PosTest::command_output('taskset', '-c', 1, 'wrk', '-t1', '-c' . ($o{connections} || 16), '-d' . ($o{seconds} || $SECONDS) . 's',
         '-s', $file, "http://127.0.0.1:$pos->{port}$path");
+    my $cpu = workers_cpu($pos) - $before;
     unlink $file;
     my ($requests, $seconds, $p50, $p99, $errors) = $out =~ /RESULT (\d+) ([\d.]+) (\d+) (\d+) (\d+)/ or die "wrk: $out\n";
     warn "wrk saw $errors errors on $path\n" if $errors;
-    return { rps => $requests / $seconds, p50 => $p50, p99 => $p99, errors => $errors };
+    return { rps => $requests / $seconds, p50 => $p50, p99 => $p99, errors => $errors, cpu => 1e6 * $cpu / $requests, busy => $cpu / $seconds };
+}
+
+# Seconds of processor time, user's and system's.
+sub workers_cpu {
+    my ($pos) = @_;
+    my $ns = 0;
+    for my $pid ($pos->workers) {
+        my ($ran) = (PosTest::slurp("/proc/$pid/schedstat") // '') =~ /^(\d+)/ or die "no schedstat of $pid\n";
+        $ns += $ran;
+    }
+    return $ns / 1e9;
 }
 
 sub post_script {
@@ -150,7 +166,8 @@ sub percentile {
 }
 
 # Publishes `rounds` times a promotion of the key's retailer while clients price a cart that
-# shows it: for each, how long after the 200 an old price was still given.
+# shows it: for each, how long after the 200 an older price was still given, however many
+# publishes later that was. An amount comes again after 90 rounds, some ten seconds.
 sub publish_delays {
     my ($pos, %o) = @_;
     my %admin = (key => $o{admin});
@@ -169,16 +186,22 @@ sub publish_delays {
     my $records = $load->stop;
     my @bad = grep { $_->[2] != 200 } @$records;
     warn scalar(@bad), " quotes failed while publishing\n" if @bad;
-    my @delays;
-    for my $i (0 .. $#published) {
-        my ($at, $amount) = @{ $published[$i] };
-        my $next = $i < $#published ? $published[ $i + 1 ][0] - 0.02 : $at + 5;
-        my $late = 0;
-        for my $r (@$records) {
-            next if $r->[0] <= $at || $r->[0] >= $next;
-            $late = $r->[0] - $at if ($r->[5]{'bench-flip'} // 0) != $amount;
+    return delays(\@published, [grep { $_->[2] == 200 } @$records]);
+}
+
+# published: [when, amount] in order; records of quotes, [when it was sent, …, amounts].
+sub delays {
+    my ($published, $records) = @_;
+    my @delays = (0) x @$published;
+    my $last = -1;    # the last one published when the quote was sent
+    for my $r (sort { $a->[0] <=> $b->[0] } @$records) {
+        $last++ while $last < $#$published && $published->[ $last + 1 ][0] < $r->[0];
+        my $amount = $r->[5]{'bench-flip'} // 0;
+        # Its answer may be newer than what was acknowledged when it was sent.
+        next if $last < 0 || $last < $#$published && $published->[ $last + 1 ][1] == $amount;
+        for (my $i = $last; $i >= 0 && $published->[$i][1] != $amount && $last - $i < 90; $i--) {
+            $delays[$i] = 1000 * ($r->[0] - $published->[$i][0]);
         }
-        push @delays, 1000 * $late;
     }
     return @delays;
 }

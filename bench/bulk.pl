@@ -36,7 +36,9 @@ my ($small, $large) = Bench::in_turn(
 die "what failed is no quote\n" if $small->{errors} || $large->{errors};
 Bench::row('quotes of 10 random SKUs, small book', $small->{rps}, '/s');
 Bench::row("quotes of 10 random SKUs of $count", $large->{rps}, '/s');
-Bench::row('what a million costs more, a quote', 1e6 / $large->{rps} - 1e6 / $small->{rps}, 'µs', ['<=', 15]);
+Bench::row('processor time a quote, small book', $small->{cpu}, 'µs');
+Bench::row("processor time a quote, $count", $large->{cpu}, 'µs');
+Bench::row('what a million costs more, a quote', $large->{cpu} - $small->{cpu}, 'µs', ['<=', 15]);
 Bench::row('private memory of the worker', private_mb(), 'MB', ['<=', 40]);
 
 # All of it again, every price a penny more, while the small retailer publishes: until

@@ -51,11 +51,17 @@ my ($base, $quote, $large) = Bench::in_turn(
 Bench::row('`return 200`, ' . length($answer->{body}) . ' bytes', $base->{rps}, '/s');
 Bench::row('quotes, 10 lines, 20 promotions, 5 apply', $quote->{rps}, '/s');
 Bench::row('ratio of requests a second', $quote->{rps} / $base->{rps}, '', ['>=', 0.4]);
+Bench::row('worker busy, `return 200`', $base->{busy}, '');
+Bench::row('worker busy, quotes', $quote->{busy}, '');
+Bench::row('processor time, `return 200`', $base->{cpu}, 'µs');
+Bench::row('processor time, quotes', $quote->{cpu}, 'µs');
+Bench::row('ratio by processor time', $base->{cpu} / $quote->{cpu}, '', ['>=', 0.4]);
 Bench::row('p99 of `return 200`', $base->{p99}, 'µs');
 Bench::row('p99 of quotes', $quote->{p99}, 'µs');
 Bench::row('ratio of p99', $quote->{p99} / ($base->{p99} || 1), '', ['<=', 3]);
 Bench::row('quotes, 10,000 promotions, 5 apply', $large->{rps}, '/s');
 Bench::row('ratio to 20 promotions', $large->{rps} / $quote->{rps}, '', ['>=', 0.8]);
+Bench::row('ratio to 20 promotions, by processor time', $quote->{cpu} / $large->{cpu}, '', ['>=', 0.8]);
 
 my $poscalc = poscalc_cost();
 Bench::row('`poscalc`, a 10-line quote, JSON to JSON', $poscalc, 'µs', ['<=', 15]);
