@@ -114,6 +114,7 @@ sub start_tap {
     my $pid = fork // die "fork: $!";
     return $pid if $pid;
     $SIG{TERM} = sub { POSIX::_exit(0) };
+    $SIG{PIPE} = 'IGNORE';    # one end may be gone already; its own end of file says so
     open my $log, '>', "$t->{dir}/tap.log" or POSIX::_exit(1);
     $log->autoflush(1);
     my $select = IO::Select->new($listen);
@@ -129,6 +130,7 @@ sub start_tap {
                 next;
             }
             my $pair = $peer{$s};
+            next if !defined fileno $s;    # closed with its twin in this very round
             if (!sysread $s, my $bytes, 65536) {
                 $select->remove($pair->{client}, $pair->{server});
                 close $_ for @$pair{qw(client server)};
