@@ -83,8 +83,7 @@ ngx_pos_promotion_check(ngx_pos_ctx_t *ctx, const pos_json_t *document)
     return rc;
 }
 
-/* Where the fault is among what the file returns. */
-static pos_str_t
+pos_str_t
 ngx_pos_promotion_base(ngx_pos_ctx_t *ctx, const ngx_pos_promotion_t *out, uint32_t i)
 {
     return out->count == 1 ? pos_str("") : pos_arena_printf(ctx->arena, "/%u", i);

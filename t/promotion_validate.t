@@ -19,7 +19,8 @@ subtest 'the shipped scripts and the shop\'s own promotions pass' => sub {
         my ($name) = $file =~ m{([^/]+)$};
         my $r = validate(PosTest::slurp($file));
         is($r->{status}, 200, "$name is answered");
-        is_deeply($r->{json}{diagnostics}, [], "$name: nothing is found") or diag(PosTest::json($r->{json}{diagnostics}));
+        my @found = grep { "$_->{severity} $_->{code}" !~ /^warning unknown_(?:sku|category|store)$/ } @{ $r->{json}{diagnostics} };
+        is_deeply(\@found, [], "$name: nothing is found, but what another shop sells") or diag(PosTest::json(\@found));
         ok($r->{json}{valid}, "$name is valid");
         my $tried = $r->{json}{rehearsal};
         cmp_ok($tried->{cases}, '>=', 2, "$name: its cases were run");
@@ -177,6 +178,29 @@ LUA
     is({ map { $_->{pointer} => $_->{line} } @{ $put->{json}{errors} } }->{'/prioritty'}, 8, 'PUT says so too') or diag($put->{body});
     my $cases = $pos->post('/v1/promotions/validate', { id => 'a', class => 'line', then => [{ percent_off => 10 }], cases => [] })->{json}{diagnostics};
     is_deeply([map { "$_->{pointer} $_->{code} $_->{message}" } @$cases], ['/cases unknown_field cases belong into the Lua file of a script; a JSON document has none'], 'cases in a document');
+};
+
+# Not there yet, or a slip: said, and no more than that, since books come in any order.
+subtest 'names that the book does not have' => sub {
+    my $told = sub { [map { "$_->{severity} $_->{pointer} $_->{code} " . ($_->{line} // '-') } @{ $_[0]->{json}{diagnostics} }] };
+    my $document = {
+        id => 'names', class => 'line', when => { all => [{ store => ['london', 'atlantis'] }, { items => { category => ['hats-and-caps'] }, quantity => { min => 1 } }] },
+        then => [{ percent_off => 10, items => { sku => ['TEA', 'TEAA'], attribute => { sku => ['any'] }, not => { sku => ['MUG-BLUEISH'] } } }],
+    };
+    my $r = $pos->post('/v1/promotions/validate', $document);
+    is_deeply($told->($r), ['warning /then/0/items/not/sku/0 unknown_sku -', 'warning /then/0/items/sku/1 unknown_sku -',
+        'warning /when/all/0/store/1 unknown_store -', 'warning /when/all/1/items/category/0 unknown_category -'], 'are warnings, each at its place') or diag($r->{body});
+    is($r->{json}{diagnostics}[2]{message}, 'there is no store "atlantis" in the book now', 'in words');
+    ok($r->{json}{valid}, 'it is valid all the same');
+    my $put = $pos->put('/v1/promotions/names', $document);
+    is($put->{status}, 201, 'and may be put') or diag($put->{body});
+    $r = validate("return promotion { id = 'names', class = 'line',\n effects = {\n  { percent_off = 10, items = { sku = { 'TEA',\n   'TEAA' } } } } }");
+    is_deeply($told->($r), ['warning /then/0/items/sku/1 unknown_sku 4'], 'in a script with the line') or diag($r->{body});
+    $r = validate("return { promotion { id = 'a', class = 'line', when = { store = 'atlantis' }, effects = { { percent_off = 1 } } },\n promotion { id = 'b', class = 'line', effects = { { percent_off = 1, items = { sku = { 'TEA' } } } } } }");
+    is_deeply($told->($r), ['warning /0/when/store unknown_store 1'], 'of several the one that is meant') or diag($r->{body});
+    is_deeply($told->($pos->post('/v1/promotions/validate', { %$document, class => 'basket' })), ['error /class enum -'], 'first what is wrong');
+    $r = $pos->post('/v1/promotions/validate', { id => 'g', class => 'line', then => [{ gift => { sku => 'TEAPOTT' } }] });
+    is($told->($r)->[0], 'warning /then/0/gift/sku unknown_sku -', 'gifts too') or diag($r->{body});
 };
 
 # Putting a file checks what validating it checks: the faults of all its promotions at once.
