@@ -26,6 +26,7 @@ for my $file (sort glob "$Bin/cases/*.json") {
     my ($books, $cases) = ref $page eq 'HASH' ? @$page{qw(books cases)} : ({}, $page);
     my (@order, %of);
     for my $case (@$cases) {
+        die "$file: the id '$case->{id}' is taken" if $seen{ $case->{id} }++;
         my $book = encode(whole_book($case, $books));
         push @order, $book if !$of{$book};
         push @{ $of{$book} }, $case;
@@ -34,8 +35,8 @@ for my $file (sort glob "$Bin/cases/*.json") {
     my %answer;
     for my $book (@order) {
         my @requests = map { { %visit, %{ $_->{request} } } } @{ $of{$book} };
-        my ($code, @answers) = poscalc(decode($book), @requests);
-        $answer{ $of{$book}[$_]{id} } = $code ? $answers[0] : $answers[$_] for 0 .. $#requests;
+        my ($refused, @answers) = poscalc(decode($book), @requests);
+        $answer{ $of{$book}[$_]{id} } = $refused ? $answers[0] : $answers[$_] for 0 .. $#requests;
     }
     check($_, $answer{ $_->{id} }, $file) for @$cases;
 }
@@ -65,7 +66,6 @@ sub whole_book {
 sub check {
     my ($case, $out, $file) = @_;
     my ($id, $expect) = @$case{qw(id expect)};
-    die "$file: the id '$id' is taken" if $seen{$id}++;
     die "$file: '$id' expects nothing" if !%{ $expect // {} };
     my @bad = !defined $out ? 'no answer'
         : $expect->{faults} ? fault_differences($expect->{faults}, $out)

@@ -33,7 +33,7 @@ done_testing();
 sub cart {
     my ($case) = @_;
     my ($id, $expect) = @$case{qw(id expect)};
-    my ($code, $out) = poscalc($case->{book}, $case->{request});
+    my ($refused, $out) = poscalc($case->{book}, $case->{request});
     my @bad = $out->{lines}
         ? (differences($expect, $out, $case->{tolerance_minor} // $expect->{tolerance_minor}), broken_invariants($out))
         : 'a problem: ' . encode($out);
@@ -65,7 +65,7 @@ sub split_amount {
         promotions  => [{ id => 'p', class => 'order', then => [{ amount_off => $amount }] }],
     };
     my $request = { store => 's', at => '2026-06-01T12:00:00Z', lines => [map { { sku => $_, quantity => 1 } } @sku] };
-    my ($code, $out) = poscalc($book, $request);
+    my ($refused, $out) = poscalc($book, $request);
     my $shares = $out->{lines} ? join ' ', map { $_->{discount} } @{ $out->{lines} } : encode($out);
     is($shares, "@expected", "$id: $amount over @$weights ($case->{source})");
     return;

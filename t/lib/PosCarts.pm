@@ -3,7 +3,7 @@ package PosCarts;
 # Carts with expected figures, priced by poscalc: what the tests of our own cases
 # and of the peers' have in common.
 #
-#   my ($code, @answers) = poscalc($book, @requests);   # one process
+#   my ($refused, @answers) = poscalc($book, @requests);   # one process
 #   my @bad = differences($expect, $quote);             # one a line of text
 
 use v5.30;
@@ -39,18 +39,19 @@ sub spew {
     return;
 }
 
-# One book, its requests; the exit code and a document for each line of the answer,
-# which is one problem where the book itself is refused.
+# One book, its requests; whether the book itself is refused, and a document for
+# each line of the answer: then one problem, else one for each request.
 sub poscalc {
     my ($book, @requests) = @_;
     spew("$dir/book", encode($book));
     spew("$dir/requests", map { encode($_) . "\n" } @requests);
     my $calculator = calculator();
     my $out = qx{$calculator --book $dir/book < $dir/requests 2> $dir/stderr};
-    my $code = $? >> 8;
-    die "poscalc died of signal @{[$? & 127]}: " . slurp("$dir/stderr") if $? & 127;
-    die "poscalc: " . slurp("$dir/stderr") if $code > 1 || $out eq '';
-    return ($code, map { decode($_) } split /\n/, $out);
+    my ($code, $signal) = ($? >> 8, $? & 127);
+    die "poscalc: " . slurp("$dir/stderr") if $code == 2;
+    # The shell says 128 + n of a program that a signal ended; what it answered stands.
+    print STDERR "# poscalc died: exit code $code, signal $signal\n" if $signal || $code > 1;
+    return ($code == 1, map { decode($_) } split /\n/, $out);
 }
 
 sub sum {
@@ -121,8 +122,8 @@ sub applied {
     return $is eq $ids ? () : "applied: expected $ids, got $is";
 }
 
-# What explain says: `reasons`, `missing` and `without`, each by promotion, and with
-# `beaten_by` whom a promotion lost to.
+# What explain says, each by promotion: `reasons`; `missing`, of which a case names what
+# matters; `without`; `beaten_by` whom a promotion lost and `by` how much.
 sub explained {
     my ($expect, $quote) = @_;
     my %by = map { $_->{id} => $_ } @{ $quote->{explain} // [] };
@@ -136,7 +137,11 @@ sub explained {
         $compare->('reason', $id, $expect->{reasons}{$id},
             !$e ? 'not explained' : $e->{reason} // ($e->{applied} ? 'applied' : '?'));
     }
-    for my $what ([missing => 'missing'], [without => 'without'], [beaten_by => 'promotion'], [by => 'amount']) {
+    for my $id (sort keys %{ $expect->{missing} // {} }) {
+        my ($want, $is) = ($expect->{missing}{$id}, $by{$id}{missing} // {});
+        $compare->('missing', $id, $want, { map { $_ => $is->{$_} } keys %$want });
+    }
+    for my $what ([without => 'without'], [beaten_by => 'promotion'], [by => 'amount']) {
         my ($name, $member) = @$what;
         $compare->($name, $_, $expect->{$name}{$_}, $by{$_}{$member}) for sort keys %{ $expect->{$name} // {} };
     }
