@@ -12,7 +12,6 @@
  */
 
 #include <simdjson.h>
-
 #include <stdlib.h>
 #include <sys/random.h>
 

@@ -58,6 +58,7 @@ struct pos_schema_s {
     uint32_t             min_properties, max_properties;
     pcre2_code          *pattern;
     pos_str_t            pattern_text;
+    pos_str_t            pattern_message;   /* in the pattern's place, or empty */
     pos_schema_t        *next_pattern;   /* of the set's                      */
     const pos_json_t    *enumeration; /* an array                             */
     const pos_json_t    *constant;

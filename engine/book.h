@@ -89,7 +89,9 @@ typedef struct {
     void *ctx;
     pos_status_t (*product)(void *ctx, pos_str_t sku, pos_arena_t *arena,
         const pos_product_t **out);
-    /* `code` in upper case (ASCII folding). */
+    /* These products will be asked for next; NULL: the source does not care. */
+    void (*expect)(void *ctx, const pos_str_t *skus, uint32_t count);
+    /* `code` as pos_coupon_key() has it. */
     pos_status_t (*coupon)(void *ctx, pos_str_t code, pos_arena_t *arena,
         const pos_coupon_t **out);
     /* The first small entity of a kind whose key comes after `after` in byte
@@ -163,6 +165,9 @@ pos_str_t pos_memory_book_revision(const pos_memory_book_t *memory);
 pos_status_t pos_product_decode(const pos_json_t *json, const pos_zone_t *zone,
     pos_str_t base, pos_arena_t *arena, pos_faults_t *faults,
     const pos_product_t **out) POS_MUSTCHECK;
+/* What a coupon is found by: its code in upper case (ASCII folding). In the
+ * arena; without memory its data is NULL. */
+pos_str_t pos_coupon_key(pos_str_t code, pos_arena_t *arena);
 pos_status_t pos_coupon_decode(const pos_json_t *json, const pos_zone_t *zone,
     pos_str_t base, pos_arena_t *arena, pos_faults_t *faults,
     const pos_coupon_t **out) POS_MUSTCHECK;

@@ -70,6 +70,45 @@ struct pos_book_builder_s {
 /* book.c */
 pos_book_t *pos_book_new(pos_script_vm_t *vm);
 
+/* book_builder.c: room for one more element of `size` bytes. */
+pos_status_t pos_builder_grow(growing_t *g, size_t size) POS_MUSTCHECK;
+
+/* book_builder_report.c: `where` is a pointer or a line, or "". `kept`: the row's
+ * version before serves. Without memory there is no report. */
+void pos_builder_report(pos_book_builder_t *b, pos_kind_t kind, pos_str_t key,
+    const char *where, pos_str_t message, bool kept);
+/* The first of the faults. */
+void pos_builder_report_fault(pos_book_builder_t *b, pos_kind_t kind, pos_str_t key,
+    const pos_faults_t *faults, bool kept);
+
+/* book_builder_entities.c: one row each. POS_OK: added, or reported and left out. */
+pos_status_t pos_builder_add_zone(pos_book_builder_t *b, pos_str_t key, pos_str_t value)
+    POS_MUSTCHECK;
+/* POS_BROKEN: at fault, and without its settings there is no book. */
+pos_status_t pos_builder_add_retailer(pos_book_builder_t *b, pos_str_t key,
+    pos_str_t value) POS_MUSTCHECK;
+pos_status_t pos_builder_add_store(pos_book_builder_t *b, pos_str_t key, pos_str_t value)
+    POS_MUSTCHECK;
+pos_status_t pos_builder_add_category(pos_book_builder_t *b, pos_str_t key,
+    pos_str_t value) POS_MUSTCHECK;
+pos_status_t pos_builder_add_list(pos_book_builder_t *b, pos_str_t key, pos_str_t value)
+    POS_MUSTCHECK;
+pos_status_t pos_builder_add_tax(pos_book_builder_t *b, pos_str_t key, pos_str_t value)
+    POS_MUSTCHECK;
+pos_status_t pos_builder_add_experiment(pos_book_builder_t *b, pos_str_t key,
+    pos_str_t value) POS_MUSTCHECK;
+/* A slice of PHASE_PARENTS, PHASE_ANCESTRY or PHASE_CIRCLES. POS_AGAIN: the phase
+ * goes on. */
+pos_status_t pos_builder_relate_categories(pos_book_builder_t *b, unsigned rows)
+    POS_MUSTCHECK;
+
+/* book_builder_promotions.c: one row, like those above. `cost` becomes what it counts
+ * as, when it had to be compiled. */
+pos_status_t pos_builder_add_promotion(pos_book_builder_t *b, pos_str_t key,
+    pos_str_t value, unsigned *cost) POS_MUSTCHECK;
+/* Releases those that no book has taken. */
+void pos_builder_drop_promotions(pos_book_builder_t *b);
+
 /* book_builder_order.c: one slice each. POS_AGAIN: the phase goes on. */
 pos_status_t pos_builder_sort_lists(pos_book_builder_t *b, unsigned rows) POS_MUSTCHECK;
 pos_status_t pos_builder_name_lists(pos_book_builder_t *b, unsigned rows) POS_MUSTCHECK;

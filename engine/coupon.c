@@ -13,21 +13,21 @@ pos_coupon_names(const pos_coupon_t *coupon, pos_str_t promotion)
     return false;
 }
 
-static pos_str_t
-upper(pos_work_t *w, pos_str_t s)
+pos_str_t
+pos_coupon_key(pos_str_t code, pos_arena_t *arena)
 {
-    char *out = pos_arena_alloc(w->arena, s.len + 1);
+    char *out = pos_arena_alloc(arena, code.len + 1);
 
     if (out == NULL) {
         return (pos_str_t) { NULL, 0 };
     }
-    for (size_t i = 0; i < s.len; i++) {
-        char c = s.data[i];
+    for (size_t i = 0; i < code.len; i++) {
+        char c = code.data[i];
 
         out[i] = c >= 'a' && c <= 'z' ? (char) (c - 'a' + 'A') : c;
     }
-    out[s.len] = 0;
-    return pos_str_of(out, s.len);
+    out[code.len] = 0;
+    return pos_str_of(out, code.len);
 }
 
 static const char *
@@ -60,7 +60,7 @@ pos_coupons_read(pos_work_t *w, const pos_coupon_t ***good, uint32_t *count)
     }
     for (uint32_t i = 0; i < n; i++) {
         pos_coupon_state_t *c = &w->coupons[i];
-        pos_str_t           code = upper(w, w->cart.coupons[i]);
+        pos_str_t           code = pos_coupon_key(w->cart.coupons[i], w->arena);
         pos_status_t        status;
 
         if (code.data == NULL) {

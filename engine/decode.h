@@ -41,10 +41,31 @@ void         pos_decoder_init(pos_decoder_t *d, pos_arena_t *arena,
 /* POS_OK, POS_NO_MEMORY or POS_INVALID (faults were added since init). */
 pos_status_t pos_decoder_status(const pos_decoder_t *d);
 
-pos_at_t pos_at_base(pos_str_t base);
-pos_at_t pos_at_key(const pos_at_t *up, const char *name);
-pos_at_t pos_at_str(const pos_at_t *up, pos_str_t name);
-pos_at_t pos_at_index(const pos_at_t *up, size_t index);
+static inline pos_at_t
+pos_at_base(pos_str_t base)
+{
+    return (pos_at_t) { NULL, base, 0 };
+}
+
+static inline pos_at_t
+pos_at_key(const pos_at_t *up, const char *name)
+{
+    return (pos_at_t) { up, pos_str_z(name), 0 };
+}
+
+static inline pos_at_t
+pos_at_str(const pos_at_t *up, pos_str_t name)
+{
+    /* An empty name is a name too: only a NULL says "index". */
+    return (pos_at_t) { up, pos_str_of(name.data ? name.data : "", name.len), 0 };
+}
+
+static inline pos_at_t
+pos_at_index(const pos_at_t *up, size_t index)
+{
+    return (pos_at_t) { up, { NULL, 0 }, index };
+}
+
 /* In the faults' arena. */
 pos_str_t pos_at_pointer(const pos_at_t *at, pos_arena_t *arena);
 
@@ -53,7 +74,14 @@ bool pos_decode_fault(pos_decoder_t *d, const pos_at_t *at, const char *code,
     const char *format, ...) POS_PRINTF(4, 5);
 
 /* NULL when absent or null. */
-const pos_json_t *pos_member(const pos_json_t *object, const char *name);
+static inline const pos_json_t *
+pos_member(const pos_json_t *object, const char *name)
+{
+    const pos_json_t *v = pos_json_get(object, name);
+
+    return v == NULL || v->type == POS_JSON_NULL ? NULL : v;
+}
+
 /* Is `json` an object? `names` (ending with NULL) are all it may hold; NULL:
  * whatever else is there is ignored. */
 bool pos_decode_object(pos_decoder_t *d, const pos_at_t *at,
@@ -75,6 +103,9 @@ bool pos_decode_string(pos_decoder_t *d, const pos_at_t *up,
 /* A code: 1 to POS_CODE_MAX bytes, no control characters. */
 bool pos_decode_code(pos_decoder_t *d, const pos_at_t *up,
     const pos_json_t *object, const char *name, pos_presence_t presence,
+    pos_str_t *out);
+/* The same of a value by itself, at `at`. */
+bool pos_decode_code_value(pos_decoder_t *d, const pos_at_t *at, const pos_json_t *v,
     pos_str_t *out);
 bool pos_decode_int(pos_decoder_t *d, const pos_at_t *up,
     const pos_json_t *object, const char *name, pos_presence_t presence,

@@ -7,6 +7,8 @@
 
 #include "engine/work.h"
 
+#define EXPECT_AT_ONCE  32
+
 static uint32_t
 sku_find(const pos_work_t *w, const pos_map_t *map, pos_str_t sku, uint64_t hash)
 {
@@ -42,6 +44,23 @@ sku_add(pos_work_t *w, pos_map_t *map, pos_str_t sku, uint64_t hash, uint32_t *o
     return POS_OK;
 }
 
+/* Tells the source which products will be asked for. */
+static void
+expect_products(const pos_work_t *w)
+{
+    const pos_book_source_t *source = w->options->source;
+    pos_str_t                skus[EXPECT_AT_ONCE];
+    uint32_t                 n = 0;
+
+    for (uint32_t i = 0; source->expect != NULL && i < w->cart.line_count; i++) {
+        skus[n++] = w->cart.lines[i].sku;
+        if (n == EXPECT_AT_ONCE || i == w->cart.line_count - 1) {
+            source->expect(source->ctx, skus, n);
+            n = 0;
+        }
+    }
+}
+
 /* Each distinct SKU once, with its quantity over the whole cart. */
 static pos_status_t
 gather_skus(pos_work_t *w)
@@ -59,6 +78,7 @@ gather_skus(pos_work_t *w)
     if (cart->line_count > 16 && pos_map_init(&map, w->arena, cart->line_count) != POS_OK) {
         return POS_NO_MEMORY;
     }
+    expect_products(w);
     for (uint32_t i = 0; i < cart->line_count; i++) {
         uint64_t hash = pos_hash64(cart->lines[i].sku);
         uint32_t at = sku_find(w, &map, cart->lines[i].sku, hash);

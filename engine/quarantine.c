@@ -8,15 +8,19 @@
 
 #include <string.h>
 
+static bool
+is_printable(char c)
+{
+    return (unsigned char) c >= 0x20 && (unsigned char) c < 0x7f && c != '"' && c != '\\';
+}
+
 static uint32_t
 printable(char *out, pos_str_t name)
 {
     uint32_t n;
 
     for (n = 0; n < name.len && n < POS_CULPRIT_NAME; n++) {
-        unsigned char c = (unsigned char) name.data[n];
-
-        out[n] = c < 0x20 || c >= 0x7f || c == '"' || c == '\\' ? '?' : (char) c;
+        out[n] = is_printable(name.data[n]) ? name.data[n] : '?';
     }
     return n;
 }
@@ -52,6 +56,35 @@ pos_quarantine_holds(const pos_quarantine_t *quarantine, const uint8_t source[PO
         }
     }
     return false;
+}
+
+/* An entry that is being written is not looked at. */
+static bool
+sound(const pos_culprit_t *culprit)
+{
+    unsigned long whole = __atomic_load_n(&culprit->whole, __ATOMIC_ACQUIRE);
+    uint32_t      i;
+
+    if (whole == 0) {
+        return true;
+    }
+    for (i = 0; i < culprit->len && i < POS_CULPRIT_NAME; i++) {
+        if (!is_printable(culprit->promotion[i])) {
+            return false;
+        }
+    }
+    return whole == 1 && culprit->len <= POS_CULPRIT_NAME;
+}
+
+bool
+pos_quarantine_sound(const pos_quarantine_t *quarantine)
+{
+    for (unsigned i = 0; i < POS_QUARANTINE_MAX; i++) {
+        if (!sound(&quarantine->ring[i])) {
+            return false;
+        }
+    }
+    return true;
 }
 
 const pos_culprit_t *

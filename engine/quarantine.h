@@ -31,6 +31,8 @@ const pos_culprit_t *pos_quarantine_add(pos_quarantine_t *quarantine,
     const uint8_t source[POS_SHA256_SIZE], pos_str_t promotion);
 bool pos_quarantine_holds(const pos_quarantine_t *quarantine,
     const uint8_t source[POS_SHA256_SIZE]);
+/* False: this is no quarantine, but what a damaged file left in its place. */
+bool pos_quarantine_sound(const pos_quarantine_t *quarantine);
 /* The i-th entry; NULL: none there, or its source stands in one before (two
  * processes may meet it at once). */
 const pos_culprit_t *pos_quarantine_at(const pos_quarantine_t *quarantine, unsigned i);

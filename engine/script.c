@@ -27,20 +27,22 @@ pos_script_limits_default(pos_script_limits_t *limits)
     };
 }
 
+static void instructions_over(lua_State *L, lua_Debug *debug);
+
 static bool
 power_of_two(size_t n)
 {
     return n != 0 && (n & (n - 1)) == 0;
 }
 
-/* A fresh block that can only be a string: a table's hash part is 24 bytes
- * times a power of two, its array part and the string table go by eights.
- * Long strings are refused since comparing and copying them costs time that
- * no hook sees. */
+/* A fresh block that is longer than `most` and looks like a string: a table's
+ * hash part is 24 bytes times a power of two, its array part and the string table
+ * go by eights. (The copy of a table that a script writes down with all its values
+ * may have any size.) */
 static bool
-long_string(size_t old, size_t size)
+string_over(size_t most, size_t old, size_t size)
 {
-    if (old != 0 || size <= POS_SCRIPT_STRING_MAX + 64) {
+    if (old != 0 || size <= most + 64) {
         return false;
     }
     if (power_of_two(size) || (size % 24 == 0 && power_of_two(size / 24))) {
@@ -49,18 +51,41 @@ long_string(size_t old, size_t size)
     return !(size % 8 == 0 && power_of_two(size / 8 - 1));
 }
 
+/* Comparing long strings costs time that no hook sees: a call in which one comes up
+ * has a part of its instructions from then on. What it leaves is collected, so that
+ * the next call makes it anew and is counted alike. */
+static void
+shorten(pos_script_vm_t *vm)
+{
+    if (vm->phase != POS_PHASE_HOST && !vm->shortened && vm->stuck == NULL) {
+        vm->shortened = true;
+        lua_sethook(vm->thread, instructions_over, LUA_MASKCOUNT,
+            (int) (vm->limits.instructions / POS_SCRIPT_LONG_SHARE));
+    }
+}
+
+/* A deep stack is refused likewise: `f(...)` copies all of it in one instruction. */
 static bool
-may_grow(pos_script_vm_t *vm, size_t old, size_t size)
+deep_stack(const pos_script_vm_t *vm, const void *block, size_t size)
+{
+    return block != NULL && block == vm->stack && size > POS_SCRIPT_STACK_MAX;
+}
+
+static bool
+may_grow(pos_script_vm_t *vm, const void *block, size_t old, size_t size)
 {
     size_t grow = size - old;
 
     if (vm->phase == POS_PHASE_HOST) {
         return true;
     }
-    if (grow > vm->used_max - vm->used
-        || (vm->phase != POS_PHASE_PARSE && long_string(old, size)))
+    if (grow > vm->used_max - vm->used || deep_stack(vm, block, size)
+        || (vm->phase != POS_PHASE_PARSE && string_over(POS_SCRIPT_STRING_MAX, old, size)))
     {
         return false;
+    }
+    if (vm->phase != POS_PHASE_PARSE && string_over(POS_SCRIPT_STRING_LONG, old, size)) {
+        shorten(vm);
     }
     vm->used += grow;
     return true;
@@ -101,11 +126,14 @@ count_memory(void *ctx, void *block, size_t old, size_t size)
         old = 0;
     }
     if (size == 0) {
+        if (block == vm->stack) {
+            vm->stack = NULL;
+        }
         free(block);
         vm->held -= old;
         return NULL;
     }
-    if (size > old && !may_grow(vm, old, size)) {
+    if (size > old && !may_grow(vm, block, old, size)) {
         note_limit(vm, "memory");
         return NULL;
     }
@@ -114,6 +142,9 @@ count_memory(void *ctx, void *block, size_t old, size_t size)
         return size <= old ? block : NULL;
     }
     vm->held = vm->held - old + size;
+    if (block != NULL ? block == vm->stack : vm->threading) {
+        vm->stack = p;
+    }
     return p;
 }
 
@@ -168,6 +199,15 @@ pos_script_charge(lua_State *L, size_t bytes)
         pos_script_stick(L, "memory");
     }
     vm->used += bytes;
+}
+
+void
+pos_script_give(lua_State *L, pos_str_t text)
+{
+    if (text.len > POS_SCRIPT_STRING_LONG) {
+        shorten(pos_script_vm_of(L));
+    }
+    lua_pushlstring(L, text.data, text.len);
 }
 
 void
@@ -249,13 +289,22 @@ outcome_of(pos_script_vm_t *vm, lua_State *L, int rc, pos_script_outcome_t *out)
     pos_script_message(message, len, vm->text, out);
 }
 
+/* The last block that a new thread takes is its stack. */
+static void
+push_thread(lua_State *L, pos_script_vm_t *vm)
+{
+    vm->threading = true;
+    vm->thread = lua_newthread(L);
+    vm->threading = false;
+    lua_checkstack(vm->thread, 64);
+}
+
 static int
 new_thread(lua_State *L)
 {
     pos_script_vm_t *vm = lua_touserdata(L, 1);
 
-    vm->thread = lua_newthread(L);
-    lua_checkstack(vm->thread, 64);
+    push_thread(L, vm);
     lua_rawseti(L, LUA_REGISTRYINDEX, vm->thread_ref);
     return 0;
 }
@@ -301,7 +350,7 @@ static void
 rest(pos_script_vm_t *vm)
 {
     vm->collecting |= vm->held > vm->collect_at;
-    if (vm->used > POS_VM_HEAVY || vm->stuck) {
+    if (vm->used > POS_VM_HEAVY || vm->stuck || vm->shortened) {
         /* A fresh stack and no garbage: what this call left (a grown stack,
          * strings already made) must not make the next one cheaper, or it
          * would not replay. */
@@ -323,6 +372,8 @@ pos_script_enter(pos_script_vm_t *vm, pos_script_phase_t phase, size_t memory,
 
     vm->stuck = NULL;
     vm->host_failed = false;
+    vm->shortened = false;
+    vm->threading = false;
     vm->used = 0;
     vm->used_max = memory;
     vm->work = 0;
@@ -356,8 +407,7 @@ open_vm(lua_State *L)
     }
     lua_newtable(L);
     vm->pool_ref = luaL_ref(L, LUA_REGISTRYINDEX);
-    vm->thread = lua_newthread(L);
-    lua_checkstack(vm->thread, 64);
+    push_thread(L, vm);
     vm->thread_ref = luaL_ref(L, LUA_REGISTRYINDEX);
     /* So that the registry's free list exists: luaL_unref then never allocates
      * and may be called outside a protected call. */

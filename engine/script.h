@@ -19,6 +19,10 @@ typedef struct {
     size_t   source;           /* bytes; 64 KiB                             */
 } pos_script_limits_t;
 
+/* What an installation may set it to. */
+#define POS_SCRIPT_INSTRUCTIONS_LEAST  1000
+#define POS_SCRIPT_INSTRUCTIONS_MOST   100000000
+
 void pos_script_limits_default(pos_script_limits_t *limits);
 pos_status_t pos_script_vm_create(const pos_script_limits_t *limits,
     pos_script_vm_t **out) POS_MUSTCHECK;

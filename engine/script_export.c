@@ -382,7 +382,7 @@ pos_script_push_json(lua_State *L, const pos_json_t *json, bool nulls)
         lua_remove(L, -2);
         return;
     case POS_JSON_STRING:
-        lua_pushlstring(L, json->text.data, json->text.len);
+        pos_script_give(L, json->text);
         return;
     case POS_JSON_ARRAY:
         lua_newtable(L);
@@ -394,7 +394,7 @@ pos_script_push_json(lua_State *L, const pos_json_t *json, bool nulls)
     default:
         lua_newtable(L);
         for (m = json->first; m; m = m->next) {
-            lua_pushlstring(L, m->key.data, m->key.len);
+            pos_script_give(L, m->key);
             pos_script_push_json(L, m, false);
             lua_rawset(L, -3);
         }

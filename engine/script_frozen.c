@@ -99,7 +99,7 @@ plain_strings(lua_State *L, const pos_lua_strings_t *list)
     pos_script_work(L, list->count);
     lua_newtable(L);
     for (i = 0; i < list->count; i++) {
-        lua_pushlstring(L, list->values[i].data, list->values[i].len);
+        pos_script_give(L, list->values[i]);
         lua_rawseti(L, -2, (int) i + 1);
     }
 }
@@ -111,8 +111,8 @@ plain_attributes(lua_State *L, const pos_attribute_t *list, uint32_t count)
 
     pos_script_work(L, count);
     for (i = 0; i < count; i++) {
-        lua_pushlstring(L, list[i].name.data, list[i].name.len);
-        lua_pushlstring(L, list[i].value.data, list[i].value.len);
+        pos_script_give(L, list[i].name);
+        pos_script_give(L, list[i].value);
         lua_rawset(L, -3);
     }
 }
@@ -188,7 +188,7 @@ strings_index(lua_State *L)
     if ((lua_Number) i != n) {
         return 0;
     }
-    lua_pushlstring(L, list->values[i - 1].data, list->values[i - 1].len);
+    pos_script_give(L, list->values[i - 1]);
     return 1;
 }
 
@@ -209,7 +209,7 @@ push_attribute(lua_State *L, const pos_attribute_t *list, uint32_t count,
 
     for (i = 0; i < count; i++) {
         if (pos_str_eq(list[i].name, name)) {
-            lua_pushlstring(L, list[i].value.data, list[i].value.len);
+            pos_script_give(L, list[i].value);
             return true;
         }
     }
@@ -276,6 +276,16 @@ typedef struct {
 
 static void freeze_function(freeze_t *f, int function);
 
+/* Kept from loading on, a long text would come up in no call. */
+static void
+check_text(lua_State *L, int index)
+{
+    if (lua_type(L, index) == LUA_TSTRING && lua_objlen(L, index) > POS_SCRIPT_STRING_LONG) {
+        luaL_error(L, "a text of %d bytes is kept for the calls; at most %d",
+            (int) lua_objlen(L, index), (int) POS_SCRIPT_STRING_LONG);
+    }
+}
+
 /* Replaces the table on top of the stack by its view, frozen all through. */
 static void
 freeze_table(freeze_t *f)
@@ -295,6 +305,8 @@ freeze_table(freeze_t *f)
     lua_pushvalue(L, -2);
     lua_rawset(L, f->memo);
     for (lua_pushnil(L); lua_next(L, table); lua_pop(L, 1)) {
+        check_text(L, -1);
+        check_text(L, -2);
         if (lua_type(L, -1) == LUA_TTABLE) {
             lua_pushvalue(L, -2);
             lua_pushvalue(L, -2);
@@ -319,6 +331,7 @@ freeze_local(freeze_t *f, int function, int n)
     lua_State *L = f->L;
     int        value = lua_gettop(L), count;
 
+    check_text(L, value);
     if (lua_type(L, value) == LUA_TTABLE) {
         freeze_table(f);
         lua_pushvalue(L, value);

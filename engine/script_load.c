@@ -325,8 +325,9 @@ static pos_status_t
 check_source(const pos_script_vm_t *vm, pos_str_t source, pos_str_t base,
     pos_faults_t *faults)
 {
-    uint32_t line, column;
-    size_t   at;
+    const char *code, *why;
+    uint32_t    line, column;
+    size_t      at;
 
     if (source.len > vm->limits.source) {
         return pos_fault(faults, base, "script_too_large",
@@ -339,11 +340,10 @@ check_source(const pos_script_vm_t *vm, pos_str_t source, pos_str_t base,
     if (source.len && memchr(source.data, 0, source.len)) {
         return pos_fault(faults, base, "script_syntax", "a zero byte in the source");
     }
-    at = pos_script_foreign_number(source);
+    at = pos_script_not_taken(source, &code, &why);
     if (at) {
         pos_script_place(source, at - 1, &line, &column);
-        return fault_at(faults, base, "script_syntax", line, column,
-            "a number with the ending LL, ULL or i is not taken");
+        return fault_at(faults, base, code, line, column, why);
     }
     return POS_OK;
 }

@@ -1,6 +1,6 @@
 /*
- * What is looked for in the source text itself: numbers that are not Lua's,
- * and the column of a syntax error (LuaJIT says only the line and the token).
+ * What is looked for in the source text itself: numbers that are not Lua's, texts
+ * that are too long to be compared without a bound, and the column of a syntax error (LuaJIT says only the line and the token).
  */
 
 #include "engine/script_vm.h"
@@ -99,34 +99,53 @@ skip_number(pos_str_t s, size_t at)
     return i;
 }
 
-size_t
-pos_script_foreign_number(pos_str_t s)
+/* Behind the token at `at`, which is taken by its first byte. */
+static size_t
+skip_token(pos_str_t s, size_t at, bool *text)
 {
-    size_t i = 0, end;
+    char   c = s.data[at], next = at + 1 < s.len ? s.data[at + 1] : '\0';
+    size_t i = at + 1;
+
+    *text = false;
+    if (c == '-' && next == '-') {
+        return skip_comment(s, at);
+    }
+    if (is_digit(c) || (c == '.' && is_digit(next))) {
+        return skip_number(s, at);
+    }
+    *text = true;
+    if (c == '"' || c == '\'') {
+        return skip_quoted(s, at);
+    }
+    if (c == '[' && skip_long(s, at) != at) {
+        return skip_long(s, at);
+    }
+    while (is_name(c) && i < s.len && is_name(s.data[i])) {
+        i++;
+    }
+    return i;
+}
+
+/* The sandbox's allocator cannot tell a literal from what the parser needs. */
+size_t
+pos_script_not_taken(pos_str_t s, const char **code, const char **why)
+{
+    size_t i, end;
+    bool   text;
     char   last;
 
-    while (i < s.len) {
-        char c = s.data[i];
-
-        if (c == '-' && i + 1 < s.len && s.data[i + 1] == '-') {
-            i = skip_comment(s, i);
-        } else if (c == '"' || c == '\'') {
-            i = skip_quoted(s, i);
-        } else if (c == '[' && skip_long(s, i) != i) {
-            i = skip_long(s, i);
-        } else if (is_digit(c) || (c == '.' && i + 1 < s.len && is_digit(s.data[i + 1]))) {
-            end = skip_number(s, i);
-            last = (char) (s.data[end - 1] | 32);
-            if (last == 'l' || last == 'u' || last == 'i') {
-                return i + 1;
-            }
-            i = end;
-        } else if (is_name(c)) {
-            while (i < s.len && is_name(s.data[i])) {
-                i++;
-            }
-        } else {
-            i++;
+    for (i = 0; i < s.len; i = end) {
+        end = skip_token(s, i, &text);
+        last = (char) (s.data[end - 1] | 32);
+        if (text && end - i > POS_SCRIPT_STRING_LONG) {
+            *code = "script_limit";
+            *why = "a text or a name of more than 4096 bytes";
+            return i + 1;
+        }
+        if (!text && s.data[i] != '-' && (last == 'l' || last == 'u' || last == 'i')) {
+            *code = "script_syntax";
+            *why = "a number with the ending LL, ULL or i is not taken";
+            return i + 1;
         }
     }
     return 0;

@@ -27,6 +27,9 @@
 #define POS_SCRIPT_TEXT_MAX      240          /* bytes of a failure's text   */
 #define POS_SCRIPT_DEPTH_MAX     40           /* Lua → C → Lua nesting       */
 #define POS_SCRIPT_STRING_MAX    (32u << 10)  /* one string, in a call       */
+#define POS_SCRIPT_STRING_LONG   (4u << 10)   /* one that leaves a call …    */
+#define POS_SCRIPT_LONG_SHARE    8            /* … this part of its instructions */
+#define POS_SCRIPT_STACK_MAX     (48u << 10)  /* bytes of the stack it runs on */
 #define POS_SCRIPT_EXPORT_DEPTH  16
 #define POS_SCRIPT_EXPORT_MAX    (256u << 10) /* bytes of a document's JSON  */
 
@@ -135,6 +138,9 @@ struct pos_script_vm_s {
     uint64_t             work, work_max;     /* by C functions              */
     uint32_t             depth;
     uint32_t             serial;       /* of calls                          */
+    void                *stack;        /* the thread's block, to bound it   */
+    bool                 threading;    /* that block is about to be made    */
+    bool                 shortened;    /* a long string came up in this call */
     size_t               collect_at;   /* held bytes that start a collection */
     bool                 collecting;
     const pos_script_file_t *file;     /* that runs in a phase but the host's */
@@ -189,6 +195,8 @@ void pos_script_work(lua_State *L, uint64_t n);
 void pos_script_charge(lua_State *L, size_t bytes);
 /* Memory of our own ran out: ends the call, which reports POS_NO_MEMORY. */
 int pos_script_no_memory(lua_State *L) __attribute__((noreturn));
+/* Pushes a text of the cart or the book. */
+void pos_script_give(lua_State *L, pos_str_t text);
 /* lua_call from C with its depth counted. */
 void pos_script_callback(lua_State *L, int arguments, int results);
 void pos_script_collect(pos_script_vm_t *vm);
@@ -266,8 +274,9 @@ void pos_script_push_json(lua_State *L, const pos_json_t *json, bool nulls);
 
 /* ---- script_source.c ---- */
 
-/* A number such as 42LL or 3i would load the FFI: 0, or the byte offset + 1. */
-size_t pos_script_foreign_number(pos_str_t source);
+/* A number such as 42LL or 3i, which would load the FFI, or a literal or a name over
+ * POS_SCRIPT_STRING_LONG: 0, or the byte offset + 1 and what is wrong there. */
+size_t pos_script_not_taken(pos_str_t source, const char **code, const char **why);
 void pos_script_place(pos_str_t source, size_t offset, uint32_t *line,
     uint32_t *column);
 /* The column of the token a syntax error names, by parsing up to it. */
@@ -298,7 +307,7 @@ void pos_script_sort_names(lua_State *L, int table);
 /* Pushes the text tostring() gives: never an address. */
 void pos_script_push_text(lua_State *L, int index);
 
-/* ---- script_cart.c, for script_proposals.c ---- */
+/* ---- script_selection.c, for script_proposals.c ---- */
 
 /* The selection (or the line as one) at the index; raises for anything else. */
 const pos_selection_t *pos_script_selection(lua_State *L, int index);

@@ -53,6 +53,7 @@ typedef struct {
     ngx_uint_t          queue;            /* calls that may wait             */
     ngx_msec_t          timeout;          /* of one call in the database     */
     ngx_msec_t          script_cpu_time;  /* of one call; 0: not watched     */
+    ngx_int_t           script_instructions;  /* of one call                 */
     ngx_flag_t          check_responses;
     ngx_array_t         places;           /* ngx_pos_place_t: who says pos_api */
     ngx_pos_contract_t *contract;

@@ -485,6 +485,9 @@ ngx_pos_generation_open(void)
 
     if (status == POS_OK) {
         edge.missing_logged = 0;
+        /* Before any script runs: what is in a book comes from here, and who may
+         * send one is known from here. */
+        ngx_pos_watchdog_share(&edge.dir);
         return NGX_POS_TICK_FAST;
     }
 
@@ -590,6 +593,7 @@ ngx_pos_generation_init_worker(ngx_cycle_t *cycle, ngx_str_t *dir)
     edge.dir = *dir;
 
     pos_script_limits_default(&limits);
+    limits.instructions = (uint32_t) ngx_pos_worker.conf->script_instructions;
 
     if (pos_script_vm_create(&limits, &edge.vm) != POS_OK) {
         ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,

@@ -25,6 +25,10 @@ static char     *ngx_pos_set_api(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
 #define NGX_POS_CONF  (NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_CONF_TAKE1)
 
+static ngx_conf_num_bounds_t  ngx_pos_instructions = {
+    ngx_conf_check_num_bounds, POS_SCRIPT_INSTRUCTIONS_LEAST, POS_SCRIPT_INSTRUCTIONS_MOST
+};
+
 static ngx_command_t ngx_pos_commands[] = {
     { ngx_string("pos_contract"), NGX_POS_CONF, ngx_pos_set_path, NGX_HTTP_MAIN_CONF_OFFSET,
       offsetof(ngx_pos_main_conf_t, contract_file), NULL },
@@ -44,6 +48,8 @@ static ngx_command_t ngx_pos_commands[] = {
       offsetof(ngx_pos_main_conf_t, timeout), NULL },
     { ngx_string("pos_script_cpu_time"), NGX_POS_CONF, ngx_conf_set_msec_slot, NGX_HTTP_MAIN_CONF_OFFSET,
       offsetof(ngx_pos_main_conf_t, script_cpu_time), NULL },
+    { ngx_string("pos_script_instructions"), NGX_POS_CONF, ngx_conf_set_num_slot, NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_pos_main_conf_t, script_instructions), &ngx_pos_instructions },
     { ngx_string("pos_check_responses"), NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_CONF_FLAG,
       ngx_conf_set_flag_slot, NGX_HTTP_MAIN_CONF_OFFSET, offsetof(ngx_pos_main_conf_t, check_responses), NULL },
     { ngx_string("pos_api"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS, ngx_pos_set_api, NGX_HTTP_LOC_CONF_OFFSET, 0,
@@ -109,6 +115,7 @@ ngx_pos_create_main_conf(ngx_conf_t *cf)
     conf->queue = NGX_CONF_UNSET_UINT;
     conf->timeout = NGX_CONF_UNSET_MSEC;
     conf->script_cpu_time = NGX_CONF_UNSET_MSEC;
+    conf->script_instructions = NGX_CONF_UNSET;
     conf->check_responses = NGX_CONF_UNSET;
 
     if (ngx_array_init(&conf->places, cf->pool, 2, sizeof(ngx_pos_place_t)) != NGX_OK) {
@@ -122,11 +129,14 @@ static char *
 ngx_pos_init_main_conf(ngx_conf_t *cf, void *data)
 {
     ngx_pos_main_conf_t *conf = data;
+    pos_script_limits_t  limits;
 
     ngx_conf_init_uint_value(conf->pool, 4);
     ngx_conf_init_uint_value(conf->queue, 64);
     ngx_conf_init_msec_value(conf->timeout, 5000);
     ngx_conf_init_msec_value(conf->script_cpu_time, 1000);
+    pos_script_limits_default(&limits);
+    ngx_conf_init_value(conf->script_instructions, (ngx_int_t) limits.instructions);
     ngx_conf_init_value(conf->check_responses, 0);
 
     if (conf->pool == 0 || conf->pool > 64) {

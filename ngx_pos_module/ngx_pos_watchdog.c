@@ -11,6 +11,7 @@
 #include "ngx_pos_watchdog.h"
 
 #include "base/cpu_timer.h"
+#include "replica/quarantine_file.h"
 
 #include <ngx_event.h>
 
@@ -129,6 +130,23 @@ ngx_pos_watchdog_start(ngx_cycle_t *cycle, pos_script_vm_t *vm)
 
 
 void
+ngx_pos_watchdog_share(ngx_str_t *dir)
+{
+    pos_quarantine_t  *shared;
+
+    if (pos_quarantine_open((char *) dir->data, &shared) != POS_OK) {
+        ngx_log_error(NGX_LOG_CRIT, ngx_cycle->log, ngx_errno,
+                      "pos: the quarantine in \"%V\" cannot be used: a script that runs away is known "
+                      "to this nginx only, and its promotion is not suspended", dir);
+        return;
+    }
+
+    watchdog.quarantine = shared;
+    pos_script_vm_quarantine(watchdog.vm, shared);
+}
+
+
+void
 ngx_pos_watchdog_stop(void)
 {
     if (watchdog.ticking) {
@@ -141,5 +159,5 @@ ngx_pos_watchdog_stop(void)
 const pos_quarantine_t *
 ngx_pos_watchdog_quarantine(void)
 {
-    return ngx_pos_worker.conf->quarantine->data;
+    return watchdog.quarantine;
 }

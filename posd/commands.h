@@ -14,17 +14,19 @@ typedef struct {
     const char *contract;      /* the bundled OpenAPI document               */
     const char *book;          /* a book document                            */
     const char *script_cpu;    /* ms of processor time a script's call has   */
-    const char *quarantine;    /* descriptor's number, from our daemon       */
+    const char *instructions;  /* a script's call has; NULL: the default     */
 } pos_options_t;
 
 /* Brings the database's schema to this program's version, in one transaction. */
 int pos_command_migrate(const pos_options_t *options);
-/* The daemon: the feed here, jobs and events in child processes. */
+/* The daemon: the feed here, the rest in child processes. */
 int pos_command_run(const pos_options_t *options);
 /* A child: leases jobs and does them. */
 int pos_command_jobs(const pos_options_t *options);
 /* A child: numbers events. */
 int pos_command_events(const pos_options_t *options);
+/* A child: suspends promotions whose script is in quarantine. */
+int pos_command_suspend(const pos_options_t *options);
 /* Compares the replica with the tables by content. */
 int pos_command_check(const pos_options_t *options);
 /* Makes a retailer and its twin of a book document; prints their keys. */

@@ -13,7 +13,8 @@
 typedef struct pos_import_s pos_import_t;
 
 /* What imports share: the contract's schemas, the compiler of promotions. */
-pos_import_t *pos_import_create(const char *contract);
+pos_import_t *pos_import_create(const char *contract,
+    const pos_script_limits_t *limits);
 void          pos_import_destroy(pos_import_t *import);
 /* In which imports load their scripts. */
 pos_script_vm_t *pos_import_vm(pos_import_t *import);

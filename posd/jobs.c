@@ -202,21 +202,39 @@ jobs_turn(jobs_t *j)
 }
 
 
+/* What imports are checked and loaded by, watched. */
+static bool
+jobs_import(jobs_t *j)
+{
+    pos_script_limits_t limits;
+    long                ms;
+
+    if (!pos_watch_limits(j->options->instructions, &limits)) {
+        return false;
+    }
+
+    j->import = pos_import_create(j->options->contract, &limits);
+    if (j->import == NULL) {
+        pos_log("error", "imports cannot be checked: no usable contract");
+        return false;
+    }
+    if (!pos_watch_limit(j->options->script_cpu, &ms)
+        || !pos_watch_start(pos_import_vm(j->import), ms, j->options->replica))
+    {
+        pos_import_destroy(j->import);
+        return false;
+    }
+
+    return true;
+}
+
+
 int
 pos_command_jobs(const pos_options_t *o)
 {
     jobs_t j = { .options = o, .backoff = 100000 };
-    long   ms;
 
-    j.import = pos_import_create(o->contract);
-    if (j.import == NULL) {
-        pos_log("error", "imports cannot be checked: no usable contract");
-        return 1;
-    }
-    if (!pos_watch_limit(o->script_cpu, &ms)
-        || !pos_watch_start(pos_import_vm(j.import), ms, o->quarantine))
-    {
-        pos_import_destroy(j.import);
+    if (!jobs_import(&j)) {
         return 1;
     }
 
@@ -324,8 +342,11 @@ pos_command_seed(const pos_options_t *o)
     PGresult *r = NULL;
     bool      ok;
 
-    j.import = pos_import_create(o->contract);
-    ok = j.import != NULL && jobs_connect(&j) && (r = seed_create(&j)) != NULL
+    if (!jobs_import(&j)) {
+        return 1;
+    }
+
+    ok = jobs_connect(&j) && (r = seed_create(&j)) != NULL
          && seed_import(&j, PQgetvalue(r, 0, 1))
          && seed_import(&j, PQgetvalue(r, 0, 2));
     if (ok) {

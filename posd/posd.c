@@ -18,12 +18,14 @@ static const char usage[] =
     "usage: posd COMMAND [OPTION]...\n"
     "  migrate --database CONNINFO --sql DIR --functions FILE\n"
     "  run     --database CONNINFO --replica DIR --spool DIR [--contract FILE]\n"
-    "          [--script-cpu-time MS]\n"
+    "          [--script-cpu-time MS] [--script-instructions N]\n"
     "  jobs    --database CONNINFO --spool DIR [--contract FILE]\n"
-    "          [--script-cpu-time MS]\n"
+    "          [--replica DIR] [--script-cpu-time MS] [--script-instructions N]\n"
     "  events  --database CONNINFO\n"
+    "  suspend --database CONNINFO --replica DIR\n"
     "  check   --database CONNINFO --replica DIR\n"
-    "  seed    --database CONNINFO --book FILE [--contract FILE]\n";
+    "  seed    --database CONNINFO --book FILE [--contract FILE]\n"
+    "          [--replica DIR] [--script-cpu-time MS] [--script-instructions N]\n";
 
 static const struct {
     const char *name;
@@ -34,6 +36,7 @@ static const struct {
     { "run",     pos_command_run,     "drp" },
     { "jobs",    pos_command_jobs,    "dp" },
     { "events",  pos_command_events,  "d" },
+    { "suspend", pos_command_suspend, "dr" },
     { "check",   pos_command_check,   "dr" },
     { "seed",    pos_command_seed,    "db" }
 };
@@ -47,7 +50,7 @@ static const struct option long_options[] = {
     { "contract",  required_argument, NULL, 'c' },
     { "book",      required_argument, NULL, 'b' },
     { "script-cpu-time", required_argument, NULL, 'u' },
-    { "quarantine", required_argument, NULL, 'q' },
+    { "script-instructions", required_argument, NULL, 'i' },
     { "help",      no_argument,       NULL, 'h' },
     { NULL, 0, NULL, 0 }
 };
@@ -87,7 +90,7 @@ option_place(pos_options_t *o, int letter)
     case 'c': return &o->contract;
     case 'b': return &o->book;
     case 'u': return &o->script_cpu;
-    case 'q': return &o->quarantine;
+    case 'i': return &o->instructions;
     default:  return NULL;
     }
 }

@@ -1,13 +1,11 @@
 /*
  * The daemon: follows the database here and keeps child processes, one that does
- * the jobs and one that numbers the events, so that nothing they do can hold up
- * or hurt the feed.
+ * the jobs, one that numbers the events and one that suspends what is quarantined,
+ * so that nothing they do can hold up or hurt the feed.
  */
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -23,7 +21,7 @@
 #define CHILD_BACKOFF_US  1000000
 #define CHILD_END_US      8000000
 
-enum { CHILD_JOBS, CHILD_EVENTS, CHILDREN };
+enum { CHILD_JOBS, CHILD_EVENTS, CHILD_SUSPEND, CHILDREN };
 
 typedef struct {
     const char *name;          /* the command                 */
@@ -33,47 +31,43 @@ typedef struct {
 
 typedef struct {
     const pos_options_t *options;
-    int                  quarantine;   /* -1, or what the jobs' process inherits */
     child_t              list[CHILDREN];
 } children_t;
 
 
-/* In the child: a program of its own, without anything of the replica. */
+/* In the child: a program of its own. Of the replica it has the quarantine only. */
 static void
-child_exec(const pos_options_t *o, int quarantine, const char *name, pid_t parent)
+child_exec(const pos_options_t *o, int which, const char *name, pid_t parent)
 {
-    char        memory[16];
     const char *jobs[] = { "posd", name, "--database", o->database, "--spool",
-                           o->spool, "--contract", o->contract,
-                           "--script-cpu-time", o->script_cpu, "--quarantine",
-                           memory, NULL };
+                           o->spool, "--contract", o->contract, "--replica",
+                           o->replica, "--script-cpu-time", o->script_cpu,
+                           o->instructions != NULL ? "--script-instructions" : NULL,
+                           o->instructions, NULL };
     const char *events[] = { "posd", name, "--database", o->database, NULL };
+    const char *suspend[] = { "posd", name, "--database", o->database,
+                              "--replica", o->replica, NULL };
+    const char *const *list[CHILDREN] = { jobs, events, suspend };
 
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (getppid() != parent) {
         _exit(0);
     }
 
-    snprintf(memory, sizeof(memory), "%d", quarantine);
-    if (quarantine >= 0 && fcntl(quarantine, F_SETFD, 0) != 0) {
-        _exit(127);
-    }
-
-    execv("/proc/self/exe",
-          (char *const *) (strcmp(name, "jobs") == 0 ? jobs : events));
+    execv("/proc/self/exe", (char *const *) list[which]);
     _exit(127);
 }
 
 
 static void
-child_start(const pos_options_t *o, int quarantine, child_t *c)
+child_start(const pos_options_t *o, int which, child_t *c)
 {
     pid_t parent = getpid();
 
     c->next_start = pos_now() + CHILD_BACKOFF_US;
     c->pid = fork();
     if (c->pid == 0) {
-        child_exec(o, quarantine, c->name, parent);
+        child_exec(o, which, c->name, parent);
     }
     if (c->pid < 0) {
         pos_log("error", "cannot start the process for %s: %s", c->name,
@@ -96,7 +90,7 @@ children_tick(void *ctx)
             c->pid = 0;
         }
         if (c->pid == 0 && !pos_stop && pos_now() >= c->next_start) {
-            child_start(all->options, all->quarantine, c);
+            child_start(all->options, (int) (c - all->list), c);
         }
     }
 }
@@ -138,21 +132,20 @@ children_end(children_t *all)
 int
 pos_command_run(const pos_options_t *o)
 {
-    children_t   children = { .options = o };
-    pos_status_t status;
-    long         ms;
+    children_t          children = { .options = o };
+    pos_script_limits_t limits;
+    pos_status_t        status;
+    long                ms;
 
-    if (!pos_watch_limit(o->script_cpu, &ms)) {
+    if (!pos_watch_limit(o->script_cpu, &ms)
+        || !pos_watch_limits(o->instructions, &limits))
+    {
         return 1;
     }
 
-    children.quarantine = pos_watch_memory();
-    if (children.quarantine < 0) {
-        pos_log("error", "a script that holds up an import will not be known to the"
-                " next process: %s", strerror(errno));
-    }
     children.list[CHILD_JOBS].name = "jobs";
     children.list[CHILD_EVENTS].name = "events";
+    children.list[CHILD_SUSPEND].name = "suspend";
 
     pos_log("info", "started");
     status = pos_feed_run(o->database, o->replica, children_tick, &children);

@@ -1,14 +1,12 @@
-#define _GNU_SOURCE    /* memfd_create */
-
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/cpu_timer.h"
 #include "posd/pg.h"
 #include "posd/watch.h"
+#include "replica/quarantine_file.h"
 
 #define WATCH_PERIODS  2
 #define WATCH_LEAST    20        /* ms; the kernel counts by up to 10 */
@@ -19,20 +17,6 @@ static struct {
     pos_quarantine_t      *quarantine;
     pos_script_watch_t     watch;
 } watch;
-
-
-int
-pos_watch_memory(void)
-{
-    int fd = memfd_create("posd quarantine", MFD_CLOEXEC);
-
-    if (fd >= 0 && ftruncate(fd, sizeof(pos_quarantine_t)) != 0) {
-        close(fd);
-        fd = -1;
-    }
-
-    return fd;
-}
 
 
 /* Says it by write() alone: nothing else is safe in a handler. */
@@ -74,17 +58,6 @@ on_tick(int signal)
 }
 
 
-static pos_quarantine_t *
-map(const char *memory)
-{
-    long  fd = memory != NULL ? strtol(memory, NULL, 10) : -1;
-    void *at = mmap(NULL, sizeof(pos_quarantine_t), PROT_READ | PROT_WRITE,
-                    MAP_SHARED | (fd < 0 ? MAP_ANONYMOUS : 0), (int) fd, 0);
-
-    return at == MAP_FAILED ? NULL : at;
-}
-
-
 bool
 pos_watch_limit(const char *text, long *ms)
 {
@@ -104,14 +77,40 @@ pos_watch_limit(const char *text, long *ms)
 
 
 bool
-pos_watch_start(pos_script_vm_t *vm, long ms, const char *memory)
+pos_watch_limits(const char *instructions, pos_script_limits_t *out)
 {
-    timer_t timer;
+    char *end;
+    long  n;
+
+    pos_script_limits_default(out);
+    if (instructions == NULL) {
+        return true;
+    }
+
+    n = strtol(instructions, &end, 10);
+    if (*instructions == '\0' || *end != '\0' || n < POS_SCRIPT_INSTRUCTIONS_LEAST
+        || n > POS_SCRIPT_INSTRUCTIONS_MOST)
+    {
+        pos_log("error", "--script-instructions is not %d to %d",
+                POS_SCRIPT_INSTRUCTIONS_LEAST, POS_SCRIPT_INSTRUCTIONS_MOST);
+        return false;
+    }
+
+    out->instructions = (uint32_t) n;
+    return true;
+}
+
+
+bool
+pos_watch_start(pos_script_vm_t *vm, long ms, const char *replica)
+{
+    static pos_quarantine_t own;
+    timer_t                 timer;
 
     watch.vm = vm;
-    watch.quarantine = map(memory);
-    if (watch.quarantine == NULL) {
-        pos_log("error", "no memory for what is quarantined: %s", strerror(errno));
+    watch.quarantine = &own;
+    if (replica != NULL && pos_quarantine_open(replica, &watch.quarantine) != POS_OK) {
+        pos_log("error", "the quarantine in %s: %s", replica, strerror(errno));
         return false;
     }
 

@@ -6,8 +6,6 @@
 
 #include <stdlib.h>
 
-#include "base/hash.h"
-
 #define HOT_BLOCK  65536
 
 
@@ -41,14 +39,9 @@ pos_hot_destroy(pos_hot_t *hot)
 
 
 pos_hot_slot_t *
-pos_hot_slot(pos_hot_t *hot, uint64_t retailer, pos_str_t sku, uint64_t *hash)
+pos_hot_slot(pos_hot_t *hot, uint64_t hash)
 {
-    if (hot == NULL) {
-        return NULL;
-    }
-
-    *hash = pos_hash64_seeded(sku, retailer);
-    return &hot->slots[*hash & (POS_HOT_SLOTS - 1)];
+    return hot ? &hot->slots[hash & (POS_HOT_SLOTS - 1)] : NULL;
 }
 
 

@@ -33,8 +33,7 @@ pos_hot_t *pos_hot_create(void);
 void       pos_hot_destroy(pos_hot_t *hot);
 
 /* The slot where this product is or would be; NULL without a table. */
-pos_hot_slot_t *pos_hot_slot(pos_hot_t *hot, uint64_t retailer, pos_str_t sku,
-    uint64_t *hash);
+pos_hot_slot_t *pos_hot_slot(pos_hot_t *hot, uint64_t hash);
 /* NULL: not kept. */
 const pos_product_t *pos_hot_find(const pos_hot_slot_t *slot, uint64_t retailer,
     pos_str_t sku, uint64_t hash);

@@ -412,6 +412,7 @@ pos_snapshot_close(pos_snapshot_t *s)
     }
 
     pos_hot_destroy(s->hot);
+    pos_found_destroy(s->found);
     mdb_txn_abort(s->txn);
     book_release(s->book);
     free(s);

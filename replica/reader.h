@@ -5,6 +5,7 @@
 #ifndef POS_REPLICA_READER_H
 #define POS_REPLICA_READER_H
 
+#include "replica/found.h"
 #include "replica/hot.h"
 #include "replica/store.h"
 
@@ -28,7 +29,9 @@ struct pos_snapshot_s {
     pos_replica_t    *replica;
     pos_store_book_t *book;
     MDB_txn          *txn;
-    pos_hot_t        *hot;           /* made by the first product asked for */
+    bool              asked;         /* for a product: the tables are made  */
+    pos_hot_t        *hot;
+    pos_found_t      *found;
 };
 
 pos_status_t pos_reader_fail(pos_replica_t *r, const char *what, int rc);

@@ -307,6 +307,22 @@ sku_get_parts(pos_bytes_in_t *in, pos_product_t *p, sku_parts_t *parts)
 }
 
 
+bool
+pos_sku_is(pos_str_t framed, pos_str_t sku)
+{
+    pos_bytes_in_t in = { (const uint8_t *) framed.data,
+                          (const uint8_t *) framed.data + framed.len, false };
+
+    if (framed.len <= POS_FRAME_SIZE) {
+        return false;
+    }
+
+    in.pos += POS_FRAME_SIZE;
+    (void) pos_in_u8(&in);
+    return pos_str_eq(pos_in_str(&in), sku) && !in.bad;
+}
+
+
 pos_status_t
 pos_sku_decode(pos_str_t payload, pos_arena_t *arena, const pos_product_t **out)
 {

@@ -26,6 +26,9 @@
 pos_status_t pos_sku_encode(const pos_product_t *product, uint8_t *buffer,
     size_t size, size_t *len) POS_MUSTCHECK;
 
+/* Is this the record of that SKU? Before its frame is opened. */
+bool pos_sku_is(pos_str_t framed, pos_str_t sku);
+
 /* Decodes a frame's payload. Strings point into it; one allocation from the
  * arena holds the rest. POS_BROKEN: not such a record. */
 pos_status_t pos_sku_decode(pos_str_t payload, pos_arena_t *arena,

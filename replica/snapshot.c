@@ -3,8 +3,11 @@
  * it is untrusted bytes: a damaged value is noted, never served.
  */
 
+#include "base/hash.h"
 #include "replica/reader.h"
 #include "replica/sku.h"
+
+#define EXPECT_STRIDE  32
 
 
 static pos_status_t
@@ -90,10 +93,10 @@ pos_snapshot_next_head(pos_snapshot_t *s, uint32_t after, pos_head_t *out)
 }
 
 
-/* One row by key, its frame opened. */
+/* One row by key, its frame still closed. */
 static pos_status_t
-row_get(pos_snapshot_t *s, uint32_t no, uint32_t generation, pos_kind_t kind,
-    pos_str_t name, pos_str_t *payload)
+row_find(pos_snapshot_t *s, uint32_t no, uint32_t generation, pos_kind_t kind,
+    pos_str_t name, pos_str_t *framed)
 {
     pos_store_key_t row;
     MDB_val         key, value;
@@ -109,11 +112,24 @@ row_get(pos_snapshot_t *s, uint32_t no, uint32_t generation, pos_kind_t kind,
         return snapshot_failed(s, "row", rc);
     }
 
-    if (!pos_frame_open(pos_store_str(value), payload)) {
+    *framed = pos_store_str(value);
+    return POS_OK;
+}
+
+
+/* The same, its frame opened. */
+static pos_status_t
+row_get(pos_snapshot_t *s, uint32_t no, uint32_t generation, pos_kind_t kind,
+    pos_str_t name, pos_str_t *payload)
+{
+    pos_str_t    framed;
+    pos_status_t status = row_find(s, no, generation, kind, name, &framed);
+
+    if (status == POS_OK && !pos_frame_open(framed, payload)) {
         return pos_reader_damaged(s->replica, kind, name);
     }
 
-    return POS_OK;
+    return status;
 }
 
 
@@ -190,6 +206,48 @@ product_decode(pos_str_t payload, pos_str_t sku, pos_arena_t *arena,
 }
 
 
+/* Both tables pay for themselves from the first product on. */
+static void
+product_tables(pos_snapshot_t *s)
+{
+    MDB_stat stat;
+
+    if (s->asked) {
+        return;
+    }
+
+    s->asked = true;
+    s->hot = pos_hot_create();
+    if (mdb_stat(s->txn, s->book->row, &stat) == 0) {
+        s->found = pos_found_create(stat.ms_entries);
+    }
+}
+
+
+static pos_status_t
+product_row(const pos_snapshot_source_t *c, pos_str_t sku, uint64_t hash,
+    pos_str_t *payload)
+{
+    pos_snapshot_t *s = c->snapshot;
+    pos_str_t       framed;
+    pos_status_t    status;
+
+    if (!pos_found_get(s->found, c->no, hash, &framed)
+        || !pos_sku_is(framed, sku))
+    {
+        status = row_find(s, c->no, c->generation, POS_KIND_SKU, sku, &framed);
+        if (status != POS_OK) {
+            return status;
+        }
+
+        pos_found_put(s->found, c->no, hash, framed);
+    }
+
+    return pos_frame_open(framed, payload)
+           ? POS_OK : pos_reader_damaged(s->replica, POS_KIND_SKU, sku);
+}
+
+
 static pos_status_t
 source_product(void *ctx, pos_str_t sku, pos_arena_t *arena,
     const pos_product_t **out)
@@ -199,21 +257,18 @@ source_product(void *ctx, pos_str_t sku, pos_arena_t *arena,
     pos_hot_slot_t        *slot;
     pos_status_t           status;
     pos_str_t              payload;
-    uint64_t               retailer, hash = 0;
+    uint64_t               retailer = (uint64_t) c->no << 32 | c->generation;
+    uint64_t               hash = pos_hash64_seeded(sku, retailer);
     bool                   keep;
 
-    if (s->hot == NULL) {
-        s->hot = pos_hot_create();
-    }
-
-    retailer = (uint64_t) c->no << 32 | c->generation;
-    slot = pos_hot_slot(s->hot, retailer, sku, &hash);
+    product_tables(s);
+    slot = pos_hot_slot(s->hot, hash);
     *out = pos_hot_find(slot, retailer, sku, hash);
     if (*out != NULL) {
         return POS_OK;
     }
 
-    status = row_get(s, c->no, c->generation, POS_KIND_SKU, sku, &payload);
+    status = product_row(c, sku, hash, &payload);
     if (status != POS_OK) {
         return status;
     }
@@ -228,6 +283,29 @@ source_product(void *ctx, pos_str_t sku, pos_arena_t *arena,
     }
 
     return status;
+}
+
+
+/* In strides, so that entries have come before they are read. */
+static void
+source_expect(void *ctx, const pos_str_t *skus, uint32_t count)
+{
+    pos_snapshot_source_t *c = ctx;
+    pos_found_t           *found = c->snapshot->found;
+    uint64_t               retailer = (uint64_t) c->no << 32 | c->generation;
+    uint64_t               hashes[EXPECT_STRIDE];
+    uint32_t               i, n;
+
+    for (; found != NULL && count > 0; skus += n, count -= n) {
+        n = count < EXPECT_STRIDE ? count : EXPECT_STRIDE;
+        for (i = 0; i < n; i++) {
+            hashes[i] = pos_hash64_seeded(skus[i], retailer);
+            pos_found_fetch(found, hashes[i]);
+        }
+        for (i = 0; i < n; i++) {
+            pos_found_fetch_row(found, hashes[i]);
+        }
+    }
 }
 
 
@@ -306,8 +384,8 @@ pos_snapshot_source(pos_snapshot_t *s, const pos_head_t *head,
     pos_snapshot_source_t *ctx, pos_book_source_t *out)
 {
     *ctx = (pos_snapshot_source_t) { s, head->no, head->generation };
-    *out = (pos_book_source_t) { ctx, source_product, source_coupon,
-                                 source_next };
+    *out = (pos_book_source_t) { ctx, source_product, source_expect,
+                                 source_coupon, source_next };
 }
 
 

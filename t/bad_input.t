@@ -119,6 +119,21 @@ subtest 'keys' => sub {
     PosTest::is_problem($pos->put('/v1/promotions/x', { id => 'x' }, %shop), 403, undef, 'a storefront key may not write promotions');
 };
 
+# Clients take them out of a path before they send it, so nothing of that name could be reached.
+subtest 'a name that no path can carry' => sub {
+    my $said = 'must hold no control characters and no space at either end, and be neither . nor .., which clients take out of a path';
+    for my $name ('.', '..') {
+        my $r = $pos->put('/v1/prices', { prices => [ { sku => $name, list => 'base', amount => 1 } ] });
+        is_deeply([map { "$_->{pointer} $_->{code} $_->{message}" } @{ $r->{json}{errors} }], ["/prices/0/sku pattern $said"], "$name is refused") or diag($r->{body});
+        my $job = $pos->import_book({ products => [ { sku => $name, name => 'dots' } ] });
+        is($job->{json}{status}, 'failed', "and fails an import");
+        is_deeply([map { "$_->{pointer} $_->{code} $_->{message}" } @{ $job->{json}{result}{errors} }], ["/products/0/sku pattern $said"], 'in the same words') or diag($job->{body});
+        $r = $pos->quote({ lines => PosTest::lines($name, 1) });
+        is($r->{json}{errors}[0]{code}, 'pattern', 'a quote calls it that too') or diag($r->{body});
+    }
+    is($pos->quote({ lines => PosTest::lines($_, 1) })->{json}{errors}[0]{code}, 'unknown_sku', "$_ is a name as any other") for qw(... .a ..b);
+};
+
 subtest 'paths and methods' => sub {
     PosTest::is_problem($pos->get('/v1/nowhere'), 404, undef, 'an unknown path');
     PosTest::is_problem($pos->get('/v1/../etc/passwd'), 404, undef, 'a path that climbs');

@@ -1,6 +1,7 @@
 #!/usr/bin/perl
 # A script that runs on where the sandbox's limits do not look: it ends one worker, once,
-# and is kept out from then on, by its source; everybody else goes on selling.
+# and is kept out from then on, by its source, of nginx and of posd; its promotion is
+# suspended, and everybody else goes on selling.
 
 use strict;
 use warnings;
@@ -11,12 +12,12 @@ use Digest::SHA qw(sha256_hex);
 use PosTest;
 use Test::More;
 
-# One instruction that compares 32 KiB: the budget of instructions lets such a call run
-# for some 200 ms of processor time, so with 40 ms allowed the second fence is the first.
+# An instruction that compares 32 KiB. The first fence would let a call run with it for some
+# 25 ms; with a hundred times the instructions, and 40 ms allowed, the second is the first.
 my $LONG = "local a = 'x' for i = 1, 15 do a = a .. a end local b = a .. 'b' a = a .. 'a'\n"
     . '    while true do if ' . join(' and ', ('a < b') x 8) . " then end end\n";
 
-my $pos = PosTest->start(workers => 2, env => { POS_WATCH => 0 }, nginx_http => 'pos_script_cpu_time 40ms;');
+my $pos = PosTest->start(workers => 2, env => { POS_WATCH => 0 }, nginx_http => 'pos_script_cpu_time 40ms; pos_script_instructions 10000000;');
 $pos->expect_log(qr/in one call: its source \(SHA-256 [0-9a-f]{64}\) is quarantined|exited on signal 6/);
 
 my $true   = Cpanel::JSON::XS::true();
@@ -53,7 +54,25 @@ subtest 'it is kept out, and named' => sub {
     like($log, qr/promotion "trap" left out: .*ran for longer/, 'and that it is left out');
     like(metrics(), qr/^pos_script_quarantined\{promotion="trap",source="$sha"\} 1$/m, 'so do the metrics');
     is(counted('pos_script_watchdog_total'), 1, 'with one worker ended');
-    ok(counted('pos_book_rows_left_out') > 0, 'and a row left out');
+};
+
+subtest 'its promotion is suspended, and says so' => sub {
+    my $the = suspended('trap');
+    my $sha = sha256_hex($trap);
+    is($the->{suspended_reason}, "its script ran for longer than a script may: its source (SHA-256 $sha) is quarantined", 'why');
+    is($the->{published_version}, 1, 'and which version it is');
+    is(events('trap'), 1, 'the outbox has one event of it');
+    is($pos->sql("select data ->> 'reason' from pos.event where aggregate = 'promotion/trap' and type = 'promotion.suspended'"),
+        $the->{suspended_reason}, 'with the reason');
+    ok($pos->wait_for('both workers', 5, sub { $pos->quote($small); counted('pos_book_rows_left_out') == 0 }), 'the book has it no more');
+    is(told($pos->quote($cart), 'trap')->{id}, undef, 'nor has a quote');
+    my $r = $pos->post('/v1/promotions/trap/publish', { version => 1 }, headers => { etag('trap') });
+    is($r->{json}{state}, 'active', 'publishing that version again') or diag($r->{body});
+    suspended('trap');
+    is(events('trap'), 2, 'has it suspended again');
+    is(counted('pos_script_watchdog_total'), 1, 'without being run');
+    my $job = $pos->import_book({ promotions => [ { id => 'trap', script => $trap } ] });
+    is($job->{json}{result}{errors}[0]{code}, 'script_quarantined', 'posd does not load it either') or diag($job->{body});
 };
 
 subtest 'its source is refused by name' => sub {
@@ -69,6 +88,24 @@ subtest 'a mended source sells again' => sub {
     ok($pos->wait_for('both workers', 5, sub { $pos->quote($small); counted('pos_book_rows_left_out') == 0 }), 'nothing is left out');
 };
 
+subtest 'a database that is down only delays it' => sub {
+    my $late = script('late', "if cart.subtotal == 4250 then\n    $LONG\n  end");
+    publish('late', $late);
+    $pos->expect_log(qr/terminating connection|database system is/);
+    is($pos->stop_postgres, 0, 'the database is stopped');
+    ends_a_worker(sub { $pos->quote($cart) }, 'a script that runs away meanwhile');
+    is($pos->quote($cart)->{status}, 200, 'is kept out');
+    is($pos->start_postgres, 0, 'the database is back');
+    suspended('late');
+    is(events('late'), 1, 'it is told once');
+    kill 'TERM', suspender();
+    ok($pos->wait_for('another process for suspending', 10, sub { suspender() }), 'the process for it is replaced');
+    publish('late', script('late', "cart:message('late')"));
+    ok($pos->wait_for('its look', 10, sub { looked() }), 'and has looked');
+    is($pos->get('/v1/promotions/late')->{json}{state}, 'active', 'a mended one stays active');
+    is(events('late'), 1, 'and nothing more is told');
+};
+
 subtest 'validating and loading stand behind the same fence' => sub {
     my $rehearsed = script('caught', $LONG);
     ends_a_worker(sub { validate($rehearsed) }, 'a rehearsal that runs on');
@@ -78,7 +115,7 @@ subtest 'validating and loading stand behind the same fence' => sub {
     ends_a_worker(sub { $pos->put_lua('caught', $loaded) }, 'a file that does not load');
     refused($loaded, 'and is refused then');
     is($pos->get('/v1/promotions/caught')->{status}, 404, 'nothing of it is stored');
-    is(counted('pos_script_watchdog_total'), 3, 'three in all');
+    is(counted('pos_script_watchdog_total'), 4, 'four in all');
 };
 
 subtest 'a reload forgets nothing' => sub {
@@ -87,14 +124,14 @@ subtest 'a reload forgets nothing' => sub {
     $pos->wait_for('new workers', 10, sub { my @w = $pos->workers; @w == 2 && !grep { $before{$_} } @w });
     refused($trap, 'the quarantined source still');
     ok(told($pos->quote($cart), 'trap')->{applied}, 'the mended one is sold by');
-    is(counted('pos_script_watchdog_total'), 3, 'and it counts on');
+    is(counted('pos_script_watchdog_total'), 4, 'and it counts on');
 };
 
 # An import loads scripts in a process of posd's own.
 subtest 'an import stands behind it too' => sub {
     kill 'TERM', $pos->pid('posd');
     $pos->wait_for('posd gone', 10, sub { !PosTest::alive($pos->pid('posd')) });
-    $pos->start_posd('--script-cpu-time', 40);
+    $pos->start_posd('--script-cpu-time', 40, '--script-instructions', 10_000_000);
     my $held = "$LONG\nreturn promotion { id = 'held', class = 'line' }";
     my $r = $pos->post('/v1/imports', { promotions => [ { id => 'held', script => $held } ] });
     is($r->{status}, 202, 'an import whose script does not load') or diag($r->{body});
@@ -106,14 +143,40 @@ subtest 'an import stands behind it too' => sub {
     is($job->{json}{status}, 'failed', 'and fails with the next');
     is($job->{json}{result}{errors}[0]{pointer}, '/promotions/0/script', 'at the script') or diag($job->{body});
     is($job->{json}{result}{errors}[0]{code}, 'script_quarantined', 'for what it is');
-    is(scalar(() = posd_log() =~ /is quarantined/g), 1, 'once');
+    is(scalar(() = posd_log() =~ /"held" .*is quarantined/g), 1, 'once');
+    refused($held, 'and nginx does not load it either');
+    is(counted('pos_script_watchdog_total'), 5, 'it counts as one');
     my $good = $pos->import_book(PosTest::slurp("$PosTest::BUILD/sample.json"));
     is($good->{json}{status}, 'succeeded', 'other imports go on') or diag($good->{body});
+};
+
+# So does a seed, in the process that somebody started by hand.
+subtest 'a seed does not hang' => sub {
+    my $book = PosTest::parse(PosTest::slurp("$PosTest::BUILD/sample.json"));
+    my $runs = "-- seed\n$LONG\nreturn promotion { id = 'sown', class = 'line' }";
+    push @{ $book->{promotions} }, { id => 'sown', script => $runs };
+    $book->{retailer}{code} = 'sown';
+    PosTest::spurt("$pos->{state}/sown.json", PosTest::json($book));
+    my $said = PosTest::command_output(PosTest::service_user(), "$pos->{state}/lib/posd", 'seed', '--script-cpu-time', 40, '--script-instructions', 10_000_000,
+        '--database', "host=$pos->{state}/run dbname=pos user=pos_daemon", '--book', "$pos->{state}/sown.json");
+    is($? & 127, 6, 'a book with a script that does not load ends it') or diag($said);
+    my $sha = sha256_hex($runs);
+    like($said, qr/"sown" does not come to an end .*SHA-256 $sha/, 'which says whose it is');
+};
+
+subtest 'a restart forgets nothing' => sub {
+    is($pos->stop, 0, 'all is stopped');
+    $pos->start_again;
+    refused($trap, 'the quarantined source still');
+    is(counted('pos_script_watchdog_total'), 5, 'and it counts on');
+    is(events('trap'), 2, 'nothing is told again');
 };
 
 subtest 'the limit is checked at start' => sub {
     my $posd = qx{$PosTest::BUILD/posd run --database x --replica x --spool x --script-cpu-time 5 2>&1};
     like($posd, qr/--script-cpu-time is neither 0 \(off\) nor 20 to 60000 ms/, 'by posd');
+    $posd = qx{$PosTest::BUILD/posd run --database x --replica x --spool x --script-instructions 5 2>&1};
+    like($posd, qr/--script-instructions is not 1000 to 100000000/, 'and what is no number of instructions');
     my $conf = PosTest::slurp("$pos->{state}/nginx.conf");
     ok($conf && $conf =~ s/pos_script_cpu_time 40ms/pos_script_cpu_time 5ms/, 'a time too short to measure') or return;
     PosTest::spurt("$pos->{state}/nginx-bad.conf", $conf);
@@ -124,6 +187,36 @@ subtest 'the limit is checked at start' => sub {
 };
 
 done_testing;
+
+# Waits until the API says so.
+sub suspended {
+    my ($id) = @_;
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    my $the;
+    my $is = $pos->wait_for("$id suspended", 20, sub { $the = $pos->get("/v1/promotions/$id")->{json} || {}; ($the->{state} // '') eq 'suspended' });
+    ok($is, "$id is suspended") or diag(PosTest::json($the), $pos->log_tail);
+    return $the;
+}
+
+# The numbered ones.
+sub events {
+    my ($id) = @_;
+    my $where = "from pos.event where aggregate = 'promotion/$id' and type = 'promotion.suspended'";
+    $pos->wait_for('numbers', 10, sub { $pos->sql("select count(*) $where and seq is null") eq '0' });
+    return $pos->sql("select count(*) $where");
+}
+
+sub suspender {
+    return (grep { (PosTest::slurp("/proc/$_/cmdline") // '') =~ /\0suspend\0/ } PosTest::children($pos->pid('posd')))[0];
+}
+
+# Its connection has been through a transaction since this revision: it asks for heads each turn.
+sub looked {
+    my $since = $pos->sql('select max(at) from pos.revision');
+    return $pos->wait_for('a later query', 10, sub {
+        $pos->sql("select count(*) from pg_stat_activity where application_name = 'posd suspend' and state = 'idle' and query_start > '$since'::timestamptz + interval '1 s'");
+    });
+}
 
 sub script {
     my ($id, $body) = @_;

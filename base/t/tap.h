@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 static int tap_count, tap_failed;
 
@@ -65,6 +66,17 @@ tap_skip_all(const char *why)
     printf("1..0 # SKIP %s\n", why);
 
     return EXIT_SUCCESS;
+}
+
+/* Processor time of this thread: bounds of time go by it, since whatever else runs on
+ * the machine does not count. */
+static inline int64_t
+tap_cpu_ns(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (int64_t) t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
 /* A whole file, or data NULL. */

@@ -8,7 +8,6 @@
 #include "engine/cart.h"
 #include "engine/script.h"
 
-#include <time.h>
 
 typedef struct {
     pos_arena_t       *arena;
@@ -55,10 +54,7 @@ close_shop(shop_t *s)
 static double
 ms(void)
 {
-    struct timespec t;
-
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return (double) t.tv_sec * 1e3 + (double) t.tv_nsec / 1e6;
+    return (double) tap_cpu_ns() / 1e6;
 }
 
 

@@ -10,7 +10,6 @@
 #include "base/json_write.h"
 #include "engine/cart.h"
 
-#include <time.h>
 
 #define SMALL    2500
 #define LARGE    20000
@@ -29,16 +28,6 @@ typedef struct {
 typedef enum { BY_STORE, ALL_ALIKE, BY_SKU } filing_t;
 
 static int64_t cost[STEPS];
-
-
-static int64_t
-now_ns(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return (int64_t) t.tv_sec * 1000000000 + t.tv_nsec;
-}
 
 
 static void
@@ -143,10 +132,10 @@ build(const pos_book_source_t *source, const pos_book_t *before, bool first, pos
 
     *out = NULL;
     while (status == POS_OK && *out == NULL) {
-        int64_t start = now_ns();
+        int64_t start = tap_cpu_ns();
 
         status = pos_book_builder_step(b, ROWS, out);
-        note(steps++, now_ns() - start, first);
+        note(steps++, tap_cpu_ns() - start, first);
         status = status == POS_AGAIN ? POS_OK : status;
     }
     pos_book_builder_destroy(b);
@@ -161,10 +150,10 @@ let_go(pos_book_t *book, bool first)
     bool     done = false;
 
     while (!done) {
-        int64_t start = now_ns();
+        int64_t start = tap_cpu_ns();
 
         done = pos_book_release_some(book, ROWS);
-        note(steps++, now_ns() - start, first);
+        note(steps++, tap_cpu_ns() - start, first);
     }
     return steps;
 }

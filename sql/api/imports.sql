@@ -137,6 +137,12 @@ begin
                             select o.sku from pos.product o where o.retailer_id = me and not pos.imports('products')) k
                 where k.sku = p.sku)
         union all
+        select 'prices', p.ordinal, '', 'duplicate', format('this price is at %s already: same SKU, list, kind, quantity and start', d.first)
+          from (select sku, list, kind, min_quantity, valid_from, min(ordinal) as first from pg_temp.import_price
+                 group by sku, list, kind, min_quantity, valid_from having count(*) > 1) d
+          join pg_temp.import_price p on (p.sku, p.list, p.kind, p.min_quantity) = (d.sku, d.list, d.kind, d.min_quantity)
+                                     and p.valid_from is not distinct from d.valid_from and p.ordinal > d.first
+        union all
         select 'prices', p.ordinal, '/list', 'unknown_price_list', format('there is no price list %L', p.list)
           from pg_temp.import_price p
          where not exists (select from pg_temp.import_name n where n.section = 'price_lists' and n.code = p.list)

@@ -34,6 +34,11 @@ begin
                   from pos.price_input(rows) i
                  where not exists (select from pos.product p where p.retailer_id = me and p.sku = i.sku)
                 union all
+                select i.ordinal, '/prices/' || i.ordinal, 'duplicate', format('this price is at %s already: same SKU, list, kind, quantity and start', i.first)
+                  from (select n.*, min(n.ordinal) over (partition by n.sku, n.list, n.kind, n.min_quantity, n.valid_from) as first
+                          from pos.price_input(rows) n) i
+                 where i.ordinal > i.first
+                union all
                 select i.ordinal, '/prices/' || i.ordinal || '/list', 'unknown_price_list', format('there is no price list %L', i.list)
                   from pos.price_input(rows) i
                  where not exists (select from pos.price_list l where l.retailer_id = me and l.code = i.list)

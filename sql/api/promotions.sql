@@ -273,24 +273,47 @@ begin
 end
 $$;
 
--- For posd: takes a promotion out of the book because its script keeps failing.
-create or replace function pos.suspend_failing(the_id text, reason text) returns boolean
+-- What the book shows and runs by one of these sources.
+create or replace function pos.quarantined(sources bytea[]) returns table (promotion_id text, source bytea)
+language sql stable set search_path = ''
+as $$
+    select p.promotion_id, v.source
+      from pos.promotion_version v
+      join pos.promotion p on (p.retailer_id, p.promotion_id, p.published_version) = (v.retailer_id, v.promotion_id, v.version)
+     where v.retailer_id = pos.current_retailer() and v.source = any(sources)
+       and p.state in ('active', 'scheduled')
+     order by p.promotion_id
+$$;
+
+-- For posd: takes a promotion out of the book because its published script's source
+-- is one of these, each of which has held up a process and is not run any more. One a
+-- call; no row: there is none. A version with another source is live again once it is
+-- published; one with the same is suspended again.
+create or replace function pos.suspend_quarantined(sources bytea[]) returns table (suspended text, culprit bytea)
 language plpgsql set search_path = ''
 as $$
 declare
+    me  bigint := pos.current_retailer();
     the pos.promotion;
 begin
-    perform pos.lock_book();
-    select * into the from pos.promotion p
-     where p.retailer_id = pos.current_retailer() and p.promotion_id = the_id and p.state in ('active', 'scheduled') for update;
-    if the.promotion_id is null then
-        return false;
+    -- Most looks find nothing, and then nobody's change of the book waits for one.
+    if not exists (select from pos.quarantined(sources)) then
+        return;
     end if;
+    perform pos.lock_book();
+    select q.promotion_id, q.source into suspended, culprit from pos.quarantined(sources) q limit 1;
+    if suspended is null then
+        return;
+    end if;
+    select * into strict the from pos.promotion p where p.retailer_id = me and p.promotion_id = suspended for update;
     the.state := 'suspended';
-    the.suspended_reason := reason;
-    perform pos.promotion_step('{}', 'suspend_failing', the, 'promotion.suspended', reason);
-    return true;
+    the.suspended_reason := format('its script ran for longer than a script may: its source (SHA-256 %s) is quarantined',
+                                   encode(culprit, 'hex'));
+    perform pos.promotion_step('{}', 'suspend_quarantined', the, 'promotion.suspended', the.suspended_reason);
+    return next;
 end
 $$;
+
+drop function if exists pos.suspend_failing(text, text);
 
 reset role;

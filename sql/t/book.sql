@@ -1,6 +1,6 @@
 -- A retailer's book: revisions, their chain, history, and what the API answers.
 begin;
-select plan(40);
+select plan(49);
 
 select pos.create_retailer('{"code": "acme", "currency": "GBP", "timezone": "Europe/London"}') as made \gset
 select :'made'::jsonb #>> '{sandbox,retailer_id}' as me \gset
@@ -53,6 +53,13 @@ select is((pg_temp.call('put_price_list', '{"code": "base"}', '{"currency": "GBP
 select is(pg_temp.refusal('put_prices', '{}', '{"prices": [{"sku": "S1", "list": "base", "amount": 1}, {"sku": "S2", "list": "base", "amount": 1}]}'),
           'POS00 unknown_sku /prices/1/sku', 'a price for a product that is not there');
 select is((select count(*) from pos.price), 0::bigint, 'and nothing was taken');
+select is(pg_temp.refusal('put_prices', '{}', '{"prices": [{"sku": "S1", "list": "base", "amount": 1}, {"sku": "S1", "list": "base", "amount": 1, "kind": "sale"}, {"sku": "S1", "list": "base", "amount": 2, "kind": "regular", "min_quantity": 1.0}]}'),
+          'POS00 duplicate /prices/2', 'the same price twice');
+select is((pg_temp.call('put_prices', '{}', '{"prices": [{"sku": "S1", "list": "base", "amount": 1}, {"sku": "S1", "list": "base", "amount": 1, "min_quantity": 5}, {"sku": "S1", "list": "base", "amount": 1, "from": "2026-07-01T00:00:00"}]}')).status, 200,
+          'not so by quantity or start');
+reset role;
+delete from pos.price;
+set local role pos_api;
 select is((pg_temp.call('put_prices', '{}', '{"prices": [{"sku": "S1", "list": "base", "amount": 4999}, {"sku": "S1", "list": "base", "amount": 3999, "kind": "sale", "from": "2026-07-01T00:00:00"}]}')).status, 200, 'prices');
 select is((pg_temp.call('put_prices', '{}', '{"prices": [{"sku": "S1", "list": "base", "amount": 4500}]}')).body, '{"count": 1}', 'one is replaced');
 select is((select value::jsonb -> 'prices' from pos.book_rows(pos.current_retailer(), '[["sku", "S1"]]')),
@@ -71,6 +78,19 @@ select is((select value::jsonb ->> 'class' from pos.book_small where kind = 'pro
 select is((pg_temp.call('publish_promotion', '{"id": "p"}')).body ->> 'published_version', '2', 'until it is published');
 select is((select value::jsonb from pos.book_small where kind = 'promotion'), '{"id": "p", "script": "return promotion {}"}', 'the book carries id and source');
 select is((pg_temp.call('suspend_promotion', '{"id": "p"}', '{"reason": "oops"}')).body ->> 'suspended_reason', 'oops', 'suspended, and why');
+select is((pg_temp.call('publish_promotion', '{"id": "p"}')).body ->> 'state', 'active', 'published once more');
+reset role;
+set local role pos_daemon;
+select is_empty($$ select pos.suspend_quarantined(array[sha256('another')]) $$, 'another source''s quarantine is none of its');
+select results_eq($$ select suspended, culprit from pos.suspend_quarantined(array[sha256('another'), sha256('return promotion {}')]) $$,
+    $$ values ('p', sha256('return promotion {}')) $$, 'a quarantined source suspends what is published of it');
+select is_empty($$ select pos.suspend_quarantined(array[sha256('return promotion {}')]) $$, 'once');
+select is((select data ->> 'state' || ' ' || (data ->> 'version') from pos.event where type = 'promotion.suspended' order by version desc limit 1), 'suspended 2', 'with its event');
+select is((select count(*) from pos.book_small where kind = 'promotion'), 0::bigint, 'and out of the book');
+reset role;
+set local role pos_api;
+select is((pg_temp.call('get_promotion', '{"id": "p"}')).body ->> 'suspended_reason',
+    'its script ran for longer than a script may: its source (SHA-256 ' || encode(sha256('return promotion {}'), 'hex') || ') is quarantined', 'which it says');
 select is((pg_temp.call('archive_promotion', '{"id": "p"}')).status, 204, 'archived');
 select is(pg_temp.refusal('publish_promotion', '{"id": "p"}'), 'POS09 illegal_state', 'what is archived is not published');
 select throws_ok('update pos.promotion_version set reason = null', '42501', null, 'versions cannot be changed');

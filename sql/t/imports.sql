@@ -1,6 +1,6 @@
 -- Imports: a whole book as one revision, all faults at once, sections kept apart.
 begin;
-select plan(25);
+select plan(26);
 
 select (pos.create_retailer('{"code": "acme", "currency": "GBP"}') #>> '{sandbox,retailer_id}') as me \gset
 select set_config('pos.retailer', :'me', true) \gset
@@ -79,6 +79,8 @@ select is(pg_temp.rev(), 3::bigint, 'the same again makes no revision');
 
 select is(pg_temp.faults('{"prices": [{"sku": "S1", "list": "base", "amount": 1}, {"sku": "S9", "list": "best", "amount": 1}]}'),
     '{"/prices/1/list unknown_price_list","/prices/1/sku unknown_sku"}', 'a price for a product and in a list that are not there');
+select is(pg_temp.faults('{"prices": [{"sku": "S1", "list": "base", "amount": 1}, {"sku": "S1", "list": "base", "amount": 1, "min_quantity": 2}, {"sku": "S1", "list": "base", "amount": 2, "kind": "regular", "min_quantity": 1}, {"sku": "S1", "list": "base", "amount": 2, "from": "2026-12-01T00:00:00"}, {"sku": "S1", "list": "base", "amount": 3, "from": "2026-12-01T00:00:00"}]}'),
+    '{"/prices/2 duplicate","/prices/4 duplicate"}', 'the same price twice');
 select is(pg_temp.faults('{"products": [{"sku": "S1", "categories": ["shoes", "hats"]}, {"sku": "S1"}]}'),
     '{"/products/0/categories/1 unknown_category","/products/1/sku duplicate"}', 'an unknown category, a product twice');
 select is(pg_temp.faults('{"categories": [{"code": "shoes"}, {"code": "a", "parent": "b"}, {"code": "b", "parent": "a"}, {"code": "c", "parent": "x"}]}'),
