@@ -3,8 +3,8 @@ package PosCarts;
 # Carts with expected figures, priced by poscalc: what the tests of our own cases
 # and of the peers' have in common.
 #
-#   my ($refused, @answers) = poscalc($book, @requests);   # one process
-#   my @bad = differences($expect, $quote);             # one a line of text
+#   my @answers = price_all({book => $book, requests => [$request, ...]}, ...);
+#   my @bad     = differences($expect, $quote);   # one a line of text
 
 use v5.30;
 use warnings;
@@ -14,7 +14,7 @@ use Exporter qw(import);
 use File::Basename qw(dirname);
 use File::Temp qw(tempdir);
 
-our @EXPORT_OK = qw(poscalc calculator encode decode slurp sum differences broken_invariants fault_differences);
+our @EXPORT_OK = qw(price_all calculator encode decode slurp sum differences broken_invariants fault_differences);
 
 my $root = dirname(__FILE__) . '/../..';
 my $json = Cpanel::JSON::XS->new->utf8->canonical->allow_nonref;
@@ -39,19 +39,28 @@ sub spew {
     return;
 }
 
-# One book, its requests; whether the book itself is refused, and a document for
-# each line of the answer: then one problem, else one for each request.
-sub poscalc {
-    my ($book, @requests) = @_;
-    spew("$dir/book", encode($book));
-    spew("$dir/requests", map { encode($_) . "\n" } @requests);
-    my $calculator = calculator();
-    my $out = qx{$calculator --book $dir/book < $dir/requests 2> $dir/stderr};
-    my ($code, $signal) = ($? >> 8, $? & 127);
-    die "poscalc: " . slurp("$dir/stderr") if $code == 2;
-    # The shell says 128 + n of a program that a signal ended; what it answered stands.
-    print STDERR "# poscalc died: exit code $code, signal $signal\n" if $signal || $code > 1;
-    return ($code == 1, map { decode($_) } split /\n/, $out);
+# Answers to books with their requests, [{book, requests}, ...]: for each a list with a
+# document a request, the book's problem where the book is refused. One process prices
+# them all; one that dies is started again behind the book it died of, and the requests
+# to that have no answer.
+sub price_all {
+    my (@entries) = @_;
+    my @answers;
+    while (@entries) {
+        spew("$dir/batch", map { encode($_) . "\n" } @entries);
+        my $calculator = calculator();
+        my @lines = split /\n/, qx{$calculator --batch < $dir/batch 2> $dir/stderr};
+        my $code  = $?;
+        while (@entries && @lines >= @{ $entries[0]{requests} }) {
+            my $entry = shift @entries;
+            push @answers, [map { decode($_) } splice @lines, 0, scalar @{ $entry->{requests} }];
+        }
+        last if !$code && !@entries;
+        die "poscalc: $code: " . slurp("$dir/stderr") if !$code || $code >> 8 == 2 || !@entries;
+        push @answers, [map { decode($_) } @lines];
+        shift @entries;
+    }
+    return @answers;
 }
 
 sub sum {
