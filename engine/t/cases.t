@@ -11,6 +11,7 @@ use v5.30;
 use warnings;
 use FindBin qw($Bin);
 use lib "$FindBin::Bin/../../t/lib";
+use Cpanel::JSON::XS ();
 use PosCarts qw(price_all calculator encode decode slurp differences broken_invariants fault_differences);
 use Test::More;
 
@@ -31,13 +32,13 @@ for my $file (sort glob "$Bin/cases/*.json") {
         push @order, $book if !$of{$book};
         push @{ $of{$book} }, $case;
     }
-    # One process a file; tests in the file's order.
-    my @answers = price_all(map { { book => decode($_), requests => [map { { %visit, %{ $_->{request} } } } @{ $of{$_} }] } } @order);
+    # One process a file, each cart twice; tests in the file's order.
+    my @answers = price_all(map { { book => decode($_), requests => [map { both_ways($_) } @{ $of{$_} }] } } @order);
     my %answer;
     for my $i (0 .. $#order) {
-        $answer{ $of{ $order[$i] }[$_]{id} } = $answers[$i][$_] for 0 .. $#{ $of{ $order[$i] } };
+        $answer{ $of{ $order[$i] }[$_]{id} } = [@{ $answers[$i] }[2 * $_, 2 * $_ + 1]] for 0 .. $#{ $of{ $order[$i] } };
     }
-    check($_, $answer{ $_->{id} }, $file) for @$cases;
+    check($_, @{ $answer{ $_->{id} } }, $file) for @$cases;
 }
 is("@held", '', 'what is to be done is not done yet');
 done_testing();
@@ -62,14 +63,30 @@ sub whole_book {
     return \%book;
 }
 
+# The cart as it is, and the other way round: last line first, explained or not.
+sub both_ways {
+    my ($case) = @_;
+    my %request = (%visit, %{ $case->{request} });
+    my $lines   = $request{lines};
+    return (\%request, { %request, lines => ref $lines eq 'ARRAY' ? [reverse @$lines] : $lines,
+        ref($request{explain} // \1) ? (explain => $request{explain} ? Cpanel::JSON::XS::false : Cpanel::JSON::XS::true) : () });
+}
+
+# Neither the order of lines nor asking why changes what is paid.
+sub same_either_way {
+    my ($quote, $other) = @_;
+    return map { "$_: $quote->{$_}, but the other way round " . ($other->{$_} // 'nothing') }
+        grep { $quote->{$_} != ($other->{$_} // -1) } qw(subtotal discount shipping_total fees tax total points);
+}
+
 sub check {
-    my ($case, $out, $file) = @_;
+    my ($case, $out, $other, $file) = @_;
     my ($id, $expect) = @$case{qw(id expect)};
     die "$file: '$id' expects nothing" if !%{ $expect // {} };
     my @bad = !defined $out ? 'no answer'
         : $expect->{faults} ? fault_differences($expect->{faults}, $out)
         : !$out->{lines}    ? 'a problem: ' . encode($out)
-        :                     (differences($expect, $out), broken_invariants($out));
+        :                     (differences($expect, $out), broken_invariants($out), same_either_way($out, $other));
     if (my $why = $case->{todo}) {
         push @held, $id if !@bad;
         Test::More->builder->todo_start($why);
