@@ -29,7 +29,7 @@
 typedef struct {
     const char *book, *order_book;
     const char *zone_dir;
-    bool        explain, check, for_order, returns;
+    bool        explain, check, batch, for_order, returns;
     long        bench;            /* rounds; 0: none                         */
     int64_t     now;              /* µs                                      */
 } options_t;
@@ -193,21 +193,30 @@ write_problem(pos_writer_t *w, const pos_faults_t *faults, bool forbidden,
 }
 
 
-/* The book's own problem is the program's only answer. */
 static void
-refuse_book(calc_t *calc, pos_status_t status, const pos_faults_t *faults)
+print_line(pos_str_t line)
 {
-    pos_writer_t w;
-    pos_str_t    line;
-
-    if (status != POS_INVALID) {
-        die(1, "cannot build the book", status == POS_NO_MEMORY ? "out of memory" : "");
-    }
-    pos_writer_init(&w, calc->arena, 4096, ANSWER_MAX);
-    write_problem(&w, faults, false, "The book is at fault");
-    line = pos_writer_result(&w);
     fwrite(line.data, 1, line.len, stdout);
     fputc('\n', stdout);
+}
+
+
+static pos_str_t
+book_problem(calc_t *calc, const pos_faults_t *faults)
+{
+    pos_writer_t w;
+
+    pos_writer_init(&w, calc->arena, 4096, ANSWER_MAX);
+    write_problem(&w, faults, false, "The book is at fault");
+    return pos_writer_result(&w);
+}
+
+
+/* The book's own problem is the program's only answer. */
+static void
+refuse_book(calc_t *calc, const pos_faults_t *faults)
+{
+    print_line(book_problem(calc, faults));
     fprintf(stderr, "poscalc: the book has %u fault%s; first at \"%.*s\": %.*s\n",
         faults->count, faults->count == 1 ? "" : "s",
         faults->first ? (int) faults->first->pointer.len : 0,
@@ -237,14 +246,13 @@ report_rows(calc_t *calc, pos_faults_t *faults)
 }
 
 
-static void
-build_book(calc_t *calc)
+/* POS_INVALID where rows of the book do not compile. */
+static pos_status_t
+build_book(calc_t *calc, pos_faults_t *faults)
 {
     pos_book_builder_t *builder;
-    pos_faults_t        faults;
     pos_status_t        status;
 
-    pos_faults_init(&faults, calc->arena);
     status = pos_book_builder_create(&calc->source, NULL, calc->vm, &builder);
     if (status != POS_OK) {
         die(1, "out of memory", "");
@@ -256,59 +264,80 @@ build_book(calc_t *calc)
         die(1, "cannot build the book", "");
     }
     pos_book_builder_destroy(builder);
-    report_rows(calc, &faults);
-    if (faults.count > 0) {
-        refuse_book(calc, POS_INVALID, &faults);
-    }
+    report_rows(calc, faults);
+    return faults->count > 0 ? POS_INVALID : POS_OK;
 }
 
 
-static void
-load_book(calc_t *calc)
+/* The book of this text, ready to quote by; POS_INVALID with its faults. */
+static pos_status_t
+load_text(calc_t *calc, pos_str_t text, pos_faults_t *faults)
 {
     pos_script_limits_t limits;
     pos_json_reader_t  *reader = pos_json_reader_create(BOOK_MAX);
     pos_arena_t        *tree = pos_arena_create(1 << 20, 0);
     pos_json_t         *document;
-    pos_faults_t        faults;
     pos_status_t        status;
-    pos_str_t           text;
-    FILE               *f = fopen(calc->options.book, "rb");
 
-    if (f == NULL) {
-        die(2, calc->options.book, strerror(errno));
-    }
-    text = read_stream(f, BOOK_MAX);
-    fclose(f);
     pos_script_limits_default(&limits);
     if (reader == NULL || tree == NULL
         || pos_script_vm_create(&limits, &calc->vm) != POS_OK)
     {
         die(1, "out of memory", "");
     }
-    pos_faults_init(&faults, calc->arena);
-    status = pos_json_read(reader, text, tree, &faults, &document);
+    status = pos_json_read(reader, text, tree, faults, &document);
     if (status == POS_OK) {
-        status = pos_memory_book_create(document, load_zone, calc, &faults,
+        status = pos_memory_book_create(document, load_zone, calc, faults,
             &calc->memory);
     }
-    if (status != POS_OK) {
-        refuse_book(calc, status, &faults);
-    }
-    free((void *) (uintptr_t) text.data);
     pos_json_reader_destroy(reader);
     pos_arena_destroy(tree);
-    pos_memory_book_source(calc->memory, &calc->source);
-    build_book(calc);
+    if (status == POS_OK) {
+        pos_memory_book_source(calc->memory, &calc->source);
+        status = build_book(calc, faults);
+    }
+    if (status != POS_OK && status != POS_INVALID) {
+        die(1, "cannot build the book", status == POS_NO_MEMORY ? "out of memory" : "");
+    }
+    return status;
+}
+
+
+static void
+load_book(calc_t *calc)
+{
+    pos_faults_t faults;
+    pos_str_t    text;
+    FILE        *f = fopen(calc->options.book, "rb");
+
+    if (f == NULL) {
+        die(2, calc->options.book, strerror(errno));
+    }
+    text = read_stream(f, BOOK_MAX);
+    fclose(f);
+    pos_faults_init(&faults, calc->arena);
+    if (load_text(calc, text, &faults) != POS_OK) {
+        refuse_book(calc, &faults);
+    }
+    free((void *) (uintptr_t) text.data);
 }
 
 
 static void
 unload_book(calc_t *calc)
 {
-    pos_book_release(calc->book);
-    pos_memory_book_destroy(calc->memory);
-    pos_script_vm_destroy(calc->vm);
+    if (calc->book != NULL) {
+        pos_book_release(calc->book);
+    }
+    if (calc->memory != NULL) {
+        pos_memory_book_destroy(calc->memory);
+    }
+    if (calc->vm != NULL) {
+        pos_script_vm_destroy(calc->vm);
+    }
+    calc->book = NULL;
+    calc->memory = NULL;
+    calc->vm = NULL;
 }
 
 
@@ -472,6 +501,15 @@ next_line(char **data, size_t *room, pos_str_t *line)
 
 
 static void
+flush_answers(void)
+{
+    if (fflush(stdout) != 0) {
+        die(2, "cannot write", strerror(errno));
+    }
+}
+
+
+static void
 run(calc_t *calc)
 {
     char     *data = NULL;
@@ -480,15 +518,62 @@ run(calc_t *calc)
     bool      is_quote;
 
     while (next_line(&data, &room, &line)) {
-        pos_str_t out = answer(calc, line, &is_quote);
-
-        fwrite(out.data, 1, out.len, stdout);
-        fputc('\n', stdout);
+        print_line(answer(calc, line, &is_quote));
     }
     free(data);
-    if (fflush(stdout) != 0) {
-        die(2, "cannot write", strerror(errno));
+    flush_answers();
+}
+
+
+/* Answers leave with each book: what a later one breaks does not take them along. */
+static void
+answer_all(calc_t *calc, pos_str_t book, const pos_json_t *requests)
+{
+    pos_faults_t faults;
+    bool         is_quote, is_sound;
+
+    pos_arena_reset(calc->arena);
+    pos_faults_init(&faults, calc->arena);
+    is_sound = load_text(calc, book, &faults) == POS_OK;
+    for (const pos_json_t *r = requests->first; r != NULL; r = r->next) {
+        print_line(is_sound ? answer(calc, r->text, &is_quote)
+                            : book_problem(calc, &faults));
     }
+    unload_book(calc);
+    flush_answers();
+}
+
+
+static void
+run_batch(calc_t *calc)
+{
+    pos_arena_t *tree = pos_arena_create(1 << 20, 0);
+    char        *data = NULL;
+    size_t       room = 0;
+    pos_str_t    line;
+
+    if (tree == NULL) {
+        die(1, "out of memory", "");
+    }
+    while (next_line(&data, &room, &line)) {
+        const pos_json_t *book, *requests;
+        pos_json_t       *entry;
+        pos_faults_t      faults;
+
+        pos_arena_reset(tree);
+        pos_faults_init(&faults, tree);
+        if (pos_json_read(calc->reader, line, tree, &faults, &entry) != POS_OK) {
+            die(2, "a line of the batch is no JSON", "");
+        }
+        book = pos_json_get(entry, "book");
+        requests = pos_json_get(entry, "requests");
+        if (book == NULL || requests == NULL || requests->type != POS_JSON_ARRAY) {
+            die(2, "a line of the batch needs", "{\"book\": {…}, \"requests\": […]}");
+        }
+        answer_all(calc, book->text, requests);
+    }
+    free(data);
+    pos_arena_destroy(tree);
 }
 
 
@@ -608,11 +693,15 @@ bench(calc_t *calc)
 
 static const char *const help_text =
 "usage: poscalc --book BOOK.json [OPTIONS] < LINES.ndjson\n"
+"       poscalc --batch [OPTIONS] < BATCH.ndjson\n"
 "\n"
 "One JSON document a line in, one a line out: a quote for a request, or a problem\n"
 "(RFC 9457) that names every fault by its pointer. Exit code 0: every line was\n"
 "answered; 1: the book is at fault (its problem is the one line out); 2: wrong use.\n"
 "\n"
+"  --batch           the books come along, one a line with the requests to it:\n"
+"                    {\"book\": BOOK, \"requests\": [REQUEST, ...]}; each request has its\n"
+"                    line out, the book's problem where the book is at fault\n"
 "  --explain         as if every request said so\n"
 "  --at TIME         what `at` is where a request does not say; else now\n"
 "  --for-order       each discount of a line says what each of its `units` bore\n"
@@ -700,6 +789,8 @@ read_options(int argc, char **argv)
             o.explain = true;
         } else if (strcmp(argv[i], "--check") == 0) {
             o.check = true;
+        } else if (strcmp(argv[i], "--batch") == 0) {
+            o.batch = true;
         } else if (strcmp(argv[i], "--for-order") == 0) {
             o.for_order = true;
         } else if (strcmp(argv[i], "--return") == 0) {
@@ -724,17 +815,44 @@ read_options(int argc, char **argv)
             usage();
         }
     }
-    if (o.book == NULL || (o.returns ? o.explain : o.order_book != NULL)) {
+    if ((o.book == NULL) != o.batch || (o.batch && (o.check || o.bench > 0 || o.order_book))
+        || (o.returns ? o.explain : o.order_book != NULL))
+    {
         usage();
     }
     return o;
 }
 
 
+static void
+run_book(calc_t *calc)
+{
+    calc_t order = *calc;
+
+    load_book(calc);
+    if (calc->options.order_book != NULL) {
+        order.options.book = calc->options.order_book;
+        load_book(&order);
+        calc->order = &order;
+    }
+    if (calc->options.check) {
+        printf("{\"revision\":\"%.*s\",\"promotions\":%zu}\n", 64,
+            pos_memory_book_revision(calc->memory).data, pos_book_promotions(calc->book));
+    } else if (calc->options.bench > 0) {
+        bench(calc);
+    } else {
+        run(calc);
+    }
+    if (calc->order == &order) {
+        unload_book(&order);
+    }
+}
+
+
 int
 main(int argc, char **argv)
 {
-    calc_t calc = { .options = read_options(argc, argv) }, order;
+    calc_t calc = { .options = read_options(argc, argv) };
 
     calc.arena = pos_arena_create(65536, 0);
     calc.quote = pos_arena_create(QUOTE_BLOCK, 0);
@@ -742,23 +860,11 @@ main(int argc, char **argv)
     if (calc.arena == NULL || calc.quote == NULL || calc.reader == NULL) {
         die(1, "out of memory", "");
     }
-    load_book(&calc);
-    order = calc;
-    if (calc.options.order_book != NULL) {
-        order.options.book = calc.options.order_book;
-        load_book(&order);
-    }
-    calc.order = &order;
-    if (calc.options.check) {
-        printf("{\"revision\":\"%.*s\",\"promotions\":%zu}\n", 64,
-            pos_memory_book_revision(calc.memory).data, pos_book_promotions(calc.book));
-    } else if (calc.options.bench > 0) {
-        bench(&calc);
+    calc.order = &calc;
+    if (calc.options.batch) {
+        run_batch(&calc);
     } else {
-        run(&calc);
-    }
-    if (calc.options.order_book != NULL) {
-        unload_book(&order);
+        run_book(&calc);
     }
     unload_book(&calc);
     pos_json_reader_destroy(calc.reader);
