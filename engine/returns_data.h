@@ -109,8 +109,10 @@ pos_back_kept(const pos_back_line_t *line)
     return kept;
 }
 
-/* returns_read.c: the stored quote, the state before and what comes back. */
+/* returns_read.c: the whole document. */
 pos_status_t pos_back_read(pos_back_t *b) POS_MUSTCHECK;
+/* returns_quote.c: the stored quote; what is wrong is among the faults. */
+void pos_back_read_quote(pos_back_t *b);
 /* A tax's place among the order's; POS_NIL: it has no such tax. */
 uint32_t pos_back_kind(const pos_back_t *b, pos_str_t code, int64_t ppm);
 

@@ -291,5 +291,5 @@ for my $round (1 .. $rounds) {
 }
 note "$orders orders, returns with a refund: " . join ', ', map { "$_ $refunds{$_}" } sort keys %refunds;
 is($failed, 0, "$orders random orders come back in pieces for exactly what was paid (seed $seed)");
-ok($refunds{paid} > 500 && $refunds{reprice} > 500, 'by both policies');
+ok($refunds{paid} > $orders / 10 && $refunds{reprice} > $orders / 10, 'by both policies');
 done_testing;
