@@ -578,14 +578,17 @@ class Quote:
         if self.retailer.get("optimise") == "priority":
             return self.by_priority()
         best = None
-        for used, classes, times in self.choices():
-            result = self.outcome(used, classes, times)
-            if result is None or (best and result.objective > best.objective):
-                continue
-            result.rank = (result.objective, -result.points, result.used_key(), result.units_key())
-            if best is None or result.rank < best.rank:
+        for result in self.outcomes():
+            if best is None or (result.objective <= best.objective and result.rank() < best.rank()):
                 best = result
         return best
+
+    def outcomes(self):
+        """What every permitted choice comes to."""
+        for used, classes, times in self.choices():
+            result = self.outcome(used, classes, times)
+            if result is not None:
+                yield result
 
     def choices(self):
         """'A promotion is used or not; a used one applies all its effects'"""
@@ -637,8 +640,7 @@ class Quote:
             return [tuple(able)]
         together = [some for size in range(len(able) + 1) for some in itertools.combinations(able, size)
                     if not any(a.shuns(b) for a, b in itertools.combinations(some, 2))]
-        if any(e.max_units is not None for p in able for e in p.effects):
-            return together  # whether each takes all that it can is seen later
+        # One that `max_units` will keep off this unit may be in the set all the same.
         return [some for some in together
                 if not any(set(some) < set(larger) for larger in together)]
 
@@ -650,8 +652,7 @@ class Quote:
         """'`max_units`, `choose` limit which': the first by unit price, then in canonical order.
         Deals choose units, so every order of an item's units is tried."""
         by_item = [sorted([u for u in units if u[0] == n], key=unit_key) for n in range(len(self.items))]
-        orders = [sorted(set(itertools.permutations(group)), key=lambda o: [unit_key(u) for u in o])
-                  if any(n in e.items for p in used for e in p.effects if e.max_units is not None)
+        orders = [list(arrangements(group)) if any(n in e.items for p in used for e in p.effects if e.max_units is not None)
                   else [tuple(group)] for n, group in enumerate(by_item)]
         for arranged in itertools.product(*orders):
             row = [unit for group in arranged for unit in group]
@@ -999,8 +1000,8 @@ class Quote:
 
     # --- the answer -----------------------------------------------------------------------
 
-    def answer(self):
-        best = self.choose()
+    def answer(self, best=None):
+        best = best or self.choose()
         items = [self.item_answer(best, n) for n in range(len(self.items))]
         gifts = [g for g in map(self.gift_answer, best.effects("gift")) if g]
         parts, owners = [], []
@@ -1184,6 +1185,9 @@ class Outcome:
             self._points = int(points) + added
         return self._points
 
+    def rank(self):
+        return (self.objective, -self.points, self.used_key(), self.units_key())
+
     def used_key(self):
         """Reading: at the first promotion in which two sets differ, the one that has it is first."""
         return tuple(0 if p in self.used else 1 for p in self.quote.promotions)
@@ -1252,6 +1256,17 @@ def packings(ways, free):
         if min(left) >= 0:
             for rest in packings(ways[1:], left):
                 yield [(deal, claim)] + rest
+
+
+def arrangements(units):
+    """Every order of these units that can be told apart."""
+    if not units:
+        yield ()
+    for first in dict.fromkeys(units):
+        rest = list(units)
+        rest.remove(first)
+        for order in arrangements(rest):
+            yield (first,) + order
 
 
 def group_by_item(state, numbers):
