@@ -56,15 +56,6 @@ def paid_for(answer):
     return sum(line["total"] for line in answer["lines"]) + answer["shipping_total"]
 
 
-def units_of(line):
-    """'paid' is for all units of an entry, which pay alike but for a cent."""
-    found = []
-    for entry in line["units"]:
-        count = max(1, int(entry["quantity"])) if float(entry["quantity"]).is_integer() else 1
-        found.append((count, entry["paid"]))
-    return found
-
-
 def spread(entries):
     """Entries of several units as single units, as evenly as can be."""
     singles = []
@@ -93,7 +84,8 @@ def figures_of_engine(answer, expected):
         for key in ("subtotal", "discount", "total", "fees"):
             found[f"{name} {key}"] = sum(l[key] for l in mine)
         found[name + " taxes"] = summed([t for l in mine for t in l["taxes"]], "code")
-        found[name + " units"] = [u for l in mine for u in units_of(l)]
+        found[name + " units"] = ([sum(u["paid"] for l in mine for u in l["units"])] if item["measured"]
+                                  else spread([(u["quantity"], u["paid"]) for l in mine for u in l["units"]]))
     found["gifts"] = sorted((l["sku"], l["subtotal"], l["discount"], l["total"]) for l in lines.values())
     for key in ("subtotal", "discount", "fees", "tax", "total", "points"):
         found[key] = answer[key]
@@ -132,11 +124,7 @@ def differing(got, want):
         if name == "cash_total" and name not in got:
             continue
         mine, theirs = want[name], got.get(name)
-        if name.endswith(" units"):
-            same = spread(theirs) == mine
-        else:
-            same = mine == theirs
-        if not same:
+        if mine != theirs:
             found.append((name, mine, theirs))
     return found
 
@@ -155,7 +143,8 @@ def verdict(poscalc, book, request):
         return {"class": None, "skipped": "too many choices"}
     got = engine(poscalc, book, request)
     if "lines" not in got:
-        return {"class": "refused", "what": [("answer", "a quote", got)]}
+        errors = [e.get("message") for e in got.get("errors") or []][:1] or [got.get("detail")]
+        return {"class": f"refused: {errors[0]}", "what": [("answer", "a quote", got)]}
     least = min(o.objective for o in outcomes)
     best = min((o for o in outcomes if o.objective == least), key=oracle.Outcome.rank)
     by_priority = quote.by_priority()
@@ -225,7 +214,8 @@ def same_figures(prefix, alike, chosen, got, quote):
                 return {}
             tie = ("points" if outcome.points != chosen.points
                    else "used promotions" if outcome.used_key() != chosen.used_key() else "units")
-            return {"class": prefix + "another choice of a tie: " + tie, "what": first}
+            proved = "" if got.get("optimal") else ", not proved"
+            return {"class": prefix + "another choice of a tie: " + tie + proved, "what": first}
         if nearest is None or len(what) < len(nearest):
             nearest = what + [("used", expected["used"], [p["id"] for p in got["promotions"]])]
     return {"class": prefix + "figures: " + kind_of(nearest[0][0]), "what": nearest}
@@ -245,17 +235,13 @@ def minimise(poscalc, book, request, wanted):
         except (KeyError, ValueError, TypeError, IndexError, AttributeError, StopIteration):
             return False
 
-    case, smaller, tries = {"book": book, "request": request}, True, 0
-    while smaller and tries < 4000:
+    case, smaller = {"book": book, "request": request}, True
+    while smaller:
         smaller = False
-        for path, value in reductions(case):
-            tries += 1
+        for path, value in list(reductions(case)):
             tried = copy.deepcopy(case)
-            if not change(tried, path, value):
-                continue
-            if remains(tried["book"], tried["request"]):
+            if change(tried, path, value) and remains(tried["book"], tried["request"]):
                 case, smaller = tried, True
-                break
     return case["book"], case["request"]
 
 
@@ -282,7 +268,7 @@ def reductions(case):
 def fields(value, path):
     if isinstance(value, dict):
         for key in list(value):
-            if key not in KEPT:
+            if key not in KEPT and path:
                 yield path + (key,), GONE
             if key in ("rounding", "tax_rounding", "optimise", "stacking"):
                 plain = {"rounding": "half_up", "tax_rounding": "line", "optimise": "customer", "stacking": "combine"}
@@ -301,15 +287,19 @@ def fields(value, path):
 
 
 def change(case, path, value):
+    """False where the place has gone, or has that value."""
     at = case
-    for key in path[:-1]:
-        at = at[key]
-    if value is GONE:
-        del at[path[-1]]
-    else:
+    try:
+        for key in path[:-1]:
+            at = at[key]
+        if value is GONE:
+            del at[path[-1]]
+            return True
         if at[path[-1]] == value:
             return False
-        at[path[-1]] = value
+    except (KeyError, IndexError, TypeError):
+        return False
+    at[path[-1]] = value
     return True
 
 

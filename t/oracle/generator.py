@@ -338,7 +338,7 @@ class Shop:
             how = self.one("percent_off", "amount_off")
             effect |= {"tiers": [{"quantity": 1, how: 5}, {"quantity": 2, how: 12}, {"quantity": 4, how: 25}],
                        "count": self.one("line", "all")}
-        if self.often(0.25):
+        if kind != "tiers" and self.often(0.25):
             effect["max_units"] = self.one(1, 2)
             if self.often(0.6):
                 effect["choose"] = self.one("best", "cheapest", "priciest")

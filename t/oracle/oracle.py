@@ -106,7 +106,7 @@ class Item:
 
     def key(self):
         """'in a canonical order (SKU, then price, then attributes)'"""
-        return (self.sku, self.price, canonical(self.attributes), canonical(self.manual),
+        return (self.sku, self.price, sorted(self.attributes.items()), canonical(self.manual),
                 self.tax_category or "", self.thousandths if self.measured else 0)
 
     def has_attribute(self, name, values):
@@ -201,7 +201,7 @@ class Quote:
         items = {}
         for line in self.request["lines"]:
             one = Item(self.products[line["sku"]], self.price_of(line["sku"], line), line)
-            key = (line["id"],) if one.measured else one.key()
+            key = line["id"] if one.measured else canonical(one.key())
             items.setdefault(key, one).add(line["id"], thousandths(line["quantity"]))
         return sorted(items.values(), key=Item.key)
 
@@ -708,12 +708,12 @@ class Quote:
         for promotion in self.promotions:
             if used and (promotion.stacking == "alone" or any(p.stacking == "alone" for p in used)):
                 continue
-            tried = self.add_promotion(promotion, used, row, times)
+            tried = self.add_promotion(promotion, used, row, times, best.objective)
             if tried is not None:
                 used, row, times, best = tried
         return best
 
-    def add_promotion(self, promotion, used, row, times):
+    def add_promotion(self, promotion, used, row, times, least):
         used = used | {promotion}
         times = dict(times)
 
@@ -729,6 +729,7 @@ class Quote:
                     item, deal, role, effects = row[n]
                     row[n] = (item, deal, role, effects | {effect})
         best = self.outcome(used, self.classes(row), times)
+        before = best.objective if best else least
         for effect in promotion.effects:
             if effect.kind != "deal":
                 continue
@@ -739,22 +740,28 @@ class Quote:
             numbers = list(kinds.values())
             claims = self.claims(effect, [(self.items[item], len(ns))
                                           for (item, _), ns in kinds.items()])
-            most, found = max((c[0] for c in claims), default=0), None
-            for _, roles in (c for c in claims if c[0] == most):
-                tried, at = list(row), {}
-                for (kind, role), count in roles:
-                    for _ in range(count):
-                        n = numbers[kind][at.setdefault(kind, 0)]
-                        at[kind] += 1
-                        tried[n] = (tried[n][0], effect, role, tried[n][3])
-                result = self.outcome(used, self.classes(tried), {**times, effect: most})
-                # "`best` (default; the grouping that saves the customer most)"
-                if result and (found is None or (result.objective, result.units_key())
-                               < (found[1].objective, found[1].units_key())):
-                    found = (tried, result)
+            # Reading: as often as one time more lowers the sum.
+            found = None
+            for often in sorted({c[0] for c in claims}):
+                better = None
+                for _, roles in (c for c in claims if c[0] == often):
+                    tried, at = list(row), {}
+                    for (kind, role), count in roles:
+                        for _ in range(count):
+                            n = numbers[kind][at.setdefault(kind, 0)]
+                            at[kind] += 1
+                            tried[n] = (tried[n][0], effect, role, tried[n][3])
+                    result = self.outcome(used, self.classes(tried), {**times, effect: often})
+                    # "`best` (default; the grouping that saves the customer most)"
+                    if result and (better is None or (result.objective, result.units_key())
+                                   < (better[1].objective, better[1].units_key())):
+                        better = (tried, result, often)
+                least = found[1].objective if found else before
+                if better is None or better[1].objective >= least:
+                    break
+                found = better
             if found:
-                row, best = found
-                times[effect] = most
+                row, best, times[effect] = found
         return None if best is None else (used, row, times, best)
 
     # --- Steps 2 to 4: discounts ----------------------------------------------------------
@@ -785,15 +792,15 @@ class Quote:
         """'within a line: manual, markdowns, deals; within each, greater priority first, then id
         ascending'"""
         state = State(self, classes)
-        for number, (item_number, _, _, _, count) in enumerate(classes):
+        for number, (item_number, _, _, _, _) in enumerate(classes):
             item = self.items[item_number]
-            if item.manual:
-                if "percent" in item.manual:
-                    amount = self.percent_of(state.left(number), item.manual["percent"])
-                else:
-                    # Reading: of each unit, since splitting a line in two changes no total.
-                    amount = self.amount_for(item, item.manual["amount"]) * count
-                state.give(None, [([number], amount)])
+            if item.manual and "percent" in item.manual:
+                state.give(None, [([number], self.percent_of(state.left(number), item.manual["percent"]))])
+        for number, numbers in group_by_item(state, range(len(classes))):
+            manual = self.items[number].manual
+            if manual and "amount" in manual:
+                # Reading: of the item, as every amount off a line.
+                state.give(None, [(numbers, manual["amount"])])
         for effect in self.effects:
             if effect.kind == "markdown" and effect.promotion in used:
                 touched = [n for n, c in enumerate(classes) if effect in c[3]]
@@ -827,12 +834,10 @@ class Quote:
         per = effect.doc.get("per", "unit")
         if "amount_off" in how and per != "unit":
             # "`all` splits one amount over them": over the lines, and a line's over its units.
-            items = group_by_item(state, touched)
             if per == "line":
-                parts = [(numbers, how["amount_off"]) for _, numbers in items]
+                parts = [(numbers, how["amount_off"]) for _, numbers in group_by_item(state, touched)]
             else:
-                costs = [sum(state.left(n) for n in numbers) for _, numbers in items]
-                parts = [(numbers, share) for (_, numbers), share in zip(items, split(how["amount_off"], costs))]
+                parts = state.over_items(effect.promotion, touched, how["amount_off"])
         else:
             parts = [([n], self.class_discount(state, effect, how, n)) for n in touched]
         state.give(effect.promotion, parts, effect.doc.get("max_amount"))
@@ -865,14 +870,11 @@ class Quote:
             return
         # Reading: the price of a bundle is for all its repetitions together, since only classes
         # are told apart; split over the lines, and a line's over its units.
-        items = group_by_item(state, claimed)
-        costs = [sum(state.left(n) for n in numbers) for _, numbers in items]
         if "price" in document:
-            amount = max(0, sum(costs) - document["price"] * times)
+            amount = max(0, sum(map(state.left, claimed)) - document["price"] * times)
         else:
             amount = document["amount_off"] * times
-        shares = split(amount, costs)
-        state.give(effect.promotion, [(numbers, share) for (_, numbers), share in zip(items, shares)])
+        state.give(effect.promotion, state.over_items(effect.promotion, claimed, amount))
 
     def order_discounts(self, used, classes, lines):
         effects = [e for kind in ("order", "shipping") for e in self.effects
@@ -895,7 +897,7 @@ class Quote:
         document = effect.doc
         touched = [n for n, c in enumerate(state.classes) if effect in c[3]]
         items = group_by_item(state, touched)
-        costs = [sum(state.left(n) for n in numbers) for _, numbers in items]
+        costs = [sum(map(state.left, numbers)) for _, numbers in items]
         bears_shipping = bool(document.get("shipping"))
         base = sum(costs) + (state.shipping if bears_shipping else 0)
         how = document
@@ -979,7 +981,7 @@ class Quote:
                 # largest remainder, so that net + taxes = total"
                 tax = sum(t for _, _, t in part)
                 whole = self.round(tax)
-                amounts = largest_remainder(whole, [t for _, _, t in part])
+                amounts = proportionally(whole, [t for _, _, t in part])
             else:
                 # "`tax_rounding: line` rounds each line and rate"
                 amounts = [self.round(t) for _, _, t in part]
@@ -989,7 +991,7 @@ class Quote:
             # "`order` sums unrounded per rate, rounds once, and splits back"
             for rate in dict.fromkeys(r for _, r, _ in exact):
                 mine = [(n, t) for n, r, t in exact if r == rate]
-                amounts = largest_remainder(self.round(sum(t for _, t in mine)), [t for _, t in mine])
+                amounts = proportionally(self.round(sum(t for _, t in mine)), [t for _, t in mine])
                 for (n, _), tax in zip(mine, amounts):
                     found[n][rate] = found[n].get(rate, 0) + tax
         return found
@@ -1062,7 +1064,7 @@ class Quote:
         return {"lines": [line for line, _ in item.lines], "sku": item.sku, "unit_price": item.price,
                 "list_price": item.list_price, "subtotal": self.subtotal(item),
                 "discount": self.subtotal(item) - total, "total": total, "units": sorted(units, reverse=True),
-                "fees": sum(a for a, _ in fees), "fee_parts": fees, "taxes": {}, "gift": None,
+                "measured": item.measured, "fees": sum(a for a, _ in fees), "fee_parts": fees, "taxes": {}, "gift": None,
                 "taxed": total + (0 if self.included else before), "tax_category": item.tax_category}
 
     def gift_answer(self, effect):
@@ -1075,7 +1077,9 @@ class Quote:
         return {"lines": [], "sku": sku, "unit_price": price, "list_price": list_price,
                 "subtotal": price * quantity, "discount": price * quantity, "total": 0,
                 "units": [0] * quantity, "fees": sum(a for a, _ in fees), "fee_parts": fees, "taxes": {},
-                "gift": effect.promotion.id, "taxed": 0, "tax_category": product.get("tax_category")}
+                "gift": effect.promotion.id,
+                # "taxes the price before this discount"
+                "taxed": 0 if self.included or not effect.promotion.taxed_before else price * quantity, "tax_category": product.get("tax_category")}
 
 
 class State:
@@ -1136,26 +1140,22 @@ class State:
         for numbers, amount in parts:
             self.take(promotion, numbers, amount)
 
+    def over_items(self, promotion, numbers, amount):
+        """One amount split over the items of these classes: 'parts sum to the whole exactly'.
+        Reading: so what one cannot bear goes to the others, as with an order discount."""
+        items = group_by_item(self, numbers)
+        shares = split_bearing(amount, [sum(map(self.left, ns)) for _, ns in items],
+                               [sum(self.bearable(n, promotion) for n in ns) for _, ns in items])
+        return [(ns, share) for (_, ns), share in zip(items, shares)]
+
     def take(self, promotion, numbers, amount):
-        """'a line's over its units': largest remainder over the units of these classes."""
-        numbers = list(numbers)
-        while amount > 0 and numbers:
-            places = [(n, u) for n in numbers for u in range(len(self.lefts[n]))]
-            shares = split(amount, [self.lefts[n][u] for n, u in places])
-            sums = {n: sum(s for (m, _), s in zip(places, shares) if m == n) for n in numbers}
-            full = [n for n in numbers if len(numbers) > 1 and sums[n] > self.bearable(n, promotion)]
-            for n in full:
-                most = self.bearable(n, promotion)
-                numbers.remove(n)
-                amount -= most
-                self.take(promotion, [n], most)
-            if full:
-                continue
-            for (n, u), share in zip(places, shares):
-                self.lefts[n][u] -= share
-            for n in numbers:
-                self.given[promotion, n] = self.given.get((promotion, n), 0) + sums[n]
-            return
+        """'a line's over its units'. Reading: over its classes, and 'splitting then gives each
+        unit's share'."""
+        shares = split_bearing(amount, [self.left(n) for n in numbers],
+                               [self.bearable(n, promotion) for n in numbers])
+        for n, share in zip(numbers, shares):
+            self.lefts[n] = [left - part for left, part in zip(self.lefts[n], split(share, self.lefts[n]))]
+            self.given[promotion, n] = self.given.get((promotion, n), 0) + share
 
     def take_shipping(self, promotion, amount):
         self.shipping -= amount
@@ -1276,15 +1276,15 @@ def group_by_item(state, numbers):
     return sorted(items.items())
 
 
-def largest_remainder(whole, exact):
-    """Splits an already rounded sum over exact parts."""
-    shares = [part.__floor__() for part in exact]
-    rest = whole - sum(shares)
-    order = sorted(range(len(exact)), key=lambda i: -(exact[i] - shares[i]))
-    if rest < 0:
-        raise AssertionError("a sum rounded below its whole parts")
-    for i in range(rest):
-        shares[order[i % len(order)]] += 1
+def proportionally(whole, exact):
+    """Splits a rounded sum over its unrounded parts, by largest remainder."""
+    if not any(exact):
+        return [0] * len(exact)
+    ideal = [whole * part / sum(exact) for part in exact]
+    shares = [part.__floor__() for part in ideal]
+    order = sorted(range(len(exact)), key=lambda i: -(ideal[i] - shares[i]))
+    for i in order[:whole - sum(shares)]:
+        shares[i] += 1
     return shares
 
 
