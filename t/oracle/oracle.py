@@ -475,9 +475,9 @@ class Quote:
                    if x is not None)
         found = set()
         for times in range(1, most + 1):
-            for roles in self.claims_of(document, kinds, times):
-                if self.keeps_choose(document, kinds, roles):
-                    found.add((times, tuple(sorted(roles.items()))))
+            ways = list(self.claims_of(document, kinds, times))
+            for roles in self.by_choose(document, kinds, ways):
+                found.add((times, tuple(sorted(roles.items()))))
         return sorted(found)
 
     def claims_of(self, document, kinds, times):
@@ -550,24 +550,16 @@ class Quote:
                 roles[role] = roles.get(role, 0) + 1
             yield roles
 
-    def keeps_choose(self, document, kinds, roles):
-        """'cheapest (the rewarded units are the cheapest that match in the cart), priciest'"""
+    def by_choose(self, document, kinds, ways):
+        """'cheapest (the rewarded units are the cheapest that match in the cart), priciest'.
+        Reading: the cheapest of those that the deal could reward; all of a bundle is rewarded."""
         choose = document.get("choose", "best")
         if choose == "best" or "nth" in document:
-            return True
+            return ways
         sign = 1 if choose == "cheapest" else -1
-        for number, part in enumerate(self.parts(document)):
-            role = self.part_role(document, number)
-            if role == PAYS:
-                continue
-            taken = [kinds[k][0].price * sign for (k, r) in roles if r == role]
-            passed = [item.price * sign for n, item in enumerate(self.items)
-                      if self.matches(part.get("items"), item)
-                      and item.units > sum(c for (k, r), c in roles.items()
-                                           if kinds[k][0] is item and r != PAYS)]
-            if taken and passed and max(taken) > min(passed):
-                return False
-        return True
+        worth = [sum(sign * kinds[kind][0].price * count for (kind, role), count in roles.items() if role != PAYS)
+                 for roles in ways]
+        return [roles for roles, one in zip(ways, worth) if one == min(worth)]
 
     # --- what is chosen -------------------------------------------------------------------
 
@@ -585,8 +577,8 @@ class Quote:
 
     def outcomes(self):
         """What every permitted choice comes to."""
-        for used, classes, times in self.choices():
-            result = self.outcome(used, classes, times)
+        for used, classes, times, on_shipping in self.choices():
+            result = self.outcome(used, classes, times, on_shipping)
             if result is not None:
                 yield result
 
@@ -607,7 +599,9 @@ class Quote:
                     if len(used) > 1 and any(p.stacking == "alone" for p in used):
                         continue
                     for classes in self.settlements(used, claimed):
-                        yield used, classes, times
+                        for on_shipping in self.together([p for p in self.promotions if p in used
+                                                          and self.touches_shipping(p)]):
+                            yield used, classes, times, on_shipping
 
     def settlements(self, used, claimed):
         """'only exclusive and group conflicts are settled unit by unit'; 'its markdowns take
@@ -636,6 +630,15 @@ class Quote:
         able = [p for p in self.promotions if p in used
                 and any(e.on_units() and item in e.items for e in p.effects)
                 and not (deal and p.shuns(deal.promotion))]
+        return self.together(able)
+
+    def touches_shipping(self, promotion):
+        """Reading: shipping is as one unit, which promotions may share or not."""
+        return self.shipping > 0 and any(e.kind == "shipping" or (e.kind == "order" and e.doc.get("shipping"))
+                                         for e in promotion.effects)
+
+    def together(self, able):
+        """The largest sets of these that may touch one unit together."""
         if not any(a.shuns(b) for a, b in itertools.combinations(able, 2)):
             return [tuple(able)]
         together = [some for size in range(len(able) + 1) for some in itertools.combinations(able, size)
@@ -663,8 +666,10 @@ class Quote:
     def preferred(self, effect, row):
         """Reading: `best` is the priciest, where a markdown saves most."""
         sign = 1 if effect.doc.get("choose") == "cheapest" else -1
+        # A measured line is one unit; of two at one price the larger costs more.
         return sorted((n for n, u in enumerate(row) if u[0] in effect.items),
-                      key=lambda n: (sign * self.items[row[n][0]].price, n))
+                      key=lambda n: (sign * self.items[row[n][0]].price,
+                                     sign * self.amount_for(self.items[row[n][0]], self.items[row[n][0]].price), n))
 
     def take_limited(self, used, row):
         touched = [set(e for e in self.touching(u[0], u[3]) if e.max_units is None) for u in row]
@@ -702,19 +707,21 @@ class Quote:
     def by_priority(self):
         """'promotions in order of priority then id, each used if it can be, each deal as often as
         it can'"""
-        used, times = set(), {}
+        used, times, on_shipping = set(), {}, ()
         row = [(n, None, None, frozenset()) for n, item in enumerate(self.items) for _ in range(item.units)]
-        best = self.outcome(used, self.classes(row), times)
+        best = self.outcome(used, self.classes(row), times, on_shipping)
         for promotion in self.promotions:
             if used and (promotion.stacking == "alone" or any(p.stacking == "alone" for p in used)):
                 continue
-            tried = self.add_promotion(promotion, used, row, times, best.objective)
+            tried = self.add_promotion(promotion, used, row, times, on_shipping, best.objective)
             if tried is not None:
-                used, row, times, best = tried
+                used, row, times, on_shipping, best = tried
         return best
 
-    def add_promotion(self, promotion, used, row, times, least):
+    def add_promotion(self, promotion, used, row, times, on_shipping, least):
         used = used | {promotion}
+        if self.touches_shipping(promotion) and not any(promotion.shuns(p) for p in on_shipping):
+            on_shipping += (promotion,)
         times = dict(times)
 
         def may_touch(unit):
@@ -728,7 +735,7 @@ class Quote:
                 for n in able[:effect.max_units]:
                     item, deal, role, effects = row[n]
                     row[n] = (item, deal, role, effects | {effect})
-        best = self.outcome(used, self.classes(row), times)
+        best = self.outcome(used, self.classes(row), times, on_shipping)
         before = best.objective if best else least
         for effect in promotion.effects:
             if effect.kind != "deal":
@@ -751,7 +758,7 @@ class Quote:
                             n = numbers[kind][at.setdefault(kind, 0)]
                             at[kind] += 1
                             tried[n] = (tried[n][0], effect, role, tried[n][3])
-                    result = self.outcome(used, self.classes(tried), {**times, effect: often})
+                    result = self.outcome(used, self.classes(tried), {**times, effect: often}, on_shipping)
                     # "`best` (default; the grouping that saves the customer most)"
                     if result and (better is None or (result.objective, result.units_key())
                                    < (better[1].objective, better[1].units_key())):
@@ -762,24 +769,23 @@ class Quote:
                 found = better
             if found:
                 row, best, times[effect] = found
-        return None if best is None else (used, row, times, best)
+        return None if best is None else (used, row, times, on_shipping, best)
 
     # --- Steps 2 to 4: discounts ----------------------------------------------------------
 
-    def outcome(self, used, classes, times):
+    def outcome(self, used, classes, times, on_shipping):
         """The result of one choice, or None where it is not permitted."""
         for promotion in used:
-            if not any(e.kind in ("shipping", "gift", "points", "message") or e in times
-                       or any(e in c[3] for c in classes)
-                       or (e.kind == "order" and e.doc.get("shipping") and self.shipping)
-                       for e in promotion.effects):
+            if promotion not in on_shipping and not any(
+                    e.kind in ("gift", "points", "message") or e in times or any(e in c[3] for c in classes)
+                    for e in promotion.effects):
                 return None  # it would be used for nothing
         lines = self.line_discounts(used, classes, times)
         after_line = lines.goods
         for promotion in used:
             if self.holds(promotion.when) is None and not self.holds(promotion.when, after_line):
                 return None
-        return self.order_discounts(used, classes, lines)
+        return self.order_discounts(used, classes, lines, on_shipping)
 
     def line_discounts(self, used, classes, times):
         key = (tuple((item, deal, role, tuple(sorted(e.number for e in effects if e.kind == "markdown")),
@@ -876,29 +882,29 @@ class Quote:
             amount = document["amount_off"] * times
         state.give(effect.promotion, state.over_items(effect.promotion, claimed, amount))
 
-    def order_discounts(self, used, classes, lines):
+    def order_discounts(self, used, classes, lines, on_shipping):
         effects = [e for kind in ("order", "shipping") for e in self.effects
                    if e.kind == kind and e.promotion in used]
-        key = (id(lines), tuple(e.number for e in effects),
+        key = (id(lines), tuple(e.number for e in effects), tuple(p.id for p in on_shipping),
                tuple(tuple(e.number for e in effects if e in c[3]) for c in classes))
         if key not in self.order_memo:
             state = lines.copy(classes)
             for effect in effects:
                 if effect.kind == "order":
-                    self.apply_order(state, effect, lines)
-                else:
+                    self.apply_order(state, effect, lines, on_shipping)
+                elif effect.promotion in on_shipping:
                     self.apply_shipping(state, effect)
             self.order_memo[key] = (state, sum(map(sum, state.lefts)) + state.shipping)
         state, objective = self.order_memo[key]
         return Outcome(self, used, classes, state, objective)
 
-    def apply_order(self, state, effect, lines):
+    def apply_order(self, state, effect, lines, on_shipping):
         """'split over the lines that match'; `shipping: true` 'to bear on shipping too'"""
         document = effect.doc
         touched = [n for n, c in enumerate(state.classes) if effect in c[3]]
         items = group_by_item(state, touched)
         costs = [sum(map(state.left, numbers)) for _, numbers in items]
-        bears_shipping = bool(document.get("shipping"))
+        bears_shipping = bool(document.get("shipping")) and effect.promotion in on_shipping
         base = sum(costs) + (state.shipping if bears_shipping else 0)
         how = document
         if "tiers" in document:
@@ -1014,7 +1020,9 @@ class Quote:
                 # "never discounted, taxed by their own category"
                 parts.append(fee)
                 owners.append(entry)
-        parts.append((best.state.shipping, self.retailer.get("shipping_tax_category")))
+        before = sum(amount for (promotion, n), amount in best.state.given.items()
+                     if n is None and promotion.taxed_before and not self.included)
+        parts.append((best.state.shipping + before, self.retailer.get("shipping_tax_category")))
         owners.append(None)
         taxes, shipping_tax, total_tax, by_code = self.taxes(parts), 0, 0, {}
         for owner, tax in zip(owners, taxes):
@@ -1089,12 +1097,14 @@ class State:
         self.quote, self.classes = quote, classes
         self.lefts = [[quote.amount_for(quote.items[c[0]], quote.items[c[0]].price)] * c[4] for c in classes]
         self.shipping = quote.shipping
+        self.margins = [None] * len(classes)  # the highest of the floors that came so far
         self.given = {}  # (promotion, class number) -> amount; class None is shipping
 
     def copy(self, classes):
         other = State(self.quote, classes)
         other.lefts = [list(units) for units in self.lefts]
         other.given = dict(self.given)
+        other.margins = list(self.margins)
         return other
 
     def left(self, number):
@@ -1111,14 +1121,16 @@ class State:
 
     def bearable(self, number, promotion):
         """'a product's min_price does always'; '`floor` stops discounts where the net price after
-        all of them would fall under cost ÷ (1 − margin)'."""
+        all of them would fall under cost ÷ (1 − margin)'. Reading: once a promotion with a floor
+        has come to a unit, that floor stops all that come after it, too."""
         item_number, _, _, _, count = self.classes[number]
         item = self.quote.items[item_number]
         product = item.product
         share = Fraction(count * (item.thousandths if item.measured else 1000), 1000)
         least = (product.get("min_price") or 0) * share
-        if promotion and promotion.margin is not None and product.get("cost") is not None:
-            net = Fraction(product["cost"] * MILLION, MILLION - promotion.margin)
+        margins = [m for m in (self.margins[number], promotion and promotion.margin) if m is not None]
+        if margins and product.get("cost") is not None:
+            net = Fraction(product["cost"] * MILLION, MILLION - max(margins))
             least = max(least, net * share * self.quote.net_factor(item))
         return max(0, self.left(number) + (-least.__ceil__()))
 
@@ -1151,6 +1163,9 @@ class State:
     def take(self, promotion, numbers, amount):
         """'a line's over its units'. Reading: over its classes, and 'splitting then gives each
         unit's share'."""
+        if promotion and promotion.margin is not None:
+            for n in numbers:
+                self.margins[n] = max(self.margins[n] or 0, promotion.margin)
         shares = split_bearing(amount, [self.left(n) for n in numbers],
                                [self.bearable(n, promotion) for n in numbers])
         for n, share in zip(numbers, shares):
@@ -1177,12 +1192,12 @@ class Outcome:
         if self._points is None:
             per = self.quote.retailer.get("points_per")
             points = Fraction(sum(map(sum, self.state.lefts)) // per if per else 0)
-            added = 0
-            for effect in self.effects("points"):
-                # Reading: what is added is not multiplied.
-                points *= Fraction(str(effect.doc["points"].get("multiply", 1)))
-                added += effect.doc["points"].get("add", 0)
-            self._points = int(points) + added
+            for cls in ("line", "order", "shipping"):  # "Classes in the order line, order, shipping"
+                for effect in self.effects("points"):
+                    if effect.promotion.cls == cls:
+                        points = points * Fraction(str(effect.doc["points"].get("multiply", 1)))
+                        points += effect.doc["points"].get("add", 0)
+            self._points = int(points)
         return self._points
 
     def rank(self):
