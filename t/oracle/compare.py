@@ -162,7 +162,8 @@ def verdict(poscalc, book, request):
     if chosen is by_priority:
         if paid != chosen.objective:
             return facts | named("priority: objective", [("objective", chosen.objective, paid)], chosen, got, quote)
-        return facts | same_figures("priority: ", [chosen], chosen, got, quote)
+        alike = [o for o in outcomes if o.objective == paid]
+        return facts | same_figures("priority: ", alike, chosen, got, quote)
     if got.get("optimal") and paid != best.objective:
         return facts | named("optimal, and is not", [("objective", best.objective, paid)], chosen, got, quote)
     if paid > by_priority.objective:

@@ -425,12 +425,16 @@ class Quote:
         gift = effect.doc["gift"]
         quantity = gift.get("quantity", 1)
         per = gift.get("per")
-        if not per:
-            return quantity
-        have = sum(i.thousandths for i in self.items if self.matches(per.get("items"), i))
-        times = have // thousandths(per["quantity"])
-        if effect.promotion.max_uses is not None:
-            times = min(times, effect.promotion.max_uses)
+        times = 1
+        if per:
+            have = sum(i.thousandths for i in self.items if self.matches(per.get("items"), i))
+            times = have // thousandths(per["quantity"])
+        limits = effect.promotion
+        if limits.max_uses is not None:
+            times = min(times, limits.max_uses)
+        if limits.max_amount is not None:
+            # Reading: nothing is given in part; what is over the limit is not given.
+            times = min(times, limits.max_amount // (quantity * self.price_of(gift["sku"], {})[0]))
         return quantity * times
 
     def is_active(self, promotion):
@@ -535,8 +539,8 @@ class Quote:
         return sums
 
     def nth_claims(self, document, kinds, times):
-        """'units sorted, cut into whole groups, the one at the position rewarded'. Reading: the
-        deal chooses which units it takes, as every deal does; those are sorted."""
+        """'units sorted, cut into whole groups, the one at the position rewarded'; which units
+        these are is looked at in `nth_from_the_start`."""
         nth = document["nth"]
         able = [n if self.matches(nth.get("items"), item) else 0 for item, n in kinds]
         down = document.get("order", "priciest") == "priciest"
@@ -771,6 +775,21 @@ class Quote:
                 row, best, times[effect] = found
         return None if best is None else (used, row, times, on_shipping, best)
 
+    def nth_from_the_start(self, classes, times):
+        """Reading: an nth deal takes its units from the start of the sorted ones, without those
+        that another deal claims or that a promotion touches with which it cannot share."""
+        for deal in times:
+            if "nth" not in deal.doc:
+                continue
+            sign = -1 if deal.doc.get("order", "priciest") == "priciest" else 1
+            last = max(sign * self.items[c[0]].price for c in classes if c[1] is deal)
+            for item, other, _, effects, _ in classes:
+                if (other is None and sign * self.items[item].price < last
+                        and self.matches(deal.doc["nth"].get("items"), self.items[item])
+                        and not any(e.promotion.shuns(deal.promotion) for e in effects)):
+                    return False
+        return True
+
     # --- Steps 2 to 4: discounts ----------------------------------------------------------
 
     def outcome(self, used, classes, times, on_shipping):
@@ -780,6 +799,8 @@ class Quote:
                     e.kind in ("gift", "points", "message") or e in times or any(e in c[3] for c in classes)
                     for e in promotion.effects):
                 return None  # it would be used for nothing
+        if not self.nth_from_the_start(classes, times):
+            return None
         lines = self.line_discounts(used, classes, times)
         after_line = lines.goods
         for promotion in used:
@@ -894,8 +915,11 @@ class Quote:
                     self.apply_order(state, effect, lines, on_shipping)
                 elif effect.promotion in on_shipping:
                     self.apply_shipping(state, effect)
-            self.order_memo[key] = (state, sum(map(sum, state.lefts)) + state.shipping)
-        state, objective = self.order_memo[key]
+            gave = {promotion for (promotion, _), amount in state.given.items() if amount}
+            self.order_memo[key] = (state, sum(map(sum, state.lefts)) + state.shipping, gave)
+        state, objective, gave = self.order_memo[key]
+        if any(p not in gave and all(e.kind not in ("gift", "points", "message") for e in p.effects) for p in used):
+            return None  # Reading: what lowers nothing is not used, so nothing need give way to it.
         return Outcome(self, used, classes, state, objective)
 
     def apply_order(self, state, effect, lines, on_shipping):
