@@ -342,7 +342,7 @@ def run(options):
                     loss += found["loss"] / max(1, found["best"] + found["loss"])
         tally["loss"] = round(10_000 * loss / max(1, tally["not proved, and worse"])) / 100
         shown = [(options.poscalc, seed, name) for name, all_of in sorted(classes.items())
-                 for seed in all_of[:options.show]]
+                 for seed in all_of[:options.show] if name not in options.known]
         examples = list(pool.map(smallest, shown))
     return tally, classes, examples
 
@@ -358,6 +358,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--carts", type=int, default=3000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--known", action="append", default=[], help="a kind of difference to count only")
     parser.add_argument("--seeds", type=lambda text: [int(s) for s in text.split(",")])
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--show", type=int, default=1)

@@ -45,10 +45,11 @@ class Shop:
         gift = {"sku": GIFT, "name": "Gift", "unit": "each", "tax_category": "standard",
                 "categories": [], "brand": "gift", "tags": []}
         lists, prices = self.prices()
+        self.lines = self.make_lines()
         promotions = self.mixed_deals() if self.mix else self.some_promotions()
         for number, promotion in enumerate(promotions):
             promotion["id"] = f"p{number + 1}"
-            promotion["name"] = promotion["id"]
+            promotion.setdefault("name", promotion["id"])
         self.rng.shuffle(promotions)
         coupons = self.coupons(promotions)
         book = {
@@ -133,7 +134,7 @@ class Shop:
 
     # --- the request ---
 
-    def request(self, coupons):
+    def make_lines(self):
         lines, left = [], self.rng.randint(4, 7)
         while left > 0 and len(lines) < 5:
             product = self.one(*self.products)
@@ -154,12 +155,15 @@ class Shop:
             if self.often(0.05):
                 line["tax_category"] = self.one("none", "reduced")
             lines.append(line)
+        return lines
+
+    def request(self, coupons):
         request = {"currency": self.currency, "store": self.one("london", "london", "york"),
                    "channel": self.one("web", "till"), "at": self.one("2026-11-27T09:00:00Z", "2026-11-27T23:30:00Z",
                                                                     "2026-12-01T18:15:00Z"),
                    "coupons": [c["code"].lower() if self.often(0.5) else c["code"] for c in coupons if self.often(0.8)],
                    "tenders": self.one(["card"], ["cash"], []), "fulfilment": self.one("ship", "carry"),
-                   "attributes": {"source": self.one("app", "ad")}, "lines": lines}
+                   "attributes": {"source": self.one("app", "ad")}, "lines": self.lines}
         if request["fulfilment"] == "ship":
             request["ship_to"] = {"country": self.one("GB", "FR"), "region": None}
             request["shipping"] = {"method": self.one("standard", "express"), "amount": self.one(0, 395, 495, 990)}
@@ -252,9 +256,13 @@ class Shop:
     def mixed_deals(self):
         """A mix-and-match deal whose units at least three other deals want too."""
         found = [self.promotion("line", [self.mix_and_match()])]
+        found[0]["name"] = "mix"
         for _ in range(3):
             effect = self.wide_deal()
             found.append(self.promotion("line", [effect]))
+        for promotion in found:
+            for key in ("when", "active", "coupon"):
+                promotion.pop(key, None)
         if self.often(0.6):
             found.append(self.one(self.order, self.shipping, self.markdown)())
         return found
@@ -267,7 +275,7 @@ class Shop:
 
     def wide_deal(self):
         kind = self.one("nth", "buy", "bundle")
-        some = {"sku": [p["sku"] for p in self.products if self.often(0.75)] or [self.products[0]["sku"]]}
+        some = {"sku": sorted({self.lines[0]["sku"]} | {p["sku"] for p in self.products if self.often(0.7)})}
         some = self.one({}, some)
         if kind == "nth":
             group = self.one(2, 2, 3)
@@ -492,23 +500,23 @@ def deal_overlaps(quote):
     return {deal: sum(1 for other in reach if other is not deal and reach[deal] & reach[other]) for deal in reach}
 
 
-def is_mix(effect):
-    return len(effect.doc.get("bundle") or []) == 1 and effect.doc["bundle"][0].get("items") == {}
-
-
 def report(seed, count):
-    seen, greedy, deals, wide, units = collections.Counter(), 0, 0, 0, 0
+    seen, greedy, deals, wide, mixes, narrow, units = collections.Counter(), 0, 0, 0, 0, 0, 0
     for number in range(seed, seed + count):
         book, request = cart(number)
         seen.update(features(book, request))
+        mix_deals = [p["id"] for p in book["promotions"] if p["name"] == "mix"]
         book, request = oracle.read_json(json.dumps(book)), oracle.read_json(json.dumps(request))
         quote = oracle.Quote(book, request)
         units += sum(i.units for i in quote.items)
         greedy += min(r.objective for r in quote.outcomes()) < quote.by_priority().objective
         for deal, others in deal_overlaps(quote).items():
             deals, wide = deals + 1, wide + (others >= 3)
+            if deal.promotion.id in mix_deals:
+                mixes, narrow = mixes + 1, narrow + (others < 3)
     print(f"{count} carts from seed {seed}: {units / count:.1f} units each")
     print(f"greedy is not the optimum: {100 * greedy / count:.1f} %")
+    print(f"mix deals: {mixes}, of which {narrow} overlap with fewer than three others")
     print(f"deals: {deals}, of which {wide} overlap with at least three others")
     for name, times in sorted(seen.items()):
         print(f"{times:7d}  {name}")
