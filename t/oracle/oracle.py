@@ -10,6 +10,7 @@ usage: oracle.py BOOK.json < REQUESTS.ndjson      one answer a line
 
 import itertools
 import json
+import math
 import sys
 from datetime import datetime, timezone
 from fractions import Fraction
@@ -17,6 +18,7 @@ from zoneinfo import ZoneInfo
 
 MILLION = 1_000_000
 WEEKDAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+CLASSES = ["line", "order", "shipping"]
 PAYS = ("0-pays",)  # the role of a unit that a deal counts but does not reward
 
 
@@ -710,11 +712,12 @@ class Quote:
 
     def by_priority(self):
         """'promotions in order of priority then id, each used if it can be, each deal as often as
-        it can'"""
+        it can'. Reading: within 'Classes in the order line, order, shipping', since what an order
+        discount does hangs on what line discounts leave."""
         used, times, on_shipping = set(), {}, ()
         row = [(n, None, None, frozenset()) for n, item in enumerate(self.items) for _ in range(item.units)]
         best = self.outcome(used, self.classes(row), times, on_shipping)
-        for promotion in self.promotions:
+        for promotion in sorted(self.promotions, key=lambda p: (CLASSES.index(p.cls), p.rank())):
             if used and (promotion.stacking == "alone" or any(p.stacking == "alone" for p in used)):
                 continue
             tried = self.add_promotion(promotion, used, row, times, on_shipping, best.objective)
@@ -839,14 +842,15 @@ class Quote:
         return state
 
     def apply_markdown(self, state, effect, touched):
-        document = effect.doc
+        document, parts = effect.doc, []
         if "tiers" in document:
-            for number, _ in group_by_item(state, touched):
+            for number, numbers in group_by_item(state, touched):
                 tier = self.best_tier(document, effect, number)
                 if tier:
-                    self.apply_simple(state, effect, tier, [n for n in touched if state.classes[n][0] == number])
-            return
-        self.apply_simple(state, effect, document, touched)
+                    parts += self.simple_parts(state, effect, tier, numbers)
+        else:
+            parts = self.simple_parts(state, effect, document, touched)
+        state.give(effect.promotion, parts, document.get("max_amount"))
 
     def best_tier(self, document, effect, item_number):
         """'the best tier reached'; `count` is of the line or of all that match."""
@@ -855,19 +859,16 @@ class Quote:
         reached = [t for t in document["tiers"] if thousandths(t["quantity"]) <= have]
         return max(reached, key=lambda t: thousandths(t["quantity"]), default=None)
 
-    def apply_simple(self, state, effect, how, touched):
+    def simple_parts(self, state, effect, how, touched):
         """percent_off, amount_off, unit_price; 'An effect is computed on its class's whole amount
-        and rounded once there'."""
+        and rounded once there'. Returns [(classes of one item, amount)]."""
         per = effect.doc.get("per", "unit")
-        if "amount_off" in how and per != "unit":
+        if "amount_off" in how and per == "line":
+            return [(numbers, how["amount_off"]) for _, numbers in group_by_item(state, touched)]
+        if "amount_off" in how and per == "all":
             # "`all` splits one amount over them": over the lines, and a line's over its units.
-            if per == "line":
-                parts = [(numbers, how["amount_off"]) for _, numbers in group_by_item(state, touched)]
-            else:
-                parts = state.over_items(effect.promotion, touched, how["amount_off"])
-        else:
-            parts = [([n], self.class_discount(state, effect, how, n)) for n in touched]
-        state.give(effect.promotion, parts, effect.doc.get("max_amount"))
+            return state.over_items(effect.promotion, touched, how["amount_off"])
+        return [([n], self.class_discount(state, effect, how, n)) for n in touched]
 
     def class_discount(self, state, effect, how, number):
         item_number, _, _, _, count = state.classes[number]
@@ -1151,12 +1152,12 @@ class State:
         item = self.quote.items[item_number]
         product = item.product
         share = Fraction(count * (item.thousandths if item.measured else 1000), 1000)
-        least = (product.get("min_price") or 0) * share
+        least = self.quote.amount_for(item, product.get("min_price") or 0) * count
         margins = [m for m in (self.margins[number], promotion and promotion.margin) if m is not None]
         if margins and product.get("cost") is not None:
             net = Fraction(product["cost"] * MILLION, MILLION - max(margins))
             least = max(least, net * share * self.quote.net_factor(item))
-        return max(0, self.left(number) + (-least.__ceil__()))
+        return max(0, self.left(number) - math.ceil(least))
 
     def give(self, promotion, parts, cap=None):
         """A line discount: parts are [(classes of one item, amount)]; what a class cannot bear is
@@ -1216,7 +1217,7 @@ class Outcome:
         if self._points is None:
             per = self.quote.retailer.get("points_per")
             points = Fraction(sum(map(sum, self.state.lefts)) // per if per else 0)
-            for cls in ("line", "order", "shipping"):  # "Classes in the order line, order, shipping"
+            for cls in CLASSES:  # "Classes in the order line, order, shipping"
                 for effect in self.effects("points"):
                     if effect.promotion.cls == cls:
                         points = points * Fraction(str(effect.doc["points"].get("multiply", 1)))
