@@ -712,12 +712,11 @@ class Quote:
 
     def by_priority(self):
         """'promotions in order of priority then id, each used if it can be, each deal as often as
-        it can'. Reading: within 'Classes in the order line, order, shipping', since what an order
-        discount does hangs on what line discounts leave."""
+        it can', whatever their class; what is used stays used."""
         used, times, on_shipping = set(), {}, ()
         row = [(n, None, None, frozenset()) for n, item in enumerate(self.items) for _ in range(item.units)]
         best = self.outcome(used, self.classes(row), times, on_shipping)
-        for promotion in sorted(self.promotions, key=lambda p: (CLASSES.index(p.cls), p.rank())):
+        for promotion in self.promotions:
             if used and (promotion.stacking == "alone" or any(p.stacking == "alone" for p in used)):
                 continue
             tried = self.add_promotion(promotion, used, row, times, on_shipping, best.objective)
@@ -742,7 +741,7 @@ class Quote:
                 for n in able[:effect.max_units]:
                     item, deal, role, effects = row[n]
                     row[n] = (item, deal, role, effects | {effect})
-        best = self.outcome(used, self.classes(row), times, on_shipping)
+        best = self.outcome(used, self.classes(row), times, on_shipping, promotion)
         before = best.objective if best else least
         for effect in promotion.effects:
             if effect.kind != "deal":
@@ -765,7 +764,8 @@ class Quote:
                             n = numbers[kind][at.setdefault(kind, 0)]
                             at[kind] += 1
                             tried[n] = (tried[n][0], effect, role, tried[n][3])
-                    result = self.outcome(used, self.classes(tried), {**times, effect: often}, on_shipping)
+                    result = self.outcome(used, self.classes(tried), {**times, effect: often}, on_shipping,
+                                          promotion)
                     # "`best` (default; the grouping that saves the customer most)"
                     if result and (better is None or (result.objective, result.units_key())
                                    < (better[1].objective, better[1].units_key())):
@@ -795,7 +795,7 @@ class Quote:
 
     # --- Steps 2 to 4: discounts ----------------------------------------------------------
 
-    def outcome(self, used, classes, times, on_shipping):
+    def outcome(self, used, classes, times, on_shipping, by_priority=None):
         """The result of one choice, or None where it is not permitted."""
         for promotion in used:
             if promotion not in on_shipping and not any(
@@ -809,7 +809,7 @@ class Quote:
         for promotion in used:
             if self.holds(promotion.when) is None and not self.holds(promotion.when, after_line):
                 return None
-        return self.order_discounts(used, classes, lines, on_shipping)
+        return self.order_discounts(used, classes, lines, on_shipping, by_priority)
 
     def line_discounts(self, used, classes, times):
         key = (tuple((item, deal, role, tuple(sorted(e.number for e in effects if e.kind == "markdown")),
@@ -904,7 +904,7 @@ class Quote:
             amount = document["amount_off"] * times
         state.give(effect.promotion, state.over_items(effect.promotion, claimed, amount))
 
-    def order_discounts(self, used, classes, lines, on_shipping):
+    def order_discounts(self, used, classes, lines, on_shipping, by_priority):
         effects = [e for kind in ("order", "shipping") for e in self.effects
                    if e.kind == kind and e.promotion in used]
         key = (id(lines), tuple(e.number for e in effects), tuple(p.id for p in on_shipping),
@@ -919,7 +919,8 @@ class Quote:
             gave = {promotion for (promotion, _), amount in state.given.items() if amount}
             self.order_memo[key] = (state, sum(map(sum, state.lefts)) + state.shipping, gave)
         state, objective, gave = self.order_memo[key]
-        if any(p not in gave and all(e.kind not in ("gift", "points", "message") for e in p.effects) for p in used):
+        if any(p not in gave and all(e.kind not in ("gift", "points", "message") for e in p.effects)
+               for p in ([by_priority] if by_priority else used)):
             return None  # Reading: what lowers nothing is not used, so nothing need give way to it.
         return Outcome(self, used, classes, state, objective)
 
