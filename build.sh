@@ -16,7 +16,7 @@ PACKAGES="nginx nginx-dev libluajit-5.1-dev liblmdb-dev libsimdjson-dev
     libpcre2-dev libcurl4-openssl-dev libssl-dev libpq-dev lua-cjson lua-cjson-dev
     postgresql-15 postgresql-client-15 gcc g++ make pkg-config perl libyaml-pp-perl
     libcpanel-json-xs-perl tzdata curl ca-certificates openssl procps util-linux xz-utils"
-TEST_PACKAGES="postgresql-15-pgtap nghttp2-client lua-check wrk clang clang-format"
+TEST_PACKAGES="postgresql-15-pgtap nghttp2-client lua-check wrk clang clang-format python3 valgrind"
 
 PG_BIN=/usr/lib/postgresql/15/bin
 SERVICE_USER=$(id -un)
