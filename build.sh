@@ -8,13 +8,15 @@ BUILD=${POS_BUILD:-$ROOT/build}
 POS_PORT=${POS_PORT:-8080}
 POS_DIR=${POS_DIR:-$ROOT/.pos}
 case $POS_DIR in /*) ;; *) POS_DIR=$PWD/$POS_DIR ;; esac
+# What is said is said in one language, and a locale that is not installed is no matter.
+export LC_ALL=C.UTF-8
 
 # What a bare Debian 12 lacks. `test` and `bench` need the second list too.
 PACKAGES="nginx nginx-dev libluajit-5.1-dev liblmdb-dev libsimdjson-dev
     libpcre2-dev libcurl4-openssl-dev libssl-dev libpq-dev lua-cjson lua-cjson-dev
     postgresql-15 postgresql-client-15 gcc g++ make pkg-config perl libyaml-pp-perl
     libcpanel-json-xs-perl tzdata curl ca-certificates openssl procps util-linux xz-utils"
-TEST_PACKAGES="postgresql-15-pgtap nghttp2-client lua-check wrk clang"
+TEST_PACKAGES="postgresql-15-pgtap nghttp2-client lua-check wrk clang clang-format python3 valgrind"
 
 PG_BIN=/usr/lib/postgresql/15/bin
 SERVICE_USER=$(id -un)
@@ -22,6 +24,13 @@ SERVICE_USER=$(id -un)
 
 say() { printf '%s\n' "$*" >&2; }
 die() { say "build.sh: $*"; exit 1; }
+
+# Neither make nor nginx's configuration takes any path.
+for path in "$ROOT" "$BUILD" "$POS_DIR"; do
+    case $path in *[[:space:]\"\'\$\;\{\}\#\\\%:]*)
+        die "the path $path has a space or a sign in it that make or nginx would misread; take another folder" ;;
+    esac
+done
 
 # As root, what runs is given to the postgres user: PostgreSQL refuses to be root,
 # and nothing else needs to be.
@@ -51,21 +60,28 @@ install_packages() {
         sudo=sudo
     fi
     say "installing:" $missing
-    # Debian would start a cluster and a web server of its own on installation.
-    local marker=/usr/sbin/policy-rc.d made=
-    if [ ! -e $marker ]; then
-        printf '#!/bin/sh\nexit 101\n' | $sudo tee $marker >/dev/null
-        $sudo chmod 755 $marker
-        made=yes
-    fi
     local failed=
-    $sudo env DEBIAN_FRONTEND=noninteractive apt-get -qq update >&2 || failed=yes
-    $sudo env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends \
-        install $missing >&2 || failed=yes
-    [ -z "$made" ] || $sudo rm -f $marker
+    # shellcheck disable=SC2086
+    apt_install "$sudo" $missing || failed=yes
     [ -z "$(missing_packages $missing)" ] || die "could not install:" $(missing_packages $missing)
     [ -z "$failed" ] || say "apt-get complained, but everything needed is installed"
 }
+
+# Debian would start a cluster and a web server of its own on installation; what forbids
+# that goes away again whatever happens, Ctrl-C included.
+apt_install() (
+    sudo=$1 marker=/usr/sbin/policy-rc.d code=0
+    shift
+    if [ ! -e $marker ]; then
+        trap '$sudo rm -f $marker' EXIT
+        trap 'exit 130' INT TERM HUP
+        printf '#!/bin/sh\nexit 101\n' | $sudo tee $marker >/dev/null
+        $sudo chmod 755 $marker
+    fi
+    $sudo env DEBIAN_FRONTEND=noninteractive apt-get -qq update >&2 || code=1
+    $sudo env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install "$@" >&2 || code=1
+    exit $code
+)
 
 build() {
     [ "${POS_SKIP_BUILD:-}" = 1 ] && return 0
@@ -177,6 +193,21 @@ detach() {
     local log=$1
     shift
     (cd / && exec setsid ${SERVICE[@]+"${SERVICE[@]}"} "$@" </dev/null >>"$log" 2>&1 9>&-) &
+    STARTED+=("$!")
+}
+
+# Ctrl-C may come when something is forked and has not written its pid file yet.
+STARTED=()
+end_started() {
+    local pid
+    for pid in ${STARTED[@]+"${STARTED[@]}"} ${!-}; do
+        case $(tr '\0' ' ' 2>/dev/null < "/proc/$pid/cmdline") in
+            *"$STATE"*|*build.sh*) ;;
+            *) continue ;;
+        esac
+        kill -TERM "$pid" 2>/dev/null || true
+        wait_until 10 gone "$pid" || kill -9 "$pid" 2>/dev/null || true
+    done
 }
 
 psql_as() {
@@ -411,11 +442,15 @@ start_watch() {
     # shellcheck disable=SC2016
     (cd / && exec setsid bash -c 'echo $$ > "$1"; exec "$2" watch' watch "$STATE/run/watch.pid" \
         "$ROOT/build.sh" </dev/null >>"$STATE/log/watch.log" 2>&1 9>&-) &
+    STARTED+=("$!")
     wait_until 5 is_running watch build.sh || die "the watcher did not start"
 }
 
 watch() {
     STATE=$(cd "$POS_DIR" && pwd -P)
+    # Asked to end, it first finishes the start that it is at: bash runs a trap after the
+    # command at hand. So stop finds all that there is to end.
+    trap 'exit 0' TERM
     while [ -e "$STATE/run/watch.pid" ]; do
         if ! quick_running postgres; then (start_postgres) || true; fi
         if ! quick_running posd; then (start_posd) || true; fi
@@ -484,10 +519,12 @@ gone() { [ ! -e "/proc/$1" ] || grep -q '^State:.*[ZX]' "/proc/$1/status" 2>/dev
 stop() {
     [ -d "$POS_DIR" ] || return 0
     STATE=$(cd "$POS_DIR" && pwd -P)
-    ask_to_end watch build.sh TERM 5
+    # longer than the longest start that it may be at
+    ask_to_end watch build.sh TERM 70
     ask_to_end nginx nginx QUIT "${POS_STOP_SECONDS:-10}"
     end_orphans
     ask_to_end posd posd TERM 10
+    end_started
     local pid
     pid=$(pg_pid)
     if pg_running; then
@@ -570,7 +607,8 @@ run_bench() {
 }
 
 # What takes too long for every test run: processes killed a hundred times, a worker's
-# memory over many requests, and the faults and attacks under the sanitizers.
+# memory over many requests, the faults and attacks under the sanitizers, and the same
+# quotes from five builds of poscalc.
 run_soak() {
     install_packages $PACKAGES $TEST_PACKAGES
     build
@@ -579,6 +617,7 @@ run_soak() {
     POS_SOAK=${POS_SOAK:-100} prove -v -I "$ROOT/t/lib" "$ROOT/t/kill9.t" || code=1
     POS_REQUESTS=${POS_REQUESTS:-200000} prove -v -I "$ROOT/t/lib" "$ROOT/t/attack.t" || code=1
     POS_ASAN=all prove -v -I "$ROOT/t/lib" "$ROOT/t/asan.t" || code=1
+    POS_REPLAY=all POS_JOBS=$(nproc) prove -v "$ROOT/t/replay.t" || code=1
     return $code
 }
 
@@ -611,7 +650,7 @@ usage: ./build.sh COMMAND
   build    install what is missing and compile
   test     run every test
   bench    run the benchmarks
-  soak     kill processes at random under load, 100 times; memory; sanitizers
+  soak     kill processes at random under load, 100 times; memory; sanitizers; replay
   fuzz     run the fuzzers for a while
 POS_PORT (8080) and POS_DIR (.pos) move the port and the state folder.
 TEXT

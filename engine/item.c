@@ -463,7 +463,9 @@ pos_item_gift(pos_work_t *w, pos_str_t sku, int64_t quantity, pos_status_t *stat
         *status = *status == POS_NO_MEMORY ? POS_NO_MEMORY : POS_OK;
         return NULL;
     }
-    if (!pos_price_choose(&w->cart, w->list_fits, product, quantity, &price) ||
+    /* Half of what is sold whole cannot be given. */
+    if ((!product->measured && quantity % POS_THOUSANDTHS != 0) ||
+        !pos_price_choose(&w->cart, w->list_fits, product, quantity, &price) ||
         (w->cart.line_count && price.list->tax_included != w->tax_included)) {
         return NULL;
     }

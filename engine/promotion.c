@@ -280,6 +280,28 @@ write_ends(pos_decoder_t *d, pos_promotion_t *p)
 }
 
 
+/* A document has no fields but these; one that a Lua file may have is told so. */
+static void
+check_fields(pos_decoder_t *d, const pos_at_t *at, const pos_json_t *json)
+{
+    pos_at_t here = pos_at_key(at, "cases");
+
+    for (const pos_json_t *m = json->first; m != NULL; m = m->next) {
+        const char *const *name = promotion_fields;
+
+        while (*name != NULL && !pos_str_eq(m->key, pos_str_z(*name))) {
+            name++;
+        }
+        if (pos_str_eq(m->key, pos_str("cases"))) {
+            pos_decode_fault(d, &here, "unknown_field",
+                "cases belong into the Lua file of a script; a JSON document has none");
+        } else if (*name == NULL) {
+            pos_decode_unknown(d, at, promotion_fields, m->key);
+        }
+    }
+}
+
+
 static void
 decode_promotion(pos_decoder_t *d, const pos_at_t *at, const pos_json_t *json,
     pos_promotion_t *p)
@@ -288,9 +310,10 @@ decode_promotion(pos_decoder_t *d, const pos_at_t *at, const pos_json_t *json,
     pos_at_t          here = pos_at_key(at, "when");
     int               class = 0, stacking = 0, basis = 0, returns = 0;
 
-    if (!pos_decode_object(d, at, json, promotion_fields)) {
+    if (!pos_decode_object(d, at, json, NULL)) {
         return;
     }
+    check_fields(d, at, json);
     pos_decode_code(d, at, json, "id", POS_REQUIRED, &p->id);
     p->name = p->id;
     pos_decode_string(d, at, json, "name", POS_OPTIONAL, POS_TEXT_MAX, &p->name);
@@ -312,8 +335,9 @@ decode_promotion(pos_decoder_t *d, const pos_at_t *at, const pos_json_t *json,
     decode_floor(d, at, json, p);
     pos_decode_enum(d, at, json, "tax_basis", POS_OPTIONAL, tax_basis_words, &basis);
     p->tax_before = basis == 1;
-    pos_decode_enum(d, at, json, "returns", POS_OPTIONAL, returns_words, &returns);
-    p->reprice = returns == 1;
+    if (pos_decode_enum(d, at, json, "returns", POS_OPTIONAL, returns_words, &returns)) {
+        p->returns = (pos_returns_t) (returns + POS_RETURNS_PAID);
+    }
     decode_experiment(d, at, json, p);
     write_ends(d, p);
 }
@@ -486,6 +510,7 @@ pos_promotion_compile(const pos_json_t *json, const pos_zone_t *zone, pos_script
     pos_decoder_t     d;
     pos_status_t      status = POS_OK;
     pos_at_t          at = pos_at_base(base);
+    pos_fault_t     **last = faults->last;
 
     if (p == NULL) {
         return POS_NO_MEMORY;
@@ -498,6 +523,9 @@ pos_promotion_compile(const pos_json_t *json, const pos_zone_t *zone, pos_script
         decode_promotion(&d, &at, document, p);
         pos_sha256(json->text, p->digest);
         status = pos_decoder_status(&d);
+        if (status == POS_INVALID && document != json) {
+            pos_script_locate(pos_member(json, "script")->text, base, json, *last);
+        }
     }
     if (status != POS_OK) {
         pos_promotion_release(p);

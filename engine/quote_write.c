@@ -7,66 +7,38 @@
 #define ANSWER_LEAST  600
 #define LINE_LEAST    320
 
+#define write_literal(out, literal, comma) \
+    do { \
+        char *at = pos_writer_claim(out, sizeof(literal)); \
+        if (at != NULL) { \
+            pos_writer_tell(out, pos_put_literal(at, literal), comma); \
+        } \
+    } while (0)
+
 static void
-write_tax(pos_writer_t *out, const pos_tax_row_t *row, int64_t amount)
+write_tax(pos_writer_t *out, const pos_tax_row_t *row, int64_t amount, int64_t fees)
 {
-    char *p = pos_writer_claim_value(out, row->head.len + POS_INT_ROOM + 1);
+    char *p = pos_writer_claim_value(out, row->head.len + 2 * POS_INT_ROOM + 10);
 
     if (p == NULL) {
         return;
     }
     p = pos_put_int(pos_put_bytes(p, row->head), amount);
+    if (fees) {
+        p = pos_put_literal(p, ",\"fees\":");
+        p = pos_put_int(p, fees);
+    }
     *p++ = '}';
     pos_writer_tell(out, p, true);
 }
 
-/* By hand: no promotion, and its reason as the label. */
-static void
-write_manual(pos_writer_t *out, int64_t amount, int64_t quantity, pos_str_t reason)
-{
-    char *p = pos_writer_claim_value(out,
-        80 + POS_STRING_ROOM(reason) + POS_INT_ROOM + POS_DECIMAL_ROOM);
-
-    if (p == NULL) {
-        return;
-    }
-    p = pos_put_literal(p, "{\"promotion\":null,\"amount\":");
-    p = pos_put_int(p, -amount);
-    p = pos_put_literal(p, ",\"quantity\":");
-    p = pos_put_decimal(p, quantity, 3);
-    p = pos_put_literal(p, ",\"label\":");
-    p = pos_put_string(p, reason);
-    *p++ = '}';
-    pos_writer_tell(out, p, true);
-}
-
-static void
-write_adjustment(const pos_quoted_t *q, pos_writer_t *out, const pos_act_t *act, int64_t amount,
-    int64_t quantity)
-{
-    const pos_promotion_t *promotion = q->plan->candidates[act->candidate].promotion;
-    pos_str_t              label = act->effect->label;
-    char                  *p = pos_writer_claim_value(out, 40 + promotion->head.len + promotion->tail.len +
-                         POS_STRING_ROOM(label) + POS_INT_ROOM + POS_DECIMAL_ROOM);
-
-    if (p == NULL) {
-        return;
-    }
-    p = pos_put_bytes(p, promotion->head);
-    p = pos_put_int(p, -amount);
-    if (act->phase < POS_PHASE_ORDER) {
-        p = pos_put_literal(p, ",\"quantity\":");
-        p = pos_put_decimal(p, quantity, 3);
-    }
-    if (label.len == 0) {
-        p = pos_put_bytes(p, promotion->tail);
-    } else {
-        p = pos_put_literal(p, ",\"label\":");
-        p = pos_put_string(p, label);
-        *p++ = '}';
-    }
-    pos_writer_tell(out, p, true);
-}
+/* A line while it is written. */
+typedef struct {
+    const pos_line_result_t *line;
+    const pos_item_t        *item;
+    uint32_t                 run_count;
+    pos_unit_run_t          *runs;
+} line_out_t;
 
 /* Where a class begins among its item's units. */
 static int64_t
@@ -80,108 +52,172 @@ class_start(const pos_state_t *s, uint32_t seg)
     return at;
 }
 
-static void
-write_adjustments(const pos_quoted_t *q, pos_writer_t *out, const pos_line_result_t *line)
+/* Adds what the units [from, until) of an item bear of an adjustment, and how many of
+ * them do. */
+static inline __attribute__((always_inline)) void
+add_share(const pos_state_t *s, uint32_t at, int64_t from, int64_t until, int64_t *amount,
+    int64_t *units)
 {
-    const pos_state_t *s = q->solution.state;
-    const pos_item_t  *item = &q->w->cart.items[line->item];
-    bool               whole = line->from == 0 && line->until == item->units;
-    uint32_t           at = s->adjust_first[line->item];
+    const pos_adjust_t *adjust = &s->adjusts[at];
 
-    while (at != POS_NIL) {
-        uint32_t act = s->adjusts[at].act;
-        int64_t  amount = 0, units = 0;
+    /* An item of one class, and all of its units. */
+    if (from == 0 && until == s->segs[adjust->seg].units && s->first[s->segs[adjust->seg].item] == adjust->seg) {
+        *amount += adjust->amount;
+        *units += until;
+        return;
+    }
+    int64_t             start = class_start(s, adjust->seg), n = s->segs[adjust->seg].units;
+    int64_t             low = from > start ? from - start : 0;
+    int64_t             high = until - start < n ? until - start : n;
 
-        for (; at != POS_NIL && s->adjusts[at].act == act; at = s->adjusts[at].next) {
-            const pos_adjust_t *adjust = &s->adjusts[at];
-
-            if (whole) {
-                amount += adjust->amount;
-                units += s->segs[adjust->seg].units;
-                continue;
-            }
-            int64_t             start = class_start(s, adjust->seg), n = s->segs[adjust->seg].units;
-            int64_t             from = line->from > start ? line->from - start : 0;
-            int64_t             until = line->until - start < n ? line->until - start : n;
-
-            if (until > from) {
-                amount += pos_adjust_share(s, adjust, from, until);
-                units += until - from;
-            }
-        }
-        if (amount > 0) {
-            int64_t quantity = item->measured ? item->quantity : units * POS_THOUSANDTHS;
-
-            if (act == POS_NIL) {
-                write_manual(out, amount, quantity, item->line->discount_reason);
-            } else {
-                write_adjustment(q, out, &q->plan->acts[act], amount, quantity);
-            }
-        }
+    if (high > low) {
+        *amount += pos_adjust_share(s, adjust, low, high);
+        *units += high - low;
     }
 }
 
+/* For an order: what each run of units bore, since its units come back one by one. */
 static void
-write_run(pos_writer_t *out, int64_t quantity, int64_t paid)
+write_borne(const pos_quoted_t *q, pos_writer_t *out, const line_out_t *l, uint32_t first)
 {
-    char *p = pos_writer_claim_value(out, 30 + POS_DECIMAL_ROOM + POS_INT_ROOM);
+    const pos_state_t *s = q->solution.state;
+
+    pos_write_key(out, "units");
+    pos_write_array_begin(out);
+    for (uint32_t r = 0; r < l->run_count; r++) {
+        int64_t amount = 0, units = 0;
+
+        for (uint32_t at = first; at != POS_NIL && s->adjusts[at].act == s->adjusts[first].act;
+             at = s->adjusts[at].next) {
+            add_share(s, at, l->runs[r].from, l->runs[r].until, &amount, &units);
+        }
+        pos_write_int(out, amount);
+    }
+    pos_write_array_end(out);
+}
+
+/* What it is for ends it: the effect's label, or else the promotion's name. */
+static void
+write_label(pos_writer_t *out, pos_str_t label, pos_str_t tail)
+{
+    char *p = pos_writer_claim(out, 12 + tail.len + POS_STRING_ROOM(label));
 
     if (p == NULL) {
         return;
     }
-    p = pos_put_literal(p, "{\"quantity\":");
-    p = pos_put_decimal(p, quantity, 3);
-    p = pos_put_literal(p, ",\"paid\":");
-    p = pos_put_int(p, paid);
-    *p++ = '}';
+    if (tail.len > 0) {
+        p = pos_put_bytes(p, tail);
+    } else {
+        p = pos_put_literal(p, ",\"label\":");
+        p = pos_put_string(p, label);
+        *p++ = '}';
+    }
     pos_writer_tell(out, p, true);
 }
 
-/* Runs of units that paid the same, with what the run paid in all: the
- * entries' `paid` sum to the line's total. */
 static void
-write_units(const pos_quoted_t *q, pos_writer_t *out, const pos_line_result_t *line)
+write_adjustment(const pos_quoted_t *q, pos_writer_t *out, const line_out_t *l, uint32_t at,
+    int64_t amount, int64_t units)
+{
+    const pos_plan_t *plan = q->plan;
+    uint32_t          a = q->solution.state->adjusts[at].act;
+    const pos_act_t  *act = a == POS_NIL ? NULL : &plan->acts[a];
+    pos_str_t         head = pos_str("{\"promotion\":null,\"amount\":"), tail = pos_str("");
+    pos_str_t         label = l->item->line->discount_reason;
+    char             *p;
+
+    if (act != NULL) {
+        const pos_promotion_t *promotion = plan->candidates[act->candidate].promotion;
+
+        label = act->effect->label;
+        head = promotion->head;
+        tail = label.len ? tail : promotion->tail;
+    }
+    p = pos_writer_claim_value(out, 20 + head.len + POS_INT_ROOM + POS_DECIMAL_ROOM);
+    if (p == NULL) {
+        return;
+    }
+    p = pos_put_int(pos_put_bytes(p, head), -amount);
+    if (act == NULL || act->phase < POS_PHASE_ORDER) {
+        p = pos_put_literal(p, ",\"quantity\":");
+        p = pos_put_decimal(p, l->item->measured ? l->item->quantity : units * POS_THOUSANDTHS, 3);
+    }
+    pos_writer_tell(out, p, true);
+    if (q->w->options->for_order) {
+        write_borne(q, out, l, at);
+    }
+    write_label(out, label, tail);
+}
+
+static void
+write_adjustments(const pos_quoted_t *q, pos_writer_t *out, const line_out_t *l)
 {
     const pos_state_t *s = q->solution.state;
-    bool               measured = q->w->cart.items[line->item].measured;
-    int64_t            start = 0, run = 0, paid = -1;
+    uint32_t           at = s->adjust_first[l->line->item];
 
-    for (uint32_t seg = s->first[line->item]; seg != POS_NIL; seg = s->segs[seg].next) {
-        const pos_class_units_t *c = &s->segs[seg];
-        int64_t off = c->original - c->left, most = c->original / c->units - off / c->units;
-        int64_t odd = off % c->units;
-        int64_t from = line->from > start ? line->from - start : 0;
-        int64_t until = line->until - start < c->units ? line->until - start : c->units;
+    while (at != POS_NIL) {
+        uint32_t first = at, act = s->adjusts[at].act;
+        int64_t  amount = 0, units = 0;
 
-        while (from < until) {
-            int64_t end = from < odd && odd < until ? odd : until;
-            int64_t one = most - (from < odd);
-
-            if (run && one != paid) {
-                write_run(out, run * POS_THOUSANDTHS, run * paid);
-                run = 0;
-            }
-            paid = one;
-            run += end - from;
-            from = end;
+        for (; at != POS_NIL && s->adjusts[at].act == act; at = s->adjusts[at].next) {
+            add_share(s, at, l->line->from, l->line->until, &amount, &units);
         }
-        start += c->units;
-    }
-    if (run) {
-        write_run(out, measured ? line->quantity : run * POS_THOUSANDTHS,
-            measured ? paid : run * paid);
+        if (amount > 0) {
+            write_adjustment(q, out, l, first, amount, units);
+        }
     }
 }
 
-/* From the line's id up to where its adjustments begin. */
+/* What a run paid in all: the entries' `paid` sum to the line's total. */
 static void
-write_line_head(pos_writer_t *out, const pos_line_result_t *line, const pos_item_t *item,
-    pos_str_t id)
+write_units(pos_writer_t *out, const line_out_t *l)
+{
+    for (uint32_t r = 0; r < l->run_count; r++) {
+        int64_t n = l->runs[r].until - l->runs[r].from;
+        char   *p = pos_writer_claim_value(out, 30 + POS_DECIMAL_ROOM + POS_INT_ROOM);
+
+        if (p == NULL) {
+            return;
+        }
+        p = pos_put_literal(p, "{\"quantity\":");
+        p = pos_put_decimal(p, l->item->measured ? l->line->quantity : n * POS_THOUSANDTHS, 3);
+        p = pos_put_literal(p, ",\"paid\":");
+        p = pos_put_int(p, n * l->runs[r].paid);
+        *p++ = '}';
+        pos_writer_tell(out, p, true);
+    }
+}
+
+/* The law of the EU wants it beside a reduced price. */
+static void
+write_lowest(const pos_quoted_t *q, pos_writer_t *out, const pos_item_t *item, uint32_t index)
+{
+    const pos_work_t *w = q->w;
+    int64_t           lowest = 0;
+    bool              known = false;
+    pos_status_t      status = pos_price_lowest(&w->cart, item->product,
+        item->gift ? item->quantity : w->skus[w->sku_of_line[index]].quantity, &known, &lowest);
+
+    if (status != POS_OK) {
+        out->status = status;
+        return;
+    }
+    pos_write_key(out, "lowest_30d");
+    if (known) {
+        pos_write_int(out, lowest);
+    } else {
+        pos_write_null(out);
+    }
+}
+
+/* From the line's id to its prices. */
+static void
+write_goods(pos_writer_t *out, const pos_line_result_t *line, const pos_item_t *item, pos_str_t id)
 {
     const pos_product_t *product = item->product;
     char                *p = pos_writer_claim_value(out,
-        160 + POS_STRING_ROOM(id) + POS_STRING_ROOM(product->sku) + POS_STRING_ROOM(product->name) +
-            POS_STRING_ROOM(item->price_list) + POS_DECIMAL_ROOM + 6 * POS_INT_ROOM);
+        100 + POS_STRING_ROOM(id) + POS_STRING_ROOM(product->sku) + POS_STRING_ROOM(product->name) +
+            POS_STRING_ROOM(product->unit) + POS_DECIMAL_ROOM + 2 * POS_INT_ROOM);
 
     if (p == NULL) {
         return;
@@ -194,11 +230,27 @@ write_line_head(pos_writer_t *out, const pos_line_result_t *line, const pos_item
     p = pos_put_string(p, product->name);
     p = pos_put_literal(p, ",\"quantity\":");
     p = pos_put_decimal(p, line->quantity, 3);
+    if (item->measured) {
+        p = pos_put_literal(p, ",\"unit\":");
+        p = pos_put_string(p, product->unit);
+    }
     p = pos_put_literal(p, ",\"list_price\":");
     p = pos_put_int(p, item->list_price);
     p = pos_put_literal(p, ",\"unit_price\":");
     p = pos_put_int(p, item->unit_price);
-    p = pos_put_literal(p, ",\"price_list\":");
+    pos_writer_tell(out, p, true);
+}
+
+/* And on to where its adjustments begin. */
+static void
+write_amounts(pos_writer_t *out, const pos_line_result_t *line, const pos_item_t *item)
+{
+    char *p = pos_writer_claim_value(out, 100 + POS_STRING_ROOM(item->price_list) + 4 * POS_INT_ROOM);
+
+    if (p == NULL) {
+        return;
+    }
+    p = pos_put_literal(p, "\"price_list\":");
     p = pos_put_string(p, item->price_list);
     p = pos_put_literal(p, ",\"subtotal\":");
     p = pos_put_int(p, line->subtotal);
@@ -212,14 +264,6 @@ write_line_head(pos_writer_t *out, const pos_line_result_t *line, const pos_item
     pos_writer_tell(out, p, false);
 }
 
-#define write_literal(out, literal, comma) \
-    do { \
-        char *at = pos_writer_claim(out, sizeof(literal)); \
-        if (at != NULL) { \
-            pos_writer_tell(out, pos_put_literal(at, literal), comma); \
-        } \
-    } while (0)
-
 static void
 write_line(const pos_quoted_t *q, pos_writer_t *out, uint32_t index)
 {
@@ -227,17 +271,42 @@ write_line(const pos_quoted_t *q, pos_writer_t *out, uint32_t index)
     const pos_item_t        *item = &q->w->cart.items[line->item];
     const pos_tax_list_t    *taxes = &q->totals.taxes[line->item];
     pos_str_t                none = { NULL, 0 };
+    line_out_t               l = { .line = line, .item = item, .runs = q->runs };
 
-    write_line_head(out, line, item,
-        index < q->w->cart.line_count ? q->w->cart.lines[index].id : none);
-    write_adjustments(q, out, line);
+    l.run_count = pos_line_runs(q->solution.state, line, l.runs);
+    write_goods(out, line, item, index < q->w->cart.line_count ? q->w->cart.lines[index].id : none);
+    if (item->on_sale) {
+        write_lowest(q, out, item, index);
+    }
+    write_amounts(out, line, item);
+    write_adjustments(q, out, &l);
     write_literal(out, "],\"taxes\":[", false);
     for (uint32_t t = 0; t < taxes->count; t++) {
-        write_tax(out, taxes->list[t].row, line->taxes[t]);
+        write_tax(out, taxes->list[t].row, line->taxes[t],
+            line->fee_taxes ? line->fee_taxes[t] : 0);
     }
     write_literal(out, "],\"units\":[", false);
-    write_units(q, out, line);
-    write_literal(out, "]}", true);
+    write_units(out, &l);
+    if (item->gift) {
+        write_literal(out, "],\"gift\":true}", true);
+    } else {
+        write_literal(out, "]}", true);
+    }
+}
+
+/* Room for the runs of any line, taken before the answer begins to grow. */
+static bool
+make_runs(pos_quoted_t *q)
+{
+    size_t most = 2;
+
+    for (uint32_t i = 0; i < q->line_count; i++) {
+        size_t n = pos_line_runs_most(q->solution.state, &q->lines[i]);
+
+        most = n > most ? n : most;
+    }
+    q->runs = pos_arena_alloc(q->w->arena, most * sizeof(*q->runs));
+    return q->runs != NULL;
 }
 
 static void
@@ -264,7 +333,7 @@ write_shipping(const pos_quoted_t *q, pos_writer_t *out)
     pos_write_key(out, "taxes");
     pos_write_array_begin(out);
     for (uint32_t t = 0; t < taxes->count; t++) {
-        write_tax(out, taxes->list[t].row, taxes->list[t].amount);
+        write_tax(out, taxes->list[t].row, taxes->list[t].amount, 0);
     }
     pos_write_array_end(out);
     pos_write_object_end(out);
@@ -277,7 +346,7 @@ write_promotion(const pos_quoted_t *q, pos_writer_t *out, uint32_t k)
     const pos_state_t     *s = q->solution.state;
     pos_str_t              id = c->promotion->id;
     int64_t                times = 0;
-    char                  *p = pos_writer_claim_value(out, 40 + POS_STRING_ROOM(id) + 2 * POS_INT_ROOM);
+    char                  *p = pos_writer_claim_value(out, 60 + POS_STRING_ROOM(id) + 2 * POS_INT_ROOM);
 
     if (p == NULL) {
         return;
@@ -292,6 +361,11 @@ write_promotion(const pos_quoted_t *q, pos_writer_t *out, uint32_t k)
     if (times) {
         p = pos_put_literal(p, ",\"times\":");
         p = pos_put_int(p, times);
+    }
+    if (c->promotion->returns != POS_RETURNS_RETAILER &&
+        (c->promotion->returns == POS_RETURNS_REPRICE) != q->w->book->returns_reprice) {
+        p = pos_put_literal(p, ",\"returns\":");
+        p = pos_put_string(p, q->w->book->returns_reprice ? pos_str("paid") : pos_str("reprice"));
     }
     *p++ = '}';
     pos_writer_tell(out, p, true);
@@ -357,6 +431,14 @@ write_inputs(const pos_quoted_t *q, pos_writer_t *out)
 {
     pos_write_key(out, "inputs");
     pos_write_object_begin(out);
+    if (q->plan->usage) {
+        pos_write_key(out, "usage");
+        pos_write_array_begin(out);
+        for (const pos_usage_t *u = q->plan->usage; u; u = u->next) {
+            pos_usage_write(out, u);
+        }
+        pos_write_array_end(out);
+    }
     if (q->plan->script_error_count) {
         pos_write_key(out, "scripts_skipped");
         pos_write_array_begin(out);
@@ -428,6 +510,9 @@ pos_quote_write(pos_quoted_t *q, pos_writer_t *out)
     pos_work_t  *w = q->w;
     pos_status_t status = POS_OK;
 
+    if (!make_runs(q)) {
+        return POS_NO_MEMORY;
+    }
     /* From here on the answer is what grows, and it does so in place. */
     (void) pos_writer_claim(out, ANSWER_LEAST + LINE_LEAST * (size_t) q->line_count);
     pos_write_object_begin(out);
@@ -453,6 +538,10 @@ pos_quote_write(pos_quoted_t *q, pos_writer_t *out)
     pos_write_key(out, "points");
     pos_write_int(out, q->solution.state->points);
     write_inputs(q, out);
+    if (w->book->returns_reprice) {
+        pos_write_key(out, "returns");
+        pos_write_string(out, pos_str("reprice"));
+    }
     pos_write_key(out, "optimal");
     pos_write_bool(out, q->solution.optimal);
     if (!q->solution.optimal) {

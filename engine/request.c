@@ -273,7 +273,7 @@ pos_request_read(pos_work_t *w, const pos_json_t *request)
     cart->customer_orders = -1;
     cart->customer_birthday = INT32_MIN;
     if (request->type != POS_JSON_OBJECT) {
-        pos_request_bad(w, &top, (pos_str_t){ NULL, 0 }, "type",
+        pos_request_bad(w, &top, (pos_str_t) { NULL, 0 }, "type",
                         "a quote request is an object");
         return POS_INVALID;
     }

@@ -11,7 +11,7 @@ pos_line_fault(pos_work_t *w, size_t line, const char *rest, const char *code,
 {
     pos_request_at_t at = { "/lines", (int64_t) line, rest };
 
-    pos_request_bad(w, &at, (pos_str_t){ NULL, 0 }, code, message);
+    pos_request_bad(w, &at, (pos_str_t) { NULL, 0 }, code, message);
     return POS_INVALID;
 }
 

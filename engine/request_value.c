@@ -81,18 +81,18 @@ pos_request_text(pos_work_t *w, const pos_request_at_t *at, const pos_json_t *v,
                  size_t max)
 {
     if (v->type == POS_JSON_NULL) {
-        return (pos_str_t){ NULL, 0 };
+        return (pos_str_t) { NULL, 0 };
     }
     if (v->type != POS_JSON_STRING) {
         pos_request_bad(w, at, v->key, "type", "must be a string");
-        return (pos_str_t){ NULL, 0 };
+        return (pos_str_t) { NULL, 0 };
     }
     if (is_longer(v->text, max)) {
         pos_request_bad(w, at, v->key, "max_length",
                         max == POS_REQUEST_CODE_MAX
                             ? "must be at most 200 characters long"
                             : "must be at most 4000 characters long");
-        return (pos_str_t){ NULL, 0 };
+        return (pos_str_t) { NULL, 0 };
     }
     return v->text;
 }
@@ -167,12 +167,12 @@ pos_request_code(pos_work_t *w, const pos_request_at_t *at, const pos_json_t *v)
     const char *message, *code;
 
     if (v->type == POS_JSON_NULL) {
-        return (pos_str_t){ NULL, 0 };
+        return (pos_str_t) { NULL, 0 };
     }
     code = pos_request_code_fault(v, &message);
     if (code != NULL) {
         pos_request_bad(w, at, v->key, code, message);
-        return (pos_str_t){ NULL, 0 };
+        return (pos_str_t) { NULL, 0 };
     }
     return v->text;
 }
@@ -270,7 +270,7 @@ pos_request_set(pos_work_t *w, const pos_request_at_t *at, const pos_json_t *v,
         hashes[i] = hash;
         values[i] = e->text;
     }
-    *set = (pos_strset_t){ n, hashes, values };
+    *set = (pos_strset_t) { n, hashes, values };
     return true;
 }
 

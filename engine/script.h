@@ -48,6 +48,12 @@ pos_status_t pos_script_load(pos_script_vm_t *vm, pos_str_t source,
     pos_arena_t *arena, pos_faults_t *faults, pos_script_promotion_t **out,
     uint32_t *count) POS_MUSTCHECK;
 void pos_script_release(pos_script_t *script);
+/* Gives the faults from `fault` on, found in what a source returned, the line and
+ * column of the field that their pointer names, less `base`. Where that cannot be
+ * told from the text they stay without, as do the fields of `over` (NULL: none), the
+ * document that lies over the source. */
+void pos_script_locate(pos_str_t source, pos_str_t base, const pos_json_t *over,
+    pos_fault_t *fault);
 
 /* ---- the second fence ----
  *

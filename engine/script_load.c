@@ -3,6 +3,7 @@
  * returns taken as JSON documents with handles to their functions.
  */
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "engine/script_vm.h"
@@ -358,17 +359,36 @@ without_line(const pos_script_outcome_t *outcome)
     return outcome->line && colon ? colon + 2 : text;
 }
 
+/* In place of "unexpected symbol near 'then'". */
+static pos_status_t
+reserved_name(load_t *load, pos_str_t word, bool member, uint32_t line, pos_str_t base,
+    pos_faults_t *faults)
+{
+    char text[160];
+
+    (void) snprintf(text, sizeof(text), "%.*s is a word of Lua's own and cannot be a name: write [\"%.*s\"]%s",
+        (int) word.len, word.data, (int) word.len, word.data,
+        member ? " without the dot" : pos_str_eq(word, pos_str("then")) ? " = ..., or effects = ..." : " = ...");
+    return fault_at(faults, base, "script_syntax", line, load->column, text);
+}
+
 static pos_status_t
 load_failed(load_t *load, const pos_script_outcome_t *outcome, pos_str_t base,
     pos_faults_t *faults)
 {
     const char *code = "script_error";
+    pos_str_t   word;
+    bool        member = false;
 
     if (load->vm->host_failed) {
         return POS_NO_MEMORY;
     }
     if (load->syntax) {
         code = "script_syntax";
+        word = pos_script_reserved_name(load->source, outcome->line, &load->column, &member);
+        if (word.len > 0) {
+            return reserved_name(load, word, member, outcome->line, base, faults);
+        }
     } else if (strcmp(outcome->failure, "error") != 0) {
         code = "script_limit";
     }

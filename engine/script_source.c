@@ -11,8 +11,8 @@ is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-static bool
-is_name(char c)
+bool
+pos_script_is_name(char c)
 {
     return is_digit(c) || c == '_' || (c >= 'a' && c <= 'z')
            || (c >= 'A' && c <= 'Z') || (unsigned char) c >= 0x80;
@@ -90,7 +90,7 @@ skip_number(pos_str_t s, size_t at)
             && (s.data[i + 1] == '+' || s.data[i + 1] == '-'))
         {
             i += 2;
-        } else if (is_name(s.data[i]) || s.data[i] == '.') {
+        } else if (pos_script_is_name(s.data[i]) || s.data[i] == '.') {
             i++;
         } else {
             break;
@@ -99,9 +99,8 @@ skip_number(pos_str_t s, size_t at)
     return i;
 }
 
-/* Behind the token at `at`, which is taken by its first byte. */
-static size_t
-skip_token(pos_str_t s, size_t at, bool *text)
+size_t
+pos_script_skip_token(pos_str_t s, size_t at, bool *text)
 {
     char   c = s.data[at], next = at + 1 < s.len ? s.data[at + 1] : '\0';
     size_t i = at + 1;
@@ -120,7 +119,7 @@ skip_token(pos_str_t s, size_t at, bool *text)
     if (c == '[' && skip_long(s, at) != at) {
         return skip_long(s, at);
     }
-    while (is_name(c) && i < s.len && is_name(s.data[i])) {
+    while (pos_script_is_name(c) && i < s.len && pos_script_is_name(s.data[i])) {
         i++;
     }
     return i;
@@ -135,7 +134,7 @@ pos_script_not_taken(pos_str_t s, const char **code, const char **why)
     char   last;
 
     for (i = 0; i < s.len; i = end) {
-        end = skip_token(s, i, &text);
+        end = pos_script_skip_token(s, i, &text);
         last = (char) (s.data[end - 1] | 32);
         if (text && end - i > POS_SCRIPT_STRING_LONG) {
             *code = "script_limit";

@@ -282,11 +282,22 @@ void pos_script_push_json(lua_State *L, const pos_json_t *json, bool nulls);
 /* A number such as 42LL or 3i, which would load the FFI, or a literal or a name over
  * POS_SCRIPT_STRING_LONG: 0, or the byte offset + 1 and what is wrong there. */
 size_t pos_script_not_taken(pos_str_t source, const char **code, const char **why);
+/* Behind the token at `at`, which is taken by its first byte. `text`: it may become
+ * a string of the script. */
+size_t pos_script_skip_token(pos_str_t source, size_t at, bool *text);
+bool   pos_script_is_name(char c);
 void pos_script_place(pos_str_t source, size_t offset, uint32_t *line,
     uint32_t *column);
 /* The column of the token a syntax error names, by parsing up to it. */
 uint32_t pos_script_error_column(lua_State *L, pos_str_t source,
     const char *message, uint32_t line);
+
+/* ---- script_place.c ---- */
+
+/* The reserved word that a syntax error at this place (which moves to it) comes from,
+ * since it stands as a name; empty: none. `member`: behind a dot. */
+pos_str_t pos_script_reserved_name(pos_str_t source, uint32_t line, uint32_t *column,
+    bool *member);
 
 /* ---- script_settings.c ---- */
 

@@ -192,13 +192,6 @@ ngx_pos_generation_replica(void)
 }
 
 
-const ngx_pos_generation_stats_t *
-ngx_pos_generation_stats(void)
-{
-    return &edge.stats;
-}
-
-
 static void
 ngx_pos_generation_abandon(void)
 {
@@ -381,6 +374,7 @@ ngx_pos_generation_build(void)
 static void
 ngx_pos_generation_swap(void)
 {
+    uint64_t                  revisions;
     ngx_uint_t                i, reports;
     ngx_pos_shop_t          **shops;
     ngx_pos_generation_t     *before;
@@ -391,12 +385,15 @@ ngx_pos_generation_swap(void)
     edge.next = NULL;
 
     reports = 0;
+    revisions = 0;
     shops = edge.current->shops.elts;
 
     for (i = 0; i < edge.current->shops.nelts; i++) {
         if (shops[i]->book == NULL) {
             continue;
         }
+
+        revisions += shops[i]->head.rev;
 
         for (report = pos_book_reports(shops[i]->book);
              report;
@@ -409,6 +406,7 @@ ngx_pos_generation_swap(void)
     ngx_pos_metrics_mine()->whole = edge.current->whole;
     edge.stats.swaps++;
     edge.stats.reports = reports;
+    edge.stats.revisions = revisions;
     edge.stats.prepare_last =
         (ngx_msec_t) ((ngx_pos_clock_us() - edge.started_us) / 1000);
 
@@ -576,6 +574,7 @@ ngx_pos_generation_tick(ngx_event_t *ev)
     wait = (edge.left != NULL) ? ngx_pos_generation_clean()
                                : ngx_pos_generation_work();
 
+    ngx_pos_metrics_generation(&edge.stats);
     ngx_add_timer(ev, wait);
 }
 
@@ -624,6 +623,7 @@ ngx_pos_generation_init_worker(ngx_cycle_t *cycle, ngx_str_t *dir)
              && ngx_pos_clock_us() - begun < NGX_POS_FIRST_MAX);
 
     edge.stats.slice_max = 0;
+    ngx_pos_metrics_generation(&edge.stats);
     ngx_add_timer(&edge.timer, wait);
 
     return NGX_OK;

@@ -46,6 +46,7 @@ typedef struct {
     ngx_uint_t  compiled;         /* books built, not taken over              */
     ngx_uint_t  failed;           /* books that could not be built            */
     ngx_uint_t  reports;          /* rows left out of the current books       */
+    uint64_t    revisions;        /* the current books' revisions, added up   */
     ngx_msec_t  slice_max;        /* longest slice, µs                        */
     ngx_msec_t  prepare_last;     /* first slice to swap, ms                  */
 } ngx_pos_generation_stats_t;
@@ -66,6 +67,5 @@ ngx_pos_shop_t *ngx_pos_generation_shop(ngx_pos_generation_t *generation,
 /* The one script VM of this worker, and the replica (NULL: none yet). */
 pos_script_vm_t *ngx_pos_generation_vm(void);
 pos_replica_t *ngx_pos_generation_replica(void);
-const ngx_pos_generation_stats_t *ngx_pos_generation_stats(void);
 
 #endif

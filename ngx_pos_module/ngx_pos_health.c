@@ -103,7 +103,7 @@ ngx_pos_health_handler(ngx_pos_ctx_t *ctx)
 /* ---- /metrics ---- */
 
 static void
-ngx_pos_metrics_printf(ngx_pos_ctx_t *ctx, pos_writer_t *w, const char *fmt, ...)
+ngx_pos_metrics_printf(pos_writer_t *w, const char *fmt, ...)
 {
     u_char  buf[512], *last;
     va_list args;
@@ -115,22 +115,35 @@ ngx_pos_metrics_printf(ngx_pos_ctx_t *ctx, pos_writer_t *w, const char *fmt, ...
     pos_write_bytes(w, pos_str_of((char *) buf, last - buf));
 }
 
+/* What stands before a metric's lines, which must all follow it at once. */
 static void
-ngx_pos_metrics_operation(ngx_pos_ctx_t *ctx, pos_writer_t *w, ngx_str_t *name, ngx_pos_metrics_op_t *op)
+ngx_pos_metrics_about(pos_writer_t *w, const char *name, const char *kind, const char *help)
 {
-    uint64_t   total = 0;
+    ngx_pos_metrics_printf(w, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, kind);
+}
+
+static void
+ngx_pos_metrics_statuses(pos_writer_t *w, ngx_str_t *name, const ngx_pos_metrics_op_t *op)
+{
     ngx_uint_t i;
 
     for (i = 1; i < NGX_POS_METRICS_CLASSES; i++) {
         if (op->classes[i] > 0) {
-            ngx_pos_metrics_printf(ctx, w, "pos_requests_total{operation=\"%V\",status=\"%uixx\"} %uA\n", name, i,
+            ngx_pos_metrics_printf(w, "pos_requests_total{operation=\"%V\",status=\"%uixx\"} %uA\n", name, i,
                 op->classes[i]);
         }
     }
     if (op->classes[0] > 0) {
-        ngx_pos_metrics_printf(ctx, w, "pos_requests_total{operation=\"%V\",status=\"none\"} %uA\n", name,
+        ngx_pos_metrics_printf(w, "pos_requests_total{operation=\"%V\",status=\"none\"} %uA\n", name,
             op->classes[0]);
     }
+}
+
+static void
+ngx_pos_metrics_seconds(pos_writer_t *w, ngx_str_t *name, const ngx_pos_metrics_op_t *op)
+{
+    uint64_t   total = 0;
+    ngx_uint_t i;
 
     for (i = 0; i <= NGX_POS_METRICS_BUCKETS; i++) {
         total += op->buckets[i];
@@ -142,54 +155,87 @@ ngx_pos_metrics_operation(ngx_pos_ctx_t *ctx, pos_writer_t *w, ngx_str_t *name, 
     total = 0;
     for (i = 0; i < NGX_POS_METRICS_BUCKETS; i++) {
         total += op->buckets[i];
-        ngx_pos_metrics_printf(ctx, w,
-            "pos_request_seconds_bucket{operation=\"%V\",le=\"%uD.%06uD\"} %uL\n", name,
+        ngx_pos_metrics_printf(w, "pos_request_seconds_bucket{operation=\"%V\",le=\"%uD.%06uD\"} %uL\n", name,
             ngx_pos_metrics_bounds_us[i] / 1000000, ngx_pos_metrics_bounds_us[i] % 1000000, total);
     }
     total += op->buckets[i];
-    ngx_pos_metrics_printf(ctx, w, "pos_request_seconds_bucket{operation=\"%V\",le=\"+Inf\"} %uL\n", name, total);
-    ngx_pos_metrics_printf(ctx, w, "pos_request_seconds_sum{operation=\"%V\"} %uL.%06uL\n", name,
+    ngx_pos_metrics_printf(w, "pos_request_seconds_bucket{operation=\"%V\",le=\"+Inf\"} %uL\n", name, total);
+    ngx_pos_metrics_printf(w, "pos_request_seconds_sum{operation=\"%V\"} %uL.%06uL\n", name,
         (uint64_t) op->sum_us / 1000000, (uint64_t) op->sum_us % 1000000);
-    ngx_pos_metrics_printf(ctx, w, "pos_request_seconds_count{operation=\"%V\"} %uL\n", name, total);
+    ngx_pos_metrics_printf(w, "pos_request_seconds_count{operation=\"%V\"} %uL\n", name, total);
 }
+
+typedef void (*ngx_pos_metrics_write_pt)(pos_writer_t *w, ngx_str_t *name, const ngx_pos_metrics_op_t *op);
+
+/* Of every operation of the contract, and of what was none of them. */
+static void
+ngx_pos_metrics_operations(pos_writer_t *w, ngx_pos_metrics_write_pt write)
+{
+    uint32_t                  i;
+    ngx_str_t                 name, none = ngx_string("none");
+    ngx_pos_metrics_t        *metrics = ngx_pos_metrics();
+    const ngx_pos_contract_t *contract = ngx_pos_worker.conf->contract;
+
+    for (i = 0; i < metrics->operation_count; i++) {
+        name = ngx_pos_ngx_str(contract->operations[i]->id);
+        write(w, &name, &metrics->operations[i]);
+    }
+    write(w, &none, &metrics->operations[i]);
+}
+
+#define NGX_POS_OF(field)  offsetof(ngx_pos_metrics_worker_t, field)
 
 static const struct {
     const char *name;
     size_t      offset;
     const char *kind;
+    const char *help;
 } ngx_pos_worker_metrics[] = {
-    { "pos_database_connections", offsetof(ngx_pos_metrics_worker_t, pg_live), "gauge" },
-    { "pos_database_busy", offsetof(ngx_pos_metrics_worker_t, pg_busy), "gauge" },
-    { "pos_database_waiting", offsetof(ngx_pos_metrics_worker_t, pg_waiting), "gauge" },
-    { "pos_database_lost_total", offsetof(ngx_pos_metrics_worker_t, pg_lost), "counter" },
-    { "pos_database_retries_total", offsetof(ngx_pos_metrics_worker_t, pg_retries), "counter" },
-    { "pos_database_overloads_total", offsetof(ngx_pos_metrics_worker_t, pg_overloads), "counter" },
-    { "pos_database_timeouts_total", offsetof(ngx_pos_metrics_worker_t, pg_timeouts), "counter" },
-    { "pos_database_connect_failures_total", offsetof(ngx_pos_metrics_worker_t, pg_connect_failures), "counter" },
-    { "pos_missing_functions_total", offsetof(ngx_pos_metrics_worker_t, missing_functions), "counter" },
-    { "pos_generations_total", offsetof(ngx_pos_metrics_worker_t, generations), "counter" },
-    { "pos_books_compiled_total", offsetof(ngx_pos_metrics_worker_t, books_compiled), "counter" },
-    { "pos_books_failed_total", offsetof(ngx_pos_metrics_worker_t, books_failed), "counter" },
-    { "pos_book_rows_left_out", offsetof(ngx_pos_metrics_worker_t, reports), "gauge" },
-    { "pos_prepare_slice_max_microseconds", offsetof(ngx_pos_metrics_worker_t, slice_max_us), "gauge" },
-    { "pos_quotes_total", offsetof(ngx_pos_metrics_worker_t, quotes), "counter" },
-    { "pos_quote_lines_total", offsetof(ngx_pos_metrics_worker_t, quote_lines), "counter" },
-    { "pos_quote_script_errors_total", offsetof(ngx_pos_metrics_worker_t, script_errors), "counter" },
-    { "pos_quote_compare_differs_total", offsetof(ngx_pos_metrics_worker_t, compare_differs), "counter" },
-    { "pos_quote_not_optimal_total", offsetof(ngx_pos_metrics_worker_t, not_optimal), "counter" },
-    { NULL, 0, NULL }
+    { "pos_database_connections", NGX_POS_OF(pg_live), "gauge", "Connections to the database that work." },
+    { "pos_database_busy", NGX_POS_OF(pg_busy), "gauge", "Of these, those with a call under way." },
+    { "pos_database_waiting", NGX_POS_OF(pg_waiting), "gauge", "Calls that wait for a connection." },
+    { "pos_database_lost_total", NGX_POS_OF(pg_lost), "counter", "Connections that ended by themselves." },
+    { "pos_database_retries_total", NGX_POS_OF(pg_retries), "counter",
+      "Calls tried again after a conflict, a busy twin or a lost connection." },
+    { "pos_database_overloads_total", NGX_POS_OF(pg_overloads), "counter",
+      "Calls refused because all connections were taken." },
+    { "pos_database_timeouts_total", NGX_POS_OF(pg_timeouts), "counter", "Calls that got no answer in time." },
+    { "pos_database_connect_failures_total", NGX_POS_OF(pg_connect_failures), "counter",
+      "Attempts to connect that failed." },
+    { "pos_missing_functions_total", NGX_POS_OF(missing_functions), "counter",
+      "Calls of a function that the database lacks." },
+    { "pos_generations_total", NGX_POS_OF(generations), "counter",
+      "Generations of the book put in service since the worker began." },
+    { "pos_books_compiled_total", NGX_POS_OF(books_compiled), "counter",
+      "Retailers' books compiled since the worker began." },
+    { "pos_books_failed_total", NGX_POS_OF(books_failed), "counter",
+      "Retailers' books that could not be compiled." },
+    { "pos_book_rows_left_out", NGX_POS_OF(reports), "gauge", "Rows at fault that the books in service leave out." },
+    { "pos_book_revisions", NGX_POS_OF(revisions), "gauge",
+      "The revisions of all books in service, added up; the same in every worker that has followed." },
+    { "pos_prepare_slice_max_microseconds", NGX_POS_OF(slice_max_us), "gauge",
+      "The longest slice in which a book was prepared." },
+    { "pos_quotes_total", NGX_POS_OF(quotes), "counter", "Carts priced." },
+    { "pos_quote_lines_total", NGX_POS_OF(quote_lines), "counter", "Lines of the carts priced." },
+    { "pos_quote_script_errors_total", NGX_POS_OF(script_errors), "counter",
+      "Promotions' scripts that failed in a quote." },
+    { "pos_quote_compare_differs_total", NGX_POS_OF(compare_differs), "counter",
+      "Quotes that differ from the total sent to compare." },
+    { "pos_quote_not_optimal_total", NGX_POS_OF(not_optimal), "counter",
+      "Quotes whose deals are not proved the best." },
+    { NULL, 0, NULL, NULL }
 };
 
 static void
-ngx_pos_metrics_workers(ngx_pos_ctx_t *ctx, pos_writer_t *w)
+ngx_pos_metrics_workers(pos_writer_t *w)
 {
     uint64_t                  value;
     ngx_uint_t                i, m;
     ngx_pos_metrics_worker_t *worker;
 
     for (m = 0; ngx_pos_worker_metrics[m].name != NULL; m++) {
-        ngx_pos_metrics_printf(ctx, w, "# TYPE %s %s\n", ngx_pos_worker_metrics[m].name,
-            ngx_pos_worker_metrics[m].kind);
+        ngx_pos_metrics_about(w, ngx_pos_worker_metrics[m].name, ngx_pos_worker_metrics[m].kind,
+            ngx_pos_worker_metrics[m].help);
 
         for (i = 0; i < NGX_POS_METRICS_WORKERS; i++) {
             worker = &ngx_pos_metrics()->workers[i];
@@ -197,23 +243,25 @@ ngx_pos_metrics_workers(ngx_pos_ctx_t *ctx, pos_writer_t *w)
                 continue;
             }
             ngx_memcpy(&value, (u_char *) worker + ngx_pos_worker_metrics[m].offset, sizeof(value));
-            ngx_pos_metrics_printf(ctx, w, "%s{worker=\"%ui\"} %uL\n", ngx_pos_worker_metrics[m].name, i, value);
+            ngx_pos_metrics_printf(w, "%s{worker=\"%ui\"} %uL\n", ngx_pos_worker_metrics[m].name, i, value);
         }
     }
 }
 
 /* What the second fence behind the script sandbox caught. */
 static void
-ngx_pos_metrics_watchdog(ngx_pos_ctx_t *ctx, pos_writer_t *w)
+ngx_pos_metrics_watchdog(pos_writer_t *w)
 {
     u_char                   hex[2 * POS_SHA256_SIZE];
     ngx_uint_t               i;
     const pos_culprit_t     *culprit;
     const pos_quarantine_t  *quarantine = ngx_pos_watchdog_quarantine();
 
-    ngx_pos_metrics_printf(ctx, w, "# TYPE pos_script_watchdog_total counter\npos_script_watchdog_total %ui\n",
-        (ngx_uint_t) quarantine->claimed);
-    pos_write_bytes(w, pos_str("# TYPE pos_script_quarantined gauge\n"));
+    ngx_pos_metrics_about(w, "pos_script_watchdog_total", "counter",
+        "Workers ended because a script ran on behind the sandbox's limits.");
+    ngx_pos_metrics_printf(w, "pos_script_watchdog_total %ui\n", (ngx_uint_t) quarantine->claimed);
+    ngx_pos_metrics_about(w, "pos_script_quarantined", "gauge",
+        "1 for each script, by the SHA-256 of its source, that is kept out for it.");
 
     for (i = 0; i < POS_QUARANTINE_MAX; i++) {
         culprit = pos_quarantine_at(quarantine, i);
@@ -221,38 +269,40 @@ ngx_pos_metrics_watchdog(ngx_pos_ctx_t *ctx, pos_writer_t *w)
             continue;
         }
         (void) ngx_hex_dump(hex, (u_char *) culprit->source, POS_SHA256_SIZE);
-        ngx_pos_metrics_printf(ctx, w, "pos_script_quarantined{promotion=\"%*s\",source=\"%*s\"} 1\n",
+        ngx_pos_metrics_printf(w, "pos_script_quarantined{promotion=\"%*s\",source=\"%*s\"} 1\n",
             (size_t) culprit->len, culprit->promotion, sizeof(hex), hex);
+    }
+}
+
+static void
+ngx_pos_metrics_node(pos_writer_t *w, const ngx_pos_health_t *health)
+{
+    ngx_pos_metrics_about(w, "pos_ready", "gauge", "1 when every worker can quote for every retailer.");
+    ngx_pos_metrics_printf(w, "pos_ready %d\n", (int) health->ready);
+
+    ngx_pos_metrics_about(w, "pos_replica_lag_milliseconds", "gauge",
+        "How long ago the replica was last known to hold what the database holds; missing without a replica.");
+    if (health->known) {
+        ngx_pos_metrics_printf(w, "pos_replica_lag_milliseconds %L\n", health->clock.stale / 1000);
     }
 }
 
 void
 ngx_pos_metrics_handler(ngx_pos_ctx_t *ctx)
 {
-    uint32_t                  i;
-    ngx_str_t                 name, none = ngx_string("none");
-    pos_writer_t              w;
-    ngx_pos_health_t          health;
-    ngx_pos_metrics_t        *metrics = ngx_pos_metrics();
-    const ngx_pos_contract_t *contract = ngx_pos_worker.conf->contract;
+    pos_writer_t     w;
+    ngx_pos_health_t health;
 
     ngx_pos_health_read(ctx, &health);
     pos_writer_init(&w, ctx->arena, 64 * 1024, 16 * 1024 * 1024);
 
-    ngx_pos_metrics_printf(ctx, &w, "# TYPE pos_ready gauge\npos_ready %d\n", (int) health.ready);
-    if (health.known) {
-        ngx_pos_metrics_printf(ctx, &w, "# TYPE pos_replica_lag_milliseconds gauge\npos_replica_lag_milliseconds %L\n",
-            health.clock.stale / 1000);
-    }
-
-    pos_write_bytes(&w, pos_str("# TYPE pos_requests_total counter\n# TYPE pos_request_seconds histogram\n"));
-    for (i = 0; i < metrics->operation_count; i++) {
-        name = ngx_pos_ngx_str(contract->operations[i]->id);
-        ngx_pos_metrics_operation(ctx, &w, &name, &metrics->operations[i]);
-    }
-    ngx_pos_metrics_operation(ctx, &w, &none, &metrics->operations[i]);
-    ngx_pos_metrics_workers(ctx, &w);
-    ngx_pos_metrics_watchdog(ctx, &w);
+    ngx_pos_metrics_node(&w, &health);
+    ngx_pos_metrics_about(&w, "pos_requests_total", "counter", "Requests by operation and class of status.");
+    ngx_pos_metrics_operations(&w, ngx_pos_metrics_statuses);
+    ngx_pos_metrics_about(&w, "pos_request_seconds", "histogram", "From a request's arrival to its end, the delivery of its answer included.");
+    ngx_pos_metrics_operations(&w, ngx_pos_metrics_seconds);
+    ngx_pos_metrics_workers(&w);
+    ngx_pos_metrics_watchdog(&w);
 
     if (w.status != POS_OK) {
         ngx_pos_request_finish(ctx, NGX_HTTP_INTERNAL_SERVER_ERROR);

@@ -101,22 +101,17 @@ ngx_pos_metrics_mine(void)
     return &metrics->workers[ngx_worker];
 }
 
-/* What this worker's generation says of itself: every worker writes its own, so
- * that /metrics of any tells of all. */
-static void
-ngx_pos_metrics_generation(ngx_pos_metrics_worker_t *mine)
+/* Every worker writes its own, so that /metrics of any tells of all. */
+void
+ngx_pos_metrics_generation(const ngx_pos_generation_stats_t *stats)
 {
-    const ngx_pos_generation_stats_t *stats;
+    ngx_pos_metrics_worker_t *mine = ngx_pos_metrics_mine();
 
-    if (ngx_pos_worker.conf->replica.len == 0) {
-        return;
-    }
-
-    stats = ngx_pos_generation_stats();
     mine->generations = stats->swaps;
     mine->books_compiled = stats->compiled;
     mine->books_failed = stats->failed;
     mine->reports = stats->reports;
+    mine->revisions = stats->revisions;
     mine->slice_max_us = stats->slice_max;
 }
 
@@ -148,6 +143,4 @@ ngx_pos_metrics_request(ngx_pos_ctx_t *ctx)
     (void) ngx_atomic_fetch_add(&op->classes[class], 1);
     (void) ngx_atomic_fetch_add(&op->buckets[i], 1);
     (void) ngx_atomic_fetch_add(&op->sum_us, us);
-
-    ngx_pos_metrics_generation(ngx_pos_metrics_mine());
 }

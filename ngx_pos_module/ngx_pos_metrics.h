@@ -8,6 +8,7 @@
 #define NGX_POS_METRICS_H
 
 #include "ngx_pos.h"
+#include "ngx_pos_generation.h"
 
 #define NGX_POS_METRICS_WORKERS  64
 #define NGX_POS_METRICS_BUCKETS  14
@@ -28,6 +29,7 @@ typedef struct {
     uint64_t   missing_functions;    /* operations the database did not know  */
     time_t     missing_at;           /* the last of them                      */
     uint64_t   generations, books_compiled, books_failed, reports;
+    uint64_t   revisions;            /* of its book, all retailers' together  */
     uint64_t   slice_max_us;
     uint64_t   quotes, quote_lines, script_errors, compare_differs, not_optimal;
 } ngx_pos_metrics_worker_t;
@@ -41,6 +43,8 @@ struct ngx_pos_metrics_s {
 ngx_int_t ngx_pos_metrics_zone(ngx_conf_t *cf, ngx_pos_main_conf_t *conf);
 /* A request ends: counted by operation, status and time. */
 void ngx_pos_metrics_request(ngx_pos_ctx_t *ctx);
+/* What this worker's generation says of itself, whenever it may have changed. */
+void ngx_pos_metrics_generation(const ngx_pos_generation_stats_t *stats);
 /* This worker's own; never NULL. */
 ngx_pos_metrics_worker_t *ngx_pos_metrics_mine(void);
 ngx_pos_metrics_t *ngx_pos_metrics(void);

@@ -199,7 +199,7 @@ ngx_pos_pg_conn_open(ngx_pos_pg_conn_t *conn)
     ngx_pos_pg_conn_state(conn, NGX_POS_PG_CONNECTING);
 
     if (conn->pg == NULL || PQstatus(conn->pg) == CONNECTION_BAD) {
-        ngx_pos_pg_conn_close(conn, "cannot begin to connect", true);
+        ngx_pos_pg_conn_close(conn, conn->pg ? PQerrorMessage(conn->pg) : "no memory to connect", true);
         return;
     }
 
@@ -227,10 +227,9 @@ ngx_pos_pg_connected(ngx_pos_pg_conn_t *conn)
 
     conn->born = ngx_current_msec;
     conn->lifetime = NGX_POS_PG_LIFETIME + ngx_pos_random() % (NGX_POS_PG_LIFETIME / 4);
-    conn->backoff = 0;
     conn->was_live = true;
 
-    ngx_pos_pg_on_ready(conn);
+    ngx_pos_pg_on_connected(conn);
 }
 
 static void
@@ -388,10 +387,14 @@ ngx_pos_pg_conn_run(ngx_pos_pg_conn_t *conn, ngx_pos_pg_call_t *call)
 void
 ngx_pos_pg_conn_park(ngx_pos_pg_conn_t *conn)
 {
-    if (ngx_exiting || ngx_terminate || ngx_quit || conn->pool->closing
-        || ngx_current_msec - conn->born > conn->lifetime)
-    {
+    if (ngx_exiting || ngx_terminate || ngx_quit || conn->pool->closing) {
         ngx_pos_pg_conn_close(conn, "no longer needed", false);
+        return;
+    }
+
+    if (ngx_current_msec - conn->born > conn->lifetime) {
+        ngx_pos_pg_conn_close(conn, "its lifetime is over", false);
+        ngx_pos_pg_on_retired(conn);
         return;
     }
 
@@ -605,7 +608,7 @@ ngx_pos_pg_timer(ngx_event_t *ev)
     switch (conn->state) {
     case NGX_POS_PG_CLOSED:
         if (!ngx_exiting) {
-            ngx_pos_pg_conn_open(conn);
+            ngx_pos_pg_on_retry(conn);
         }
         break;
     case NGX_POS_PG_CONNECTING:

@@ -18,7 +18,8 @@
 
 #include <libpq-fe.h>
 
-#define NGX_POS_PG_STATEMENTS  1024   /* operations at most                  */
+#define NGX_POS_PG_STATEMENTS  1024   /* 0 sets the retailer                 */
+#define NGX_POS_PG_ROOM_INDEX  (NGX_POS_PG_STATEMENTS - 1)   /* the last asks for room */
 
 typedef enum {
     NGX_POS_PG_CLOSED,        /* no PGconn; perhaps waiting out a back-off   */
@@ -51,7 +52,7 @@ typedef struct ngx_pos_pg_conn_s ngx_pos_pg_conn_t;
 struct ngx_pos_pg_call_s {
     /* set by the caller */
     const char *statement;      /* its name, the same for the process's life */
-    ngx_uint_t  statement_index;   /* from 1; 0 sets the retailer         */
+    ngx_uint_t  statement_index;   /* from 1, below NGX_POS_PG_ROOM_INDEX */
     const char *sql;
     const char *retailer;       /* zero-terminated; "" for none              */
     const char *request;        /* zero-terminated JSON                      */
@@ -101,7 +102,6 @@ struct ngx_pos_pg_conn_s {
     ngx_event_t         timer;         /* connect, drain, back-off: cancelable */
     ngx_msec_t          born;
     ngx_msec_t          lifetime;
-    ngx_msec_t          backoff;
     bool                was_live;      /* since it last was CLOSED           */
     /* the call at hand */
     uint8_t             steps[5];
@@ -123,7 +123,11 @@ struct ngx_pos_pg_pool_s {
     ngx_uint_t           live;         /* IDLE, BUSY or DRAINING             */
     ngx_uint_t           busy;
     ngx_uint_t           connecting;
-    bool                 down;         /* the last attempt failed            */
+    ngx_msec_t           backoff;      /* the last wait; 0 after a success   */
+    bool                 refused;      /* the last attempt failed            */
+    bool                 down;         /* and no connection works            */
+    bool                 room_asked;
+    ngx_pos_pg_call_t    room;
     bool                 closing;
     ngx_uint_t           size;
     ngx_pos_pg_conn_t   *conns;
@@ -131,10 +135,17 @@ struct ngx_pos_pg_pool_s {
 
 /* connection → pool */
 void ngx_pos_pg_on_state(ngx_pos_pg_conn_t *conn, ngx_pos_pg_state_e from);
+void ngx_pos_pg_on_connected(ngx_pos_pg_conn_t *conn);   /* just made        */
 void ngx_pos_pg_on_ready(ngx_pos_pg_conn_t *conn);       /* take the next    */
+void ngx_pos_pg_on_retry(ngx_pos_pg_conn_t *conn);       /* its wait is over */
+void ngx_pos_pg_on_retired(ngx_pos_pg_conn_t *conn);     /* closed by its age */
 void ngx_pos_pg_on_lost(ngx_pos_pg_conn_t *conn, ngx_pos_pg_call_t *call, bool connected);
 void ngx_pos_pg_on_answer(ngx_pos_pg_conn_t *conn, ngx_pos_pg_call_t *call, PGresult *result, PGresult *error,
     bool doubtful);
+
+/* pool → ngx_pos_pg_room.c: says in the log when the database gives fewer
+ * connections than all workers may take. Asked again until it was answered. */
+void ngx_pos_pg_ask_room(ngx_pos_pg_pool_t *pool);
 
 /* pool → connection */
 void ngx_pos_pg_conn_init(ngx_pos_pg_conn_t *conn, ngx_pos_pg_pool_t *pool);

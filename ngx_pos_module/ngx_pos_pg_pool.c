@@ -6,6 +6,7 @@
  * without executing anything once more.
  */
 
+#include "ngx_pos_contract.h"
 #include "ngx_pos_metrics.h"
 #include "ngx_pos_pg.h"
 
@@ -77,13 +78,37 @@ ngx_pos_pg_start(ngx_pos_pg_conn_t *conn, ngx_pos_pg_call_t *call)
     ngx_pos_pg_conn_run(conn, call);
 }
 
-/* A connection that could be opened now: closed, and no back-off running. */
+/* Is a connection being made, or waiting to be? */
+static bool
+ngx_pos_pg_trying(const ngx_pos_pg_pool_t *pool)
+{
+    ngx_uint_t i;
+
+    if (pool->connecting > 0) {
+        return true;
+    }
+
+    for (i = 0; i < pool->size; i++) {
+        if (pool->conns[i].state == NGX_POS_PG_CLOSED && pool->conns[i].timer.timer_set) {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+/* One more connection, unless enough are on their way. After an attempt that
+ * failed only one is made at a time, by its back-off: calls do not hasten it. */
 static void
 ngx_pos_pg_grow(ngx_pos_pg_pool_t *pool)
 {
     ngx_uint_t i;
 
     if (pool->connecting >= pool->waiting_count && pool->connecting > 0) {
+        return;
+    }
+
+    if (pool->refused && ngx_pos_pg_trying(pool)) {
         return;
     }
 
@@ -229,6 +254,20 @@ ngx_pos_pg_on_state(ngx_pos_pg_conn_t *conn, ngx_pos_pg_state_e from)
     mine->pg_busy = pool->busy;
 }
 
+void
+ngx_pos_pg_on_connected(ngx_pos_pg_conn_t *conn)
+{
+    ngx_pos_pg_pool_t *pool = conn->pool;
+
+    pool->refused = false;
+    pool->backoff = 0;
+    if (!pool->room_asked && ngx_worker == 0) {
+        ngx_pos_pg_ask_room(pool);
+    }
+
+    ngx_pos_pg_on_ready(conn);
+}
+
 /* Free to work: the next in the queue, else into the pool. */
 void
 ngx_pos_pg_on_ready(ngx_pos_pg_conn_t *conn)
@@ -264,28 +303,53 @@ ngx_pos_pg_refuse_all(ngx_pos_pg_pool_t *pool)
     }
 }
 
-/* A connection that worked is opened again at once; one that could not be made
- * waits longer each time, with jitter, so that workers do not come in step. */
+/* A connection that worked is opened again at once; where none could be made,
+ * one tries again, after a wait that grows each time, with jitter, so that
+ * workers do not come in step. */
 static void
 ngx_pos_pg_reopen(ngx_pos_pg_conn_t *conn, bool connected)
 {
-    if (connected) {
-        conn->backoff = 0;
-    }
+    ngx_msec_t         wait = 1;
+    ngx_pos_pg_pool_t *pool = conn->pool;
 
-    if (ngx_exiting || conn->pool->closing) {
+    if (ngx_exiting || pool->closing) {
         return;
     }
 
-    /* One that tries is enough to notice that the database is back. */
-    if (!connected && conn->pool->connecting > 0) {
-        return;
+    if (!connected) {
+        pool->refused = true;
+        if (ngx_pos_pg_trying(pool)) {
+            return;
+        }
+
+        pool->backoff
+            = pool->backoff ? ngx_min(2 * pool->backoff, NGX_POS_PG_BACKOFF_MAX) : NGX_POS_PG_BACKOFF_MIN;
+        wait = pool->backoff / 2 + ngx_pos_random() % pool->backoff;
+        ngx_log_error(NGX_LOG_INFO, pool->cycle->log, 0, "next attempt to reach the database in %M ms", wait);
     }
 
-    conn->backoff = conn->backoff ? ngx_min(2 * conn->backoff, NGX_POS_PG_BACKOFF_MAX)
-                                  : NGX_POS_PG_BACKOFF_MIN;
+    ngx_add_timer(&conn->timer, wait);
+}
 
-    ngx_add_timer(&conn->timer, connected ? 1 : conn->backoff / 2 + ngx_pos_random() % conn->backoff);
+/* While others work, one that is not needed stays closed: the server may give no
+ * more of them. With none left it is how the database is noticed again. */
+void
+ngx_pos_pg_on_retry(ngx_pos_pg_conn_t *conn)
+{
+    ngx_pos_pg_pool_t *pool = conn->pool;
+
+    if (pool->live == 0 || !ngx_queue_empty(&pool->waiting)) {
+        ngx_pos_pg_conn_open(conn);
+    }
+}
+
+/* One stays, or nobody would know whether the database can be reached. */
+void
+ngx_pos_pg_on_retired(ngx_pos_pg_conn_t *conn)
+{
+    if (conn->pool->live == 0) {
+        ngx_add_timer(&conn->timer, 1);
+    }
 }
 
 void
@@ -399,6 +463,11 @@ ngx_pos_pg_create(ngx_cycle_t *cycle, ngx_pos_main_conf_t *conf)
 {
     ngx_uint_t         i;
     ngx_pos_pg_pool_t *pool;
+
+    if (conf->contract->operation_count >= NGX_POS_PG_ROOM_INDEX) {
+        ngx_log_error(NGX_LOG_EMERG, cycle->log, 0, "the contract has more than %d operations", NGX_POS_PG_ROOM_INDEX - 1);
+        return NULL;
+    }
 
     pool = ngx_pcalloc(cycle->pool, sizeof(ngx_pos_pg_pool_t));
     if (pool == NULL) {

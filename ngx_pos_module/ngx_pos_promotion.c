@@ -83,8 +83,7 @@ ngx_pos_promotion_check(ngx_pos_ctx_t *ctx, const pos_json_t *document)
     return rc;
 }
 
-/* Where the fault is among what the file returns. */
-static pos_str_t
+pos_str_t
 ngx_pos_promotion_base(ngx_pos_ctx_t *ctx, const ngx_pos_promotion_t *out, uint32_t i)
 {
     return out->count == 1 ? pos_str("") : pos_arena_printf(ctx->arena, "/%u", i);
@@ -124,6 +123,7 @@ ngx_pos_promotion_take(ngx_pos_ctx_t *ctx, const pos_json_t *outer, const pos_sc
 {
     pos_str_t     base;
     pos_json_t   *inner;
+    pos_fault_t **last = ctx->faults.last;
     pos_status_t  rc;
 
     rc = pos_json_read(ngx_pos_worker.reader, made->document, ctx->arena, &ctx->faults, &inner);
@@ -136,6 +136,10 @@ ngx_pos_promotion_take(ngx_pos_ctx_t *ctx, const pos_json_t *outer, const pos_sc
         base = ngx_pos_promotion_base(ctx, out, i);
         rc = base.data != NULL
              ? pos_promotion_check(inner, made->script, pos_zone_utc(), base, &ctx->faults) : POS_NO_MEMORY;
+
+        if (rc == POS_INVALID) {
+            pos_script_locate(out->source, pos_str(""), NULL, *last);
+        }
     }
 
     return rc == POS_OK ? ngx_pos_promotion_row(ctx, outer, made, out) : rc;

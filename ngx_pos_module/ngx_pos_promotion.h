@@ -26,6 +26,9 @@ typedef struct {
 
 /* All in the request's arena; POS_INVALID: ctx's faults say why. */
 pos_status_t ngx_pos_promotion_read(ngx_pos_ctx_t *ctx, ngx_pos_promotion_t *out);
+/* The pointer to the i-th promotion of a file: "" where it is the only one. data
+ * NULL: no memory. */
+pos_str_t ngx_pos_promotion_base(ngx_pos_ctx_t *ctx, const ngx_pos_promotion_t *out, uint32_t i);
 /* Answers that it cannot be taken. */
 void ngx_pos_promotion_fail(ngx_pos_ctx_t *ctx, pos_status_t rc);
 

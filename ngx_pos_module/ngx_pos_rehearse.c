@@ -11,6 +11,7 @@
 #include "ngx_pos_metrics.h"
 #include "ngx_pos_promotion.h"
 
+#include "engine/references.h"
 #include "engine/rehearse.h"
 
 #define NGX_POS_REHEARSE_SLICE_US    1000
@@ -24,6 +25,7 @@ typedef struct {
                                         deadline and keeps a leaving worker up */
     ngx_pos_promotion_t   promotion;
     pos_rehearsal_t      *rehearsal;
+    pos_faults_t          missing;   /* what it names and the book has not    */
     uint32_t              row;       /* the next to add                       */
     pos_status_t          status;    /* of compiling                          */
 } ngx_pos_rehearse_t;
@@ -135,14 +137,14 @@ ngx_pos_rehearse_place(pos_writer_t *w, uint32_t line, uint32_t column)
 }
 
 static void
-ngx_pos_rehearse_faults(pos_writer_t *w, const pos_faults_t *faults)
+ngx_pos_rehearse_faults(pos_writer_t *w, const pos_faults_t *faults, pos_str_t severity)
 {
     const pos_fault_t *fault;
 
     for (fault = faults->first; fault != NULL; fault = fault->next) {
         pos_write_object_begin(w);
         pos_write_key(w, "severity");
-        pos_write_string(w, pos_str("error"));
+        pos_write_string(w, severity);
         pos_write_key(w, "pointer");
         pos_write_string(w, fault->pointer);
         ngx_pos_rehearse_place(w, fault->line, fault->column);
@@ -219,7 +221,8 @@ ngx_pos_rehearse_answer(ngx_pos_rehearse_t *work)
     pos_write_bool(&w, compiled && result->errors == 0);
     pos_write_key(&w, "diagnostics");
     pos_write_array_begin(&w);
-    ngx_pos_rehearse_faults(&w, &ctx->faults);
+    ngx_pos_rehearse_faults(&w, &ctx->faults, pos_str("error"));
+    ngx_pos_rehearse_faults(&w, &work->missing, pos_str("warning"));
     ngx_pos_rehearse_findings(&w, result->findings);
     pos_write_array_end(&w);
     ngx_pos_rehearse_counts(&w, result);
@@ -307,6 +310,33 @@ ngx_pos_rehearse_event(ngx_event_t *ev)
     ngx_pos_rehearse_run(work);
 }
 
+/* SKUs, categories and stores that are not there: a warning, since they may be on
+ * their way. */
+static pos_status_t
+ngx_pos_rehearse_references(ngx_pos_rehearse_t *work, ngx_pos_shop_t *shop)
+{
+    uint32_t           i = 0;
+    pos_str_t          base;
+    pos_json_t        *documents;
+    pos_status_t       rc;
+    ngx_pos_ctx_t     *ctx = work->ctx;
+    const pos_json_t  *document;
+
+    rc = pos_json_read(ngx_pos_worker.reader, work->promotion.documents, ctx->arena, &work->missing, &documents);
+
+    for (document = rc == POS_OK ? documents->first : NULL; document != NULL && rc == POS_OK; document = document->next) {
+        base = ngx_pos_promotion_base(ctx, &work->promotion, i++);
+        rc = base.data != NULL
+             ? pos_references_check(document, base, shop->book, &shop->source, &work->missing) : POS_NO_MEMORY;
+    }
+
+    if (ctx->json == NULL) {
+        pos_script_locate(work->promotion.source, pos_str(""), NULL, work->missing.first);
+    }
+
+    return rc;
+}
+
 /* The shop of the key, or none: then products are made up. */
 static pos_status_t
 ngx_pos_rehearse_begin(ngx_pos_rehearse_t *work)
@@ -341,6 +371,10 @@ ngx_pos_rehearse_begin(ngx_pos_rehearse_t *work)
 
         rc = sample.skus != NULL ? ngx_pos_sample(&sample) : POS_NO_MEMORY;
 
+        if (rc == POS_OK) {
+            rc = ngx_pos_rehearse_references(work, shop);
+        }
+
         options.book = shop->book;
         options.source = &shop->source;
         options.skus = sample.skus;
@@ -368,6 +402,7 @@ ngx_pos_promotion_validate_handler(ngx_pos_ctx_t *ctx)
     cleanup->data = work;
     ctx->work = work;
     work->ctx = ctx;
+    pos_faults_init(&work->missing, ctx->arena);
     work->event.handler = ngx_pos_rehearse_event;
     work->event.data = work;
     work->event.log = ctx->request->connection->log;

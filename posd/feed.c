@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #define FEED_POLL_US       1000000
+#define FEED_CLOCK_US      500000
 #define FEED_READERS_US    10000000
 #define FEED_BACKOFF_MIN   100000
 #define FEED_BACKOFF_MAX   2000000
@@ -35,17 +36,30 @@ feed_say(pos_feed_t *f, const char *text)
 }
 
 
+/* Written when it says something new, else twice a second: a publish never waits
+ * for the disk because of the clock of the one before. */
 static void
 feed_clock(pos_feed_t *f, int64_t db_time)
 {
-    if (pos_writer_clock(f->writer, db_time,
-                         db_time != 0 && f->complete
-                         && !pos_writer_rebuilding(f->writer),
-                         f->state) != POS_OK)
+    int64_t now = pos_now();
+    bool    fresh = db_time != 0 && f->complete
+                    && !pos_writer_rebuilding(f->writer);
+
+    if (f->state == f->clocked_state && fresh == f->clocked_fresh
+        && now - f->clocked < FEED_CLOCK_US)
     {
+        return;
+    }
+
+    if (pos_writer_clock(f->writer, db_time, fresh, f->state) != POS_OK) {
         feed_say(f, pos_writer_error(f->writer));
         f->writer_failed = true;
+        return;
     }
+
+    f->clocked = now;
+    f->clocked_state = f->state;
+    f->clocked_fresh = fresh;
 }
 
 

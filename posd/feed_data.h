@@ -22,6 +22,9 @@ struct pos_feed_s {
     bool                  complete;        /* this poll left nothing to copy */
     char                  wanted[POS_RETAILER_ID_MAX + 1];  /* to be copied next */
     pos_replica_state_t   state;
+    int64_t               clocked;         /* when the clock was last written */
+    pos_replica_state_t   clocked_state;
+    bool                  clocked_fresh;
     int64_t               next_poll, next_readers, next_tick, backoff;
     bool                  sweep;           /* old rows may be left           */
     bool                  writer_failed;

@@ -395,7 +395,8 @@ pos_status_t
 pos_bulk_put(pos_bulk_t *b, const pos_row_t *rows, size_t count, size_t *refused)
 {
     bulk_put_t   p = { .bulk = b, .rows = rows, .count = count };
-    pos_status_t status = pos_writer_transact(b->writer, bulk_work, &p);
+    pos_status_t status = pos_writer_transact_soon(b->writer, bulk_work,
+                                                   &p);
 
     if (status == POS_OK) {
         memcpy(b->rows, p.tally.rows, sizeof(b->rows));
@@ -643,7 +644,7 @@ pos_status_t
 pos_writer_sweep(pos_replica_writer_t *w, size_t rows)
 {
     sweep_t      s = { .left = rows };
-    pos_status_t status = pos_writer_transact(w, sweep_work, &s);
+    pos_status_t status = pos_writer_transact_soon(w, sweep_work, &s);
 
     if (status != POS_OK) {
         return status;

@@ -52,14 +52,15 @@ writer_grow(pos_replica_writer_t *w)
 }
 
 
-pos_status_t
-pos_writer_transact(pos_replica_writer_t *w, pos_writer_work_t work, void *arg)
+static pos_status_t
+writer_transact(pos_replica_writer_t *w, unsigned flags, pos_writer_work_t work,
+    void *arg)
 {
     MDB_txn *txn;
     int      rc;
 
     for (;;) {
-        rc = mdb_txn_begin(w->target->env, NULL, 0, &txn);
+        rc = mdb_txn_begin(w->target->env, NULL, flags, &txn);
         if (rc != 0) {
             return pos_writer_fail(w, "begin", rc);
         }
@@ -80,6 +81,21 @@ pos_writer_transact(pos_replica_writer_t *w, pos_writer_work_t work, void *arg)
             return pos_writer_fail(w, "write", rc);
         }
     }
+}
+
+
+pos_status_t
+pos_writer_transact(pos_replica_writer_t *w, pos_writer_work_t work, void *arg)
+{
+    return writer_transact(w, 0, work, arg);
+}
+
+
+pos_status_t
+pos_writer_transact_soon(pos_replica_writer_t *w, pos_writer_work_t work,
+    void *arg)
+{
+    return writer_transact(w, MDB_NOMETASYNC, work, arg);
 }
 
 
@@ -322,7 +338,9 @@ levels_put(pos_replica_writer_t *w, const char *name, const uint8_t *framed,
     MDB_val  value = pos_store_val(framed, len);
     int      rc;
 
-    rc = mdb_txn_begin(w->levels, NULL, 0, &txn);
+    /* A clock of before a power failure is worth nothing, and the file's number
+     * is a hint: neither is worth waiting for. */
+    rc = mdb_txn_begin(w->levels, NULL, MDB_NOMETASYNC, &txn);
     if (rc != 0) {
         return rc;
     }

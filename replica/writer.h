@@ -1,6 +1,7 @@
 /*
  * The replica's one writer; posd's. Every call is one durable LMDB transaction
- * or none: whole or not at all, after any crash. When the map is full it is
+ * or none: whole or not at all, after any crash. (What no reader sees yet, a
+ * copy's rows and a sweep, is durable with the next call that is.) When the map is full it is
  * grown and the call is done again by itself.
  *
  * A retailer's revision is applied by pos_writer_apply(). One too big to list

@@ -41,6 +41,12 @@ typedef int (*pos_writer_work_t)(pos_replica_writer_t *w, MDB_txn *txn,
     void *arg);
 pos_status_t pos_writer_transact(pos_replica_writer_t *w,
     pos_writer_work_t work, void *arg) POS_MUSTCHECK;
+/* The same for what no reader sees yet, or none needs any more: its meta page is
+ * not waited for. A power failure may take the last such transaction back, never
+ * one that was followed by a durable one, and never leaves half of one. Each
+ * wait spared is one that a publish does not stand behind. */
+pos_status_t pos_writer_transact_soon(pos_replica_writer_t *w,
+    pos_writer_work_t work, void *arg) POS_MUSTCHECK;
 pos_status_t pos_writer_fail(pos_replica_writer_t *w, const char *what, int rc);
 
 pos_store_head_t *pos_writer_stored(const pos_replica_writer_t *w,

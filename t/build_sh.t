@@ -23,6 +23,28 @@ is((stat "$one->{state}/keys.json")[2] & 077, 0, 'keys.json is for its owner onl
 is_deeply([sort keys %{ $one->{keys} }], ['live', 'sandbox'], 'and has both modes');
 is_deeply([sort keys %{ $one->{keys}{live} }], ['admin', 'storefront'], 'with two keys each');
 
+subtest 'PostgreSQL is reached by its unix socket alone, and only by its user' => sub {
+    my $postmaster = $one->pid('postgres');
+    my $socket = "$one->{state}/run/.s.PGSQL.5432";
+    my %listens = map { $_->[0] => $_ } listening();
+    # All of its processes, since a child inherits what the postmaster listens on.
+    my @sockets = map { sockets($_) } $postmaster, PosTest::children($postmaster);
+    my @inet = map { $listens{$_} ? "$listens{$_}[1] of $one->{state}" : () } @sockets;
+    is("@inet", '', 'no process of it listens on a TCP port');
+    my ($http) = grep { $listens{$_} } map { sockets($_) } $one->workers;
+    is(($listens{$http // ''} || [])->[1], '127.0.0.1:' . $one->{port}, 'as nginx is seen to do in the same way');
+    is($one->sql(q{select setting = '' from pg_settings where name = 'listen_addresses'}), 't', 'its setting says so too');
+    is((stat $socket)[2] & 077, 0, 'the socket is for its owner only');
+    is((stat "$one->{state}/run")[2] & 077, 0, 'and so is its folder');
+    is((stat "$one->{state}/$_")[2] & 077, 0, "$_ is closed to others") for qw(pg replica spool tmp);
+    SKIP: {
+        skip 'only root can be somebody else', 2 if $>;
+        my @psql = ('psql', '-XAt', '-h', "$one->{state}/run", '-U', 'pos_super', '-d', 'pos', '-c', 'select 42');
+        like(PosTest::command_output(PosTest::service_user(), @psql), qr/^42$/, 'the service user gets in');
+        like(PosTest::command_output('setpriv', '--reuid', 'nobody', '--clear-groups', @psql), qr/Permission denied/, 'another user does not');
+    }
+};
+
 for my $name (qw(posd postgres)) {
     my $pid = $one->pid($name);
     $one->kill9($pid);
@@ -38,6 +60,12 @@ is($one->build_sh('status'), 3, 'status says that it is stopped');
 is($two->get('/healthz', key => undef)->{status}, 200, 'the other goes on');
 is($one->build_sh('start'), 0, 'and it starts again from what it kept');
 is($one->quote({ lines => PosTest::lines('TEA', 1) })->{status}, 200, 'with its book and keys');
+
+for my $folder ('my shop', 'a;b', 'c{d') {
+    my $out = PosTest::command_output('env', "POS_DIR=/tmp/pos-t-$$/$folder", 'POS_SKIP_BUILD=1', "$PosTest::ROOT/build.sh", 'start');
+    like($out, qr/^build\.sh: the path \S.*\Q$folder\E has a space or a sign/, "a folder \"$folder\" is refused in plain words");
+    isnt($?, 0, 'and nothing is started');
+}
 
 SKIP: {
     skip 'not root: everything here ran as an ordinary user already', 2 if $>;
@@ -59,3 +87,23 @@ SKIP: {
 }
 
 done_testing;
+
+# Every TCP and UDP socket that waits for somebody: [inode, address].
+sub listening {
+    my @found;
+    for my $kind (qw(tcp tcp6 udp udp6)) {
+        for my $line (split /\n/, PosTest::slurp("/proc/net/$kind") // '') {
+            my ($address, $port, $state, $inode) = $line =~ /^\s*\d+: ([0-9A-F]+):([0-9A-F]{4}) \S+ ([0-9A-F]{2}) \S+ \S+ \S+\s+\d+\s+\d+ (\d+)/ or next;
+            next if $kind =~ /^tcp/ && $state ne '0A';
+            my $ip = length $address == 8 ? join('.', reverse map { hex } $address =~ /../g) : "[$address]";
+            push @found, [$inode, "$ip:" . hex $port];
+        }
+    }
+    return @found;
+}
+
+# The inodes of a process's sockets.
+sub sockets {
+    my ($pid) = @_;
+    return map { (readlink($_) // '') =~ /^socket:\[(\d+)\]/ ? $1 : () } glob "/proc/$pid/fd/*";
+}

@@ -1,18 +1,11 @@
 /*
  * The engine alone: a book from a file, requests from standard input, one a
- * line, and for each one line out: a quote or a problem (RFC 9457).
- *
- *   poscalc --book BOOK.json [--explain] < REQUESTS.ndjson
- *   poscalc --book BOOK.json --bench N < REQUESTS.ndjson
- *   poscalc --book BOOK.json --check
- *   poscalc --bench
- *
- * A request without `at` is priced as of now, or of --at. Exit code 0: every
- * line was answered; 1: the book is at fault (its problem is the one line on
- * standard output); 2: wrong use.
+ * line, and for each one line out: a quote or a problem (RFC 9457). What it can do
+ * besides is said by --help, below.
  */
 
 #include "engine/cli/poscalc.h"
+#include "engine/returns.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -26,7 +19,6 @@
 #define REQUEST_MAX   (64u << 20)
 #define ANSWER_MAX    (1u << 30)
 #define QUOTE_BLOCK   (256 * 1024)
-
 
 void
 pos_calc_die(int code, const char *what, const char *detail)
@@ -174,21 +166,30 @@ write_problem(pos_writer_t *w, const pos_faults_t *faults, bool forbidden,
 }
 
 
-/* The book's own problem is the program's only answer. */
 static void
-refuse_book(pos_calc_t *calc, pos_status_t status, const pos_faults_t *faults)
+print_line(pos_str_t line)
 {
-    pos_writer_t w;
-    pos_str_t    line;
-
-    if (status != POS_INVALID) {
-        pos_calc_die(1, "cannot build the book", status == POS_NO_MEMORY ? "out of memory" : "");
-    }
-    pos_writer_init(&w, calc->arena, 4096, ANSWER_MAX);
-    write_problem(&w, faults, false, "The book is at fault");
-    line = pos_writer_result(&w);
     fwrite(line.data, 1, line.len, stdout);
     fputc('\n', stdout);
+}
+
+
+static pos_str_t
+book_problem(pos_calc_t *calc, const pos_faults_t *faults)
+{
+    pos_writer_t w;
+
+    pos_writer_init(&w, calc->arena, 4096, ANSWER_MAX);
+    write_problem(&w, faults, false, "The book is at fault");
+    return pos_writer_result(&w);
+}
+
+
+/* The book's own problem is the program's only answer. */
+static void
+refuse_book(pos_calc_t *calc, const pos_faults_t *faults)
+{
+    print_line(book_problem(calc, faults));
     fprintf(stderr, "poscalc: the book has %u fault%s; first at \"%.*s\": %.*s\n",
         faults->count, faults->count == 1 ? "" : "s",
         faults->first ? (int) faults->first->pointer.len : 0,
@@ -218,14 +219,13 @@ report_rows(pos_calc_t *calc, pos_faults_t *faults)
 }
 
 
-static void
-build_book(pos_calc_t *calc)
+/* POS_INVALID where rows of the book do not compile. */
+static pos_status_t
+build_book(pos_calc_t *calc, pos_faults_t *faults)
 {
     pos_book_builder_t *builder;
-    pos_faults_t        faults;
     pos_status_t        status;
 
-    pos_faults_init(&faults, calc->arena);
     status = pos_book_builder_create(&calc->source, NULL, calc->vm, &builder);
     if (status != POS_OK) {
         pos_calc_die(1, "out of memory", "");
@@ -237,21 +237,19 @@ build_book(pos_calc_t *calc)
         pos_calc_die(1, "cannot build the book", "");
     }
     pos_book_builder_destroy(builder);
-    report_rows(calc, &faults);
-    if (faults.count > 0) {
-        refuse_book(calc, POS_INVALID, &faults);
-    }
+    report_rows(calc, faults);
+    return faults->count > 0 ? POS_INVALID : POS_OK;
 }
 
 
-void
-pos_calc_load(pos_calc_t *calc, pos_str_t text)
+/* The book of this text, ready to quote by; POS_INVALID with its faults. */
+static pos_status_t
+load_text(pos_calc_t *calc, pos_str_t text, pos_faults_t *faults)
 {
     pos_script_limits_t limits;
     pos_json_reader_t  *reader = pos_json_reader_create(BOOK_MAX);
     pos_arena_t        *tree = pos_arena_create(1 << 20, 0);
     pos_json_t         *document;
-    pos_faults_t        faults;
     pos_status_t        status;
 
     pos_script_limits_default(&limits);
@@ -260,36 +258,38 @@ pos_calc_load(pos_calc_t *calc, pos_str_t text)
     {
         pos_calc_die(1, "out of memory", "");
     }
-    pos_faults_init(&faults, calc->arena);
-    status = pos_json_read(reader, text, tree, &faults, &document);
+    status = pos_json_read(reader, text, tree, faults, &document);
     if (status == POS_OK) {
-        status = pos_memory_book_create(document, load_zone, calc, &faults,
+        status = pos_memory_book_create(document, load_zone, calc, faults,
             &calc->memory);
-    }
-    if (status != POS_OK) {
-        refuse_book(calc, status, &faults);
     }
     pos_json_reader_destroy(reader);
     pos_arena_destroy(tree);
-    pos_memory_book_source(calc->memory, &calc->source);
-    build_book(calc);
+    if (status == POS_OK) {
+        pos_memory_book_source(calc->memory, &calc->source);
+        status = build_book(calc, faults);
+    }
+    if (status != POS_OK && status != POS_INVALID) {
+        pos_calc_die(1, "cannot build the book", status == POS_NO_MEMORY ? "out of memory" : "");
+    }
+    return status;
 }
 
 
 void
-pos_calc_unload(pos_calc_t *calc)
+pos_calc_load(pos_calc_t *calc, pos_str_t text)
 {
-    pos_book_release(calc->book);
-    pos_memory_book_destroy(calc->memory);
-    pos_script_vm_destroy(calc->vm);
-    calc->book = NULL;
-    calc->memory = NULL;
-    calc->vm = NULL;
+    pos_faults_t faults;
+
+    pos_faults_init(&faults, calc->arena);
+    if (load_text(calc, text, &faults) != POS_OK) {
+        refuse_book(calc, &faults);
+    }
 }
 
 
 static void
-load_file(pos_calc_t *calc)
+load_book(pos_calc_t *calc)
 {
     pos_str_t text;
     FILE     *f = fopen(calc->options.book, "rb");
@@ -301,6 +301,24 @@ load_file(pos_calc_t *calc)
     fclose(f);
     pos_calc_load(calc, text);
     free((void *) (uintptr_t) text.data);
+}
+
+
+void
+pos_calc_unload(pos_calc_t *calc)
+{
+    if (calc->book != NULL) {
+        pos_book_release(calc->book);
+    }
+    if (calc->memory != NULL) {
+        pos_memory_book_destroy(calc->memory);
+    }
+    if (calc->vm != NULL) {
+        pos_script_vm_destroy(calc->vm);
+    }
+    calc->book = NULL;
+    calc->memory = NULL;
+    calc->vm = NULL;
 }
 
 
@@ -333,13 +351,75 @@ ask_for_explain(pos_arena_t *arena, pos_json_t *request)
 }
 
 
+static pos_quote_options_t
+quote_options(const pos_calc_t *calc)
+{
+    return (pos_quote_options_t) { .book = calc->book, .source = &calc->source, .vm = calc->vm,
+        .revision = pos_memory_book_revision(calc->memory), .now = calc->options.now,
+        .may_simulate = true, .may_override = true, .may_customer = true, .may_shipping = true,
+        .for_order = calc->options.for_order, .pointer = pos_str("") };
+}
+
+
+/* Takes a member out of an object; NULL: it is not there, or null. */
+static const pos_json_t *
+take_member(pos_json_t *object, pos_str_t name)
+{
+    for (pos_json_t **link = &object->first; *link != NULL; link = &(*link)->next) {
+        const pos_json_t *member = *link;
+
+        if (pos_str_eq(member->key, name)) {
+            *link = member->next;
+            object->count--;
+            return member->type == POS_JSON_NULL ? NULL : member;
+        }
+    }
+    return NULL;
+}
+
+
+/* The inputs stand in the request's own line; all faults are named in one answer. */
+static pos_status_t
+quote(pos_calc_t *calc, pos_json_t *request, pos_faults_t *faults, pos_writer_t *w,
+    pos_quote_stats_t *stats)
+{
+    pos_quote_options_t options = quote_options(calc);
+    const pos_json_t   *given = NULL;
+    pos_inputs_t        inputs;
+    pos_status_t        status = POS_OK, priced;
+
+    if (calc->options.explain && !ask_for_explain(calc->quote, request)) {
+        return POS_NO_MEMORY;
+    }
+    if (request->type == POS_JSON_OBJECT) {
+        given = take_member(request, pos_str("inputs"));
+    }
+    if (given != NULL) {
+        status = pos_inputs_read(given, pos_str("/inputs"), calc->quote, faults, &inputs);
+        if (status == POS_NO_MEMORY) {
+            return status;
+        }
+        options.inputs = &inputs;
+    }
+    priced = pos_quote(&options, request, calc->quote, faults, w, stats);
+    return priced == POS_OK ? status : priced;
+}
+
+
+static pos_status_t
+give_back(pos_calc_t *calc, const pos_json_t *document, pos_faults_t *faults, pos_writer_t *w)
+{
+    pos_quote_options_t  order = quote_options(calc->order), sale = quote_options(calc);
+    pos_return_options_t options = { &order, &sale, calc->reader };
+
+    return pos_return(&options, document, calc->quote, faults, w);
+}
+
+
+/* One line's text to one answer in the quote's arena. */
 pos_str_t
 pos_calc_answer(pos_calc_t *calc, pos_str_t text, bool *is_quote)
 {
-    pos_quote_options_t options = { .book = calc->book, .source = &calc->source,
-        .vm = calc->vm, .revision = pos_memory_book_revision(calc->memory),
-        .now = calc->options.now, .may_simulate = true, .may_override = true,
-        .may_customer = true, .may_shipping = true, .pointer = pos_str("") };
     pos_quote_stats_t   stats;
     pos_faults_t        faults;
     pos_json_t         *request;
@@ -351,13 +431,9 @@ pos_calc_answer(pos_calc_t *calc, pos_str_t text, bool *is_quote)
     pos_faults_init(&faults, calc->quote);
     pos_writer_init(&w, calc->quote, POS_QUOTE_ROOM, ANSWER_MAX);
     status = pos_json_read(calc->reader, text, calc->quote, &faults, &request);
-    if (status == POS_OK && calc->options.explain
-        && !ask_for_explain(calc->quote, request))
-    {
-        status = POS_NO_MEMORY;
-    }
     if (status == POS_OK) {
-        status = pos_quote(&options, request, calc->quote, &faults, &w, &stats);
+        status = calc->options.returns ? give_back(calc, request, &faults, &w)
+                                       : quote(calc, request, &faults, &w, &stats);
     }
     *is_quote = status == POS_OK && w.status == POS_OK;
     if (*is_quote) {
@@ -368,7 +444,7 @@ pos_calc_answer(pos_calc_t *calc, pos_str_t text, bool *is_quote)
         (void) pos_fault(&faults, pos_str(""),
             status == POS_NO_MEMORY || w.status == POS_NO_MEMORY ? "no_memory"
             : status == POS_LIMIT || w.status == POS_LIMIT       ? "limit" : "internal",
-            "the quote could not be made");
+            "the answer could not be made");
     }
     write_problem(&w, &faults, stats.forbidden, "The request is at fault");
     return pos_writer_result(&w);
@@ -406,6 +482,15 @@ pos_calc_next_line(char **data, size_t *room, pos_str_t *line)
 
 
 static void
+flush_answers(void)
+{
+    if (fflush(stdout) != 0) {
+        pos_calc_die(2, "cannot write", strerror(errno));
+    }
+}
+
+
+static void
 run(pos_calc_t *calc)
 {
     char     *data = NULL;
@@ -414,26 +499,131 @@ run(pos_calc_t *calc)
     bool      is_quote;
 
     while (pos_calc_next_line(&data, &room, &line)) {
-        pos_str_t out = pos_calc_answer(calc, line, &is_quote);
-
-        fwrite(out.data, 1, out.len, stdout);
-        fputc('\n', stdout);
+        print_line(pos_calc_answer(calc, line, &is_quote));
     }
     free(data);
-    if (fflush(stdout) != 0) {
-        pos_calc_die(2, "cannot write", strerror(errno));
+    flush_answers();
+}
+
+
+/* Answers leave with each book: what a later one breaks does not take them along. */
+static void
+answer_all(pos_calc_t *calc, pos_str_t book, const pos_json_t *requests)
+{
+    pos_faults_t faults;
+    bool         is_quote, is_sound;
+
+    pos_arena_reset(calc->arena);
+    pos_faults_init(&faults, calc->arena);
+    is_sound = load_text(calc, book, &faults) == POS_OK;
+    for (const pos_json_t *r = requests->first; r != NULL; r = r->next) {
+        print_line(is_sound ? pos_calc_answer(calc, r->text, &is_quote)
+                            : book_problem(calc, &faults));
     }
+    pos_calc_unload(calc);
+    flush_answers();
+}
+
+
+static void
+run_batch(pos_calc_t *calc)
+{
+    pos_arena_t *tree = pos_arena_create(1 << 20, 0);
+    char        *data = NULL;
+    size_t       room = 0;
+    pos_str_t    line;
+
+    if (tree == NULL) {
+        pos_calc_die(1, "out of memory", "");
+    }
+    while (pos_calc_next_line(&data, &room, &line)) {
+        const pos_json_t *book, *requests;
+        pos_json_t       *entry;
+        pos_faults_t      faults;
+
+        pos_arena_reset(tree);
+        pos_faults_init(&faults, tree);
+        if (pos_json_read(calc->reader, line, tree, &faults, &entry) != POS_OK) {
+            pos_calc_die(2, "a line of the batch is no JSON", "");
+        }
+        book = pos_json_get(entry, "book");
+        requests = pos_json_get(entry, "requests");
+        if (book == NULL || requests == NULL || requests->type != POS_JSON_ARRAY) {
+            pos_calc_die(2, "a line of the batch needs", "{\"book\": {…}, \"requests\": […]}");
+        }
+        answer_all(calc, book->text, requests);
+    }
+    free(data);
+    pos_arena_destroy(tree);
 }
 
 
 /* ---- command line ---- */
 
+static const char *const help_text =
+"usage: poscalc --book BOOK.json [OPTIONS] < LINES.ndjson\n"
+"       poscalc --batch [OPTIONS] < BATCH.ndjson\n"
+"\n"
+"One JSON document a line in, one a line out: a quote for a request, or a problem\n"
+"(RFC 9457) that names every fault by its pointer. Exit code 0: every line was\n"
+"answered; 1: the book is at fault (its problem is the one line out); 2: wrong use.\n"
+"\n"
+"  --batch           the books come along, one a line with the requests to it:\n"
+"                    {\"book\": BOOK, \"requests\": [REQUEST, ...]}; each request has its\n"
+"                    line out, the book's problem where the book is at fault\n"
+"  --explain         as if every request said so\n"
+"  --at TIME         what `at` is where a request does not say; else now\n"
+"  --for-order       each discount of a line says what each of its `units` bore\n"
+"  --return          lines are returns, see below\n"
+"  --order-book FILE with --return: the book that the orders were priced by, where\n"
+"                    it is not that of --book\n"
+"  --bench N         all lines N times over; prints what one costs\n"
+"  --bench           alone: a table of what quotes of its own cost\n"
+"  --check           reads the book, prints its revision\n"
+"  --zoneinfo DIR    time zones; else " ZONE_DIR "\n"
+"\n"
+"Inputs. A request may carry `inputs`, what is read beside the book:\n"
+"  {\"lines\": [...], \"inputs\": {\"usage\": [{\"promotion\": \"p\", \"of\": \"uses\",\n"
+"   \"per\": \"customer\", \"subject\": \"cus_1\", \"window\": \"day\", \"from\": \"2026-11-27\",\n"
+"   \"used\": 3}], \"scripts_skipped\": [\"q\"]}}\n"
+"`usage` counts what earlier orders took of a limit: `of` orders, uses or amount; `per`\n"
+"customer, store or all (`subject` is the customer's id or the store's code); with a\n"
+"window, `from` is its first day in the retailer's zone (a week's is Monday). What is\n"
+"not there is 0. Without `usage`, and for customers and stores that the request does\n"
+"not name, a limit bounds each order by itself. The quote's own `inputs` are what was\n"
+"read: the same book, request and those inputs give the same bytes.\n"
+"\n"
+"Returns. With --return a line is\n"
+"  {\"quote\": the stored quote, \"request\": what it was asked with,\n"
+"   \"before\": the `state` of the return before (none: nothing came back yet),\n"
+"   \"lines\": [{\"line\": 0, \"quantity\": 1, \"unit\": 1}], \"shipping\": false,\n"
+"   \"sale\": a request, \"inputs\": its inputs}\n"
+"`line` counts the quote's lines from 0 (or `id` names one); `quantity` is all that is\n"
+"left unless said; `unit` counts the line's `units` from 0: unless said, those that\n"
+"paid least come back first. `shipping` refunds the shipping paid too. The answer:\n"
+"  lines       what came back, with what it paid, its fees, taxes and discounts\n"
+"  goods, fees, shipping, tax, taxes   what is refunded; tax within the others where\n"
+"              prices include it, beside them where they do not\n"
+"  promotions  what the units that came back had of each; points: to take back\n"
+"  refund      the sum to pay out\n"
+"  gifts       gifts the customer keeps, and how many of them are charged\n"
+"  state       `before` of the next return; send it as it is\n"
+"Policy `paid`: each unit gets back what it paid, in any order; discounts are never\n"
+"spread anew over what is kept, and a gift that is kept is not charged. Policy\n"
+"`reprice` (of the retailer, or of a promotion that applied): what is kept is priced\n"
+"again by the order's own revision, time and inputs, `kept` is what it costs, and the\n"
+"refund is what the order paid so far less that, never below zero; a gift that is kept\n"
+"and not earned any more is charged at its price; promotions whose own policy is\n"
+"`paid` keep their share. It needs `request` and the order's book.\n"
+"With `sale` it is an exchange: the sale is priced by --book, and `balance` is its\n"
+"total less the refund: above zero the customer pays it, below it is paid out.\n";
+
+
 static void
 usage(void)
 {
-    pos_calc_die(2, "usage",
-        "poscalc --book BOOK.json [--explain] [--at TIME] [--bench N | --check] "
-        "[--zoneinfo DIR] < REQUESTS.ndjson; or poscalc --bench");
+    fputs(help_text, stderr);
+    exit(2);
 }
 
 
@@ -469,10 +659,22 @@ read_options(int argc, char **argv)
             o.explain = true;
         } else if (strcmp(argv[i], "--check") == 0) {
             o.check = true;
+        } else if (strcmp(argv[i], "--batch") == 0) {
+            o.batch = true;
+        } else if (strcmp(argv[i], "--for-order") == 0) {
+            o.for_order = true;
+        } else if (strcmp(argv[i], "--return") == 0) {
+            o.returns = true;
+        } else if (strcmp(argv[i], "--order-book") == 0) {
+            o.order_book = value_of(argc, argv, &i);
+        } else if (strcmp(argv[i], "--help") == 0) {
+            fputs(help_text, stdout);
+            exit(0);
         } else if (strcmp(argv[i], "--zoneinfo") == 0) {
             o.zone_dir = value_of(argc, argv, &i);
         } else if (strcmp(argv[i], "--bench") == 0 && argc == 2) {
             o.table = true;
+            return o;
         } else if (strcmp(argv[i], "--bench") == 0) {
             o.bench = strtol(value_of(argc, argv, &i), NULL, 10);
             if (o.bench < 1 || o.bench > 10000000) {
@@ -486,10 +688,37 @@ read_options(int argc, char **argv)
             usage();
         }
     }
-    if (o.book == NULL && !o.table) {
+    if ((o.book == NULL) != o.batch || (o.batch && (o.check || o.bench > 0 || o.order_book))
+        || (o.returns ? o.explain : o.order_book != NULL))
+    {
         usage();
     }
     return o;
+}
+
+
+static void
+run_book(pos_calc_t *calc)
+{
+    pos_calc_t order = *calc;
+
+    load_book(calc);
+    if (calc->options.order_book != NULL) {
+        order.options.book = calc->options.order_book;
+        load_book(&order);
+        calc->order = &order;
+    }
+    if (calc->options.check) {
+        printf("{\"revision\":\"%.*s\",\"promotions\":%zu}\n", 64,
+            pos_memory_book_revision(calc->memory).data, pos_book_promotions(calc->book));
+    } else if (calc->options.bench > 0) {
+        pos_calc_bench(calc);
+    } else {
+        run(calc);
+    }
+    if (calc->order == &order) {
+        pos_calc_unload(&order);
+    }
 }
 
 
@@ -504,18 +733,13 @@ main(int argc, char **argv)
     if (calc.arena == NULL || calc.quote == NULL || calc.reader == NULL) {
         pos_calc_die(1, "out of memory", "");
     }
+    calc.order = &calc;
     if (calc.options.table) {
         pos_calc_bench_table(&calc);
+    } else if (calc.options.batch) {
+        run_batch(&calc);
     } else {
-        load_file(&calc);
-    }
-    if (calc.options.check) {
-        printf("{\"revision\":\"%.*s\",\"promotions\":%zu}\n", 64,
-            pos_memory_book_revision(calc.memory).data, pos_book_promotions(calc.book));
-    } else if (calc.options.bench > 0) {
-        pos_calc_bench(&calc);
-    } else if (!calc.options.table) {
-        run(&calc);
+        run_book(&calc);
     }
     pos_calc_unload(&calc);
     pos_json_reader_destroy(calc.reader);

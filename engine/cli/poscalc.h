@@ -8,15 +8,16 @@
 #include "engine/script.h"
 
 typedef struct {
-    const char *book;
+    const char *book, *order_book;
     const char *zone_dir;
-    bool        explain, check, table;
+    bool        explain, check, table, batch, for_order, returns;
     long        bench;            /* rounds; 0: none                         */
     int64_t     now;              /* µs                                      */
 } pos_calc_options_t;
 
-typedef struct {
-    pos_calc_options_t options;
+typedef struct pos_calc_s {
+    pos_calc_options_t          options;
+    struct pos_calc_s     *order;     /* of --order-book, or the same book      */
     pos_arena_t       *arena;     /* as long as the program                  */
     pos_arena_t       *quote;     /* one answer                              */
     pos_json_reader_t *reader;

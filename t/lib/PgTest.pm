@@ -55,7 +55,7 @@ sub contract {
 }
 
 # Options: contract, functions [names], sql, database (0: none), conninfo (text with
-# SOCKETS and PORT replaced), http (lines of nginx.conf).
+# SOCKETS and PORT replaced), http (lines of nginx.conf), max_connections.
 sub new {
     my ($class, %o) = @_;
     my $port = free_port();
@@ -71,7 +71,7 @@ sub new {
         $self->run("$BIN/initdb", '-A', 'trust', '-U', 'postgres', '-D', "$self->{dir}/pg") or die 'initdb';
         open my $c, '>>', "$self->{dir}/pg/postgresql.conf" or die $!;
         print $c "listen_addresses = '127.0.0.1'\nport = $self->{pg_port}\nfsync = off\n",
-            "unix_socket_directories = '$self->{dir}/run'\nmax_connections = 30\n";
+            "unix_socket_directories = '$self->{dir}/run'\nmax_connections = " . ($o{max_connections} || 30) . "\n";
         close $c;
         $self->start_pg;
         $self->psql($o{sql}) if $o{sql};

@@ -53,13 +53,25 @@ sub free_port {
 # HTTP/2), nginx_http, nginx_server, env => {...}.
 sub start {
     my ($class, %o) = @_;
+    my $self = $class->new(%o);
+    $self->start_again;
+    return $self->started;
+}
+
+# The same, not started yet: for a test of how it starts.
+sub new {
+    my ($class, %o) = @_;
     my $port = free_port();
     my $self = bless {
         port => $port, dir => "/tmp/pos-t-$$-$port", options => \%o, expect_log => [],
     }, $class;
     $self->{h2_port} = free_port() if $o{h2};
     push @running, $self;
-    $self->start_again;
+    return $self;
+}
+
+sub started {
+    my ($self) = @_;
     $self->{state} = abs_path($self->{dir});
     $self->{keys}  = parse(slurp("$self->{dir}/keys.json") // '{}');
     return $self;
@@ -69,7 +81,8 @@ sub environment {
     my ($self) = @_;
     my $o = $self->{options};
     return (
-        POS_PORT => $self->{port}, POS_DIR => $self->{dir}, POS_SKIP_BUILD => 1, POS_PG_NOSYNC => 1,
+        POS_PORT => $self->{port}, POS_DIR => $self->{dir}, POS_SKIP_BUILD => 1,
+        POS_PG_NOSYNC => $o->{durable} ? '' : 1,
         POS_BUILD => $BUILD,
         POS_CHECK_RESPONSES => $o->{check_responses} // 'on',
         POS_SAMPLE          => $o->{sample}          // 1,
@@ -85,23 +98,31 @@ sub environment {
 
 sub build_sh {
     my ($self, @command) = @_;
-    my %env  = $self->environment;
     my $out = "$self->{dir}.out";
-    my $pid  = fork // die "fork: $!";
-    if (!$pid) {
-        @ENV{ keys %env } = values %env;
-        delete $ENV{POS_TEMPLATE} if !($self->{options}{sample} // 1);
-        local $ENV{PATH} = "$ENV{PATH}:/usr/sbin";
-        open STDIN,  '<', '/dev/null';
-        open STDOUT, '>', $out;
-        open STDERR, '>&', \*STDOUT;
-        exec "$ROOT/build.sh", @command or die "build.sh: $!";
-    }
+    my $pid = $self->build_sh_begin($out, @command);
     waitpid $pid, 0;
     my $code = $? >> 8;
     $self->{output} = slurp($out);
     unlink $out;
     return $code;
+}
+
+# Its process, which leads a process group of its own as a shell's foreground job does.
+sub build_sh_begin {
+    my ($self, $out, @command) = @_;
+    my %env = $self->environment;
+    my $pid = fork // die "fork: $!";
+    if (!$pid) {
+        @ENV{ keys %env } = values %env;
+        delete $ENV{POS_TEMPLATE} if !($self->{options}{sample} // 1);
+        local $ENV{PATH} = "$ENV{PATH}:/usr/sbin";
+        setpgrp 0, 0 if $command[0] eq 'run';
+        open STDIN,  '<', '/dev/null';
+        open STDOUT, '>', $out;
+        open STDERR, '>&', \*STDOUT;
+        exec "$ROOT/build.sh", @command or die "build.sh: $!";
+    }
+    return $pid;
 }
 
 sub start_again {
