@@ -16,7 +16,7 @@ PACKAGES="nginx nginx-dev libluajit-5.1-dev liblmdb-dev libsimdjson-dev
     libpcre2-dev libcurl4-openssl-dev libssl-dev libpq-dev lua-cjson lua-cjson-dev
     postgresql-15 postgresql-client-15 gcc g++ make pkg-config perl libyaml-pp-perl
     libcpanel-json-xs-perl tzdata curl ca-certificates openssl procps util-linux xz-utils"
-TEST_PACKAGES="postgresql-15-pgtap nghttp2-client lua-check wrk clang clang-format"
+TEST_PACKAGES="postgresql-15-pgtap nghttp2-client lua-check wrk clang clang-format python3 valgrind"
 
 PG_BIN=/usr/lib/postgresql/15/bin
 SERVICE_USER=$(id -un)
@@ -607,7 +607,8 @@ run_bench() {
 }
 
 # What takes too long for every test run: processes killed a hundred times, a worker's
-# memory over many requests, and the faults and attacks under the sanitizers.
+# memory over many requests, the faults and attacks under the sanitizers, and the same
+# quotes from five builds of poscalc.
 run_soak() {
     install_packages $PACKAGES $TEST_PACKAGES
     build
@@ -616,6 +617,7 @@ run_soak() {
     POS_SOAK=${POS_SOAK:-100} prove -v -I "$ROOT/t/lib" "$ROOT/t/kill9.t" || code=1
     POS_REQUESTS=${POS_REQUESTS:-200000} prove -v -I "$ROOT/t/lib" "$ROOT/t/attack.t" || code=1
     POS_ASAN=all prove -v -I "$ROOT/t/lib" "$ROOT/t/asan.t" || code=1
+    POS_REPLAY=all POS_JOBS=$(nproc) prove -v "$ROOT/t/replay.t" || code=1
     return $code
 }
 
@@ -648,7 +650,7 @@ usage: ./build.sh COMMAND
   build    install what is missing and compile
   test     run every test
   bench    run the benchmarks
-  soak     kill processes at random under load, 100 times; memory; sanitizers
+  soak     kill processes at random under load, 100 times; memory; sanitizers; replay
   fuzz     run the fuzzers for a while
 POS_PORT (8080) and POS_DIR (.pos) move the port and the state folder.
 TEXT

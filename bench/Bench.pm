@@ -68,10 +68,12 @@ sub cart {
     return { currency => 'GBP', store => 'london', channel => 'web', lines => [map { $n++; { id => "$n", sku => $_, quantity => $n == 3 ? 3 : 1 + $n % 2 } } @skus] };
 }
 
-# One instance, one worker pinned to core 0.
+# One instance, one worker pinned to core 0. Its database waits for the disk as a shop's does:
+# one that never does leaves all its pages to the kernel, which then writes them in bursts of
+# hundreds of megabytes that everybody else's commits stand behind.
 sub instance {
     my (%o) = @_;
-    my $pos = PosTest->start(check_responses => 'off', workers => 1, %o);
+    my $pos = PosTest->start(check_responses => 'off', workers => 1, durable => 1, %o);
     pin($pos);
     return $pos;
 }

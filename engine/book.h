@@ -23,6 +23,10 @@
 #include "base/map.h"
 #include "base/money.h"
 
+/* Goes up with every change by which the same book, request and inputs give another
+ * figure. */
+#define POS_ENGINE_VERSION  "1"
+
 /* ---- what a source serves ---- */
 
 typedef struct {
@@ -154,7 +158,8 @@ pos_status_t pos_memory_book_create(const pos_json_t *document,
     pos_memory_book_t **out) POS_MUSTCHECK;
 void pos_memory_book_destroy(pos_memory_book_t *memory);
 void pos_memory_book_source(pos_memory_book_t *memory, pos_book_source_t *out);
-/* Hex SHA-256 of the document's canonical form: the revision it quotes by. */
+/* Hex SHA-256 of the document's canonical form, of the engine's version and of the
+ * rules of the zones it names: the revision it quotes by. */
 pos_str_t pos_memory_book_revision(const pos_memory_book_t *memory);
 
 /* One product element ({product fields…, "prices": […]}) decoded; used by the

@@ -71,6 +71,7 @@ struct pos_book_s {
     pos_rounding_t    rounding;
     bool              tax_by_order;        /* tax_rounding "order"           */
     bool              optimise_priority;
+    bool              returns_reprice;     /* where a promotion does not say */
     bool              script_cost;         /* scripts may read cost          */
     int64_t           cash_rounding;
     int64_t           points_per;          /* minor units a point; 0: none   */

@@ -18,26 +18,68 @@ has_coupon(const pos_coupon_t *const *good, uint32_t count, pos_str_t id)
     return false;
 }
 
-/* Limits of the order itself; the others are counted where orders are kept. */
-static void
-order_limits(pos_candidate_t *c)
+/* What one limit leaves for this order: what was used of it before is asked for,
+ * and kept with the quote. */
+static pos_status_t
+limit_left(pos_plan_t *plan, const pos_promotion_t *p, const pos_limit_t *l, int64_t *left)
+{
+    pos_work_t         *w = plan->work;
+    const pos_inputs_t *inputs = w->options->inputs;
+    pos_str_t           store = w->cart.store ? w->cart.store->code : pos_str("");
+    pos_usage_key_t     key;
+    pos_usage_t        *usage;
+    pos_status_t        status;
+
+    *left = l->max;
+    if (inputs == NULL || inputs->usage == NULL || l->per == POS_LIMIT_PER_ORDER) {
+        return POS_OK;
+    }
+    if (!plan->today_known) {
+        pos_civil_of(w->book->zone, w->cart.at, &plan->today);
+        plan->today_known = true;
+    }
+    if (!pos_usage_key(l, p->id, l->per == POS_LIMIT_PER_STORE ? store : w->cart.customer_id,
+            &plan->today, &key)) {
+        return POS_OK;
+    }
+    usage = pos_arena_zalloc(w->arena, sizeof(*usage));
+    if (usage == NULL) {
+        return POS_NO_MEMORY;
+    }
+    usage->key = key;
+    status = inputs->usage(inputs->ctx, &key, &usage->used);
+    if (status != POS_OK) {
+        return status;
+    }
+    *plan->usage_last = usage;
+    plan->usage_last = &usage->next;
+    *left = usage->used < l->max ? l->max - usage->used : 0;
+    return POS_OK;
+}
+
+/* No window holds more than its whole, so each limit bounds one order too. */
+static pos_status_t
+read_limits(pos_plan_t *plan, pos_candidate_t *c)
 {
     const pos_promotion_t *p = c->promotion;
 
-    c->uses_max = POS_INF;
-    c->amount_max = POS_INF;
     for (uint32_t i = 0; i < p->limit_count; i++) {
         const pos_limit_t *l = &p->limits[i];
+        int64_t            left;
+        pos_status_t       status = limit_left(plan, p, l, &left);
 
+        if (status != POS_OK) {
+            return status;
+        }
         if (l->of == POS_LIMIT_AMOUNT) {
-            /* No window holds more than its whole, so it bounds one order too. */
-            c->amount_max = l->max < c->amount_max ? l->max : c->amount_max;
+            c->amount_max = left < c->amount_max ? left : c->amount_max;
         } else if (l->of == POS_LIMIT_USES) {
-            c->uses_max = l->max < c->uses_max ? l->max : c->uses_max;
-        } else if (l->max < 1) {
+            c->uses_max = left < c->uses_max ? left : c->uses_max;
+        } else if (left < 1) {
             c->uses_max = 0;
         }
     }
+    return POS_OK;
 }
 
 static pos_status_t
@@ -58,6 +100,17 @@ script_failed(pos_plan_t *plan, uint32_t looked, const pos_script_result_t *r)
     return POS_OK;
 }
 
+static bool
+is_skipped(const pos_inputs_t *inputs, pos_str_t promotion)
+{
+    for (uint32_t i = 0; inputs && i < inputs->skipped_count; i++) {
+        if (pos_str_eq(inputs->skipped[i], promotion)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Runs the script; its proposals stand behind the promotion's own effects. */
 static pos_status_t
 run_script(pos_plan_t *plan, uint32_t looked, pos_candidate_t *c, bool *willing)
@@ -69,8 +122,8 @@ run_script(pos_plan_t *plan, uint32_t looked, pos_candidate_t *c, bool *willing)
     pos_status_t           status;
 
     *willing = false;
-    if (w->options->vm == NULL) {
-        r.failure = "no_scripts";
+    if (w->options->vm == NULL || is_skipped(w->options->inputs, p->id)) {
+        r.failure = w->options->vm == NULL ? "no_scripts" : "skipped, as the inputs say";
         return script_failed(plan, looked, &r);
     }
     status = pos_script_apply(w->options->vm, p->script, p, &w->cart, &r);
@@ -158,10 +211,12 @@ look_at(pos_plan_t *plan, uint32_t looked, const pos_coupon_t *const *good, uint
         return POS_OK;
     }
     *c = (pos_candidate_t) { .promotion = p, .looked = looked, .effects = p->effects,
-        .effect_count = p->effect_count };
-    order_limits(c);
+        .effect_count = p->effect_count, .uses_max = POS_INF, .amount_max = POS_INF };
+    if (p->limit_count && (status = read_limits(plan, c)) != POS_OK) {
+        return status;
+    }
     if (c->uses_max < 1 || c->amount_max < 1) {
-        l->reason = "limit";
+        l->reason = c->uses_max < 1 ? "limit" : "budget";
         return POS_OK;
     }
     if (p->script && (status = run_script(plan, looked, c, &willing)) != POS_OK) {

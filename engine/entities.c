@@ -87,6 +87,7 @@ pos_retailer_decode(pos_decoder_t *d, const pos_at_t *at, const pos_json_t *json
     pos_decode_bool(d, at, json, "script_cost", &book->script_cost);
     pos_decode_int(d, at, json, "token_ttl_seconds", POS_OPTIONAL, 1, 86400, &ttl);
     decode_token_key(d, at, json, book);
+    book->returns_reprice = policy == 1;
     book->rounding = (pos_rounding_t) rounding;
     book->tax_by_order = by_order == 1;
     book->optimise_priority = priority == 1;

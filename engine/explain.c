@@ -84,6 +84,21 @@ held_by_floor(const pos_quoted_t *q, const pos_candidate_t *c)
     return false;
 }
 
+/* A gift is whole or not at all: what is left of a budget may be too little for it. */
+static bool
+held_by_budget(const pos_quoted_t *q, const pos_candidate_t *c)
+{
+    for (uint32_t i = 0; i < c->act_count; i++) {
+        const pos_act_t *act = &q->plan->acts[c->acts[i]];
+
+        if (act->phase == POS_PHASE_GIFT && act->gift_item != POS_NIL &&
+            q->w->cart.items[act->gift_item].subtotal > c->amount_max) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool
 make_ready(explaining_t *x)
 {
@@ -150,6 +165,8 @@ judge(explaining_t *x, uint32_t k)
 
     if (q->solution.state->off[k] == 2) {
         v.reason = "condition";
+    } else if (held_by_budget(q, c)) {
+        v.reason = "budget";
     } else if (matches_nothing(q->plan, c)) {
         v.reason = c->act_count ? "no_items" : "condition";
     } else if ((v.rival = rival_of(q, k)) != POS_NIL) {

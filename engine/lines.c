@@ -33,6 +33,46 @@ pos_units_paid(const pos_class_units_t *c, int64_t from, int64_t until)
         overlap(from, until, 0, off % c->units);
 }
 
+uint32_t
+pos_line_runs_most(const pos_state_t *s, const pos_line_result_t *line)
+{
+    uint32_t n = 0;
+
+    for (uint32_t seg = s->first[line->item]; seg != POS_NIL; seg = s->segs[seg].next) {
+        n += 2;    /* those that bear an odd minor unit, and the others */
+    }
+    return n;
+}
+
+uint32_t
+pos_line_runs(const pos_state_t *s, const pos_line_result_t *line, pos_unit_run_t *out)
+{
+    int64_t  start = 0;
+    uint32_t n = 0;
+
+    for (uint32_t seg = s->first[line->item]; seg != POS_NIL; seg = s->segs[seg].next) {
+        const pos_class_units_t *c = &s->segs[seg];
+        int64_t off = c->original - c->left, odd = off % c->units;
+        int64_t most = c->original / c->units - off / c->units;
+        int64_t from = line->from > start ? line->from - start : 0;
+        int64_t until = line->until - start < c->units ? line->until - start : c->units;
+
+        while (from < until) {
+            int64_t end = from < odd && odd < until ? odd : until;
+            int64_t paid = most - (from < odd);
+
+            if (n && out[n - 1].paid == paid) {
+                out[n - 1].until = start + end;
+            } else {
+                out[n++] = (pos_unit_run_t) { start + from, start + end, paid };
+            }
+            from = end;
+        }
+        start += c->units;
+    }
+    return n;
+}
+
 static int64_t
 line_total(const pos_state_t *s, const pos_line_result_t *line)
 {
@@ -65,29 +105,34 @@ line_fees(const pos_work_t *w, const pos_item_t *item, pos_line_result_t *line)
     return POS_OK;
 }
 
-/* The item's taxes over its lines, by what each paid. */
+/* The item's taxes over its lines, by what each paid for goods and for fees. */
 static pos_status_t
 split_taxes(const pos_work_t *w, const pos_tax_list_t *taxes, pos_line_result_t *lines,
     const uint32_t *which, uint32_t count)
 {
-    int64_t *weights = pos_arena_alloc(w->arena, 2 * (size_t) count * sizeof(int64_t));
+    int64_t *weights = pos_arena_alloc(w->arena, 4 * (size_t) count * sizeof(int64_t));
+    int64_t *fees = weights + count, *parts = fees + count, *fee_parts = parts + count;
 
     if (weights == NULL) {
         return POS_NO_MEMORY;
     }
     for (uint32_t k = 0; k < count; k++) {
-        weights[k] = lines[which[k]].total + lines[which[k]].fees;
-        lines[which[k]].taxes = pos_arena_array(w->arena, taxes->count, sizeof(int64_t));
+        weights[k] = lines[which[k]].total;
+        fees[k] = lines[which[k]].fees;
+        lines[which[k]].taxes = pos_arena_array(w->arena, 2 * (size_t) taxes->count, sizeof(int64_t));
         if (lines[which[k]].taxes == NULL) {
             return POS_NO_MEMORY;
         }
+        lines[which[k]].fee_taxes = lines[which[k]].taxes + taxes->count;
     }
     for (uint32_t t = 0; t < taxes->count; t++) {
-        if (!pos_split(taxes->list[t].amount, weights, count, weights + count)) {
+        if (!pos_split(taxes->list[t].amount - taxes->list[t].fees, weights, count, parts) ||
+            !pos_split(taxes->list[t].fees, fees, count, fee_parts)) {
             return POS_LIMIT;
         }
         for (uint32_t k = 0; k < count; k++) {
-            lines[which[k]].taxes[t] = weights[count + k];
+            lines[which[k]].taxes[t] = parts[k] + fee_parts[k];
+            lines[which[k]].fee_taxes[t] = fee_parts[k];
         }
     }
     return POS_OK;
@@ -104,12 +149,19 @@ whole_item(const pos_work_t *w, const pos_totals_t *totals, uint32_t item, pos_l
     if (taxes->count == 0) {
         return POS_OK;
     }
-    line->taxes = pos_arena_alloc(w->arena, taxes->count * sizeof(int64_t));
+    line->taxes = pos_arena_alloc(w->arena, 2 * (size_t) taxes->count * sizeof(int64_t));
     if (line->taxes == NULL) {
         return POS_NO_MEMORY;
     }
     for (uint32_t t = 0; t < taxes->count; t++) {
         line->taxes[t] = taxes->list[t].amount;
+    }
+    if (line->fees == 0) {
+        return POS_OK;
+    }
+    line->fee_taxes = line->taxes + taxes->count;
+    for (uint32_t t = 0; t < taxes->count; t++) {
+        line->fee_taxes[t] = taxes->list[t].fees;
     }
     return POS_OK;
 }

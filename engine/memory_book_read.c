@@ -157,10 +157,37 @@ read_all(pos_memory_reading_t *r)
 }
 
 
+/* What is not in the document decides about a quote too: the engine's own rules, and
+ * those of the zones (but UTC, which is known without a file). */
+static pos_status_t
+name_revision(pos_memory_reading_t *r)
+{
+    const pos_memory_section_t *zones = &r->m->sections[POS_KIND_ZONE];
+    pos_str_t                   engine = pos_str("engine " POS_ENGINE_VERSION "\n");
+    uint8_t                     digest[POS_SHA256_SIZE];
+    pos_sha256_t                all;
+    pos_status_t                status;
+
+    status = pos_canonical_sha256(r->document, r->scratch, digest);
+    pos_sha256_init(&all);
+    pos_sha256_update(&all, engine);
+    pos_sha256_update(&all, pos_str_of((const char *) digest, sizeof(digest)));
+    for (uint32_t i = 0; i < zones->count; i++) {
+        if (!pos_str_eq(zones->rows[i].key, pos_str("UTC"))) {
+            pos_sha256_update(&all, zones->rows[i].key);
+            pos_sha256(zones->rows[i].value, digest);
+            pos_sha256_update(&all, pos_str_of((const char *) digest, sizeof(digest)));
+        }
+    }
+    pos_sha256_final(&all, digest);
+    pos_hex(pos_str_of((const char *) digest, sizeof(digest)), r->m->revision);
+    return status;
+}
+
+
 pos_status_t
 pos_memory_read(pos_memory_reading_t *r)
 {
-    uint8_t      digest[POS_SHA256_SIZE];
     pos_status_t status;
 
     if (!reading_init(r)) {
@@ -174,7 +201,5 @@ pos_memory_read(pos_memory_reading_t *r)
     for (int k = 0; k < POS_KIND_COUNT; k++) {
         sort_section(&r->m->sections[k]);
     }
-    status = pos_canonical_sha256(r->document, r->scratch, digest);
-    pos_hex(pos_str_of((const char *) digest, sizeof(digest)), r->m->revision);
-    return status;
+    return name_revision(r);
 }

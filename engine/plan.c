@@ -660,6 +660,7 @@ pos_plan_make(pos_work_t *w, pos_plan_t *plan)
     pos_status_t status;
 
     *plan = (pos_plan_t) { .work = w };
+    plan->usage_last = &plan->usage;
     status = pos_candidates(plan);
     if (status == POS_OK) {
         status = make_acts(plan);

@@ -67,8 +67,8 @@ typedef struct {
     uint64_t              *group;        /* touch ids of its group, or NULL  */
     const pos_effect_t    *effects;      /* data and script                  */
     uint32_t               effect_count;
-    int64_t                uses_max;     /* per order                        */
-    int64_t                amount_max;   /* per order                        */
+    int64_t                uses_max;     /* what the limits leave this order */
+    int64_t                amount_max;
 } pos_candidate_t;
 
 /* A promotion that was looked at, for explain. */
@@ -102,6 +102,10 @@ typedef struct {
     uint32_t         span;            /* items, gifts and shipping          */
     uint32_t         script_error_count;
     uint32_t        *script_errors;   /* entries of looked                  */
+    pos_usage_t     *usage;           /* counters read, in the order read   */
+    pos_usage_t    **usage_last;      /* where the next one goes            */
+    pos_civil_t      today;           /* in the retailer's zone             */
+    bool             today_known;
 } pos_plan_t;
 
 /* candidate.c: looks at the promotions the index names. */

@@ -113,3 +113,102 @@ pos_price_choose(const pos_cart_t *cart, uint8_t *fits, const pos_product_t *pro
         won->from, won->until, won == sale };
     return true;
 }
+
+/* ---- the 30 days before a reduction ---- */
+
+#define PRIOR_US  (INT64_C(30) * 86400 * 1000000)
+
+typedef struct {
+    pos_cart_t    cart;        /* the same, at another time          */
+    pos_product_t product;     /* the same, with the rows that count */
+    uint8_t      *fits;
+    int64_t       quantity;
+} prior_t;
+
+static bool
+chosen_at(prior_t *p, int64_t at, pos_chosen_price_t *out)
+{
+    memset(p->fits, 0, p->cart.book->list_count);
+    p->cart.at = at;
+    return pos_price_choose(&p->cart, p->fits, &p->product, p->quantity, out);
+}
+
+/* A price that goes on under another row was not reduced anew. */
+static int64_t
+reduced_since(prior_t *p, pos_chosen_price_t price)
+{
+    int64_t amount = price.unit_price, since = POS_TIME_MAX;
+
+    for (uint32_t i = 0; i <= p->product.price_count; i++) {
+        since = price.from > price.list->from ? price.from : price.list->from;
+        if (since == POS_TIME_MIN || !chosen_at(p, since - 1, &price) || !price.sale ||
+            price.unit_price != amount) {
+            break;
+        }
+    }
+    return since;
+}
+
+static void
+look(prior_t *p, int64_t at, int64_t from, int64_t until, bool *known, int64_t *lowest)
+{
+    pos_chosen_price_t price;
+
+    if (at >= from && at < until && chosen_at(p, at, &price) &&
+        (!*known || price.unit_price < *lowest)) {
+        *lowest = price.unit_price;
+        *known = true;
+    }
+}
+
+/* Prices change only where a row or a list begins or ends. */
+static bool
+lowest_between(prior_t *p, int64_t from, int64_t until, int64_t *lowest)
+{
+    const pos_book_t *book = p->cart.book;
+    bool              known = false;
+
+    look(p, from, from, until, &known, lowest);
+    for (uint32_t i = 0; i < p->product.price_count; i++) {
+        look(p, p->product.prices[i].from, from, until, &known, lowest);
+        look(p, p->product.prices[i].until, from, until, &known, lowest);
+    }
+    for (uint32_t i = 0; i < book->list_count; i++) {
+        look(p, book->list_array[i].from, from, until, &known, lowest);
+        look(p, book->list_array[i].until, from, until, &known, lowest);
+    }
+    return known;
+}
+
+pos_status_t
+pos_price_lowest(const pos_cart_t *cart, const pos_product_t *product, int64_t quantity,
+    bool *known, int64_t *lowest)
+{
+    prior_t            p = { .cart = *cart, .product = *product, .quantity = quantity };
+    pos_chosen_price_t now;
+    pos_price_t       *rows;
+    int64_t            since;
+
+    *known = false;
+    p.fits = pos_arena_alloc(cart->arena, cart->book->list_count + 1);
+    rows = pos_arena_array(cart->arena, product->price_count, sizeof(*rows));
+    if (p.fits == NULL || rows == NULL) {
+        return POS_NO_MEMORY;
+    }
+    if (!chosen_at(&p, cart->at, &now) || !now.sale) {
+        return POS_OK;
+    }
+    since = reduced_since(&p, now);
+    if (since == POS_TIME_MIN || since < INT64_MIN + PRIOR_US) {
+        return POS_OK;
+    }
+    p.product.price_count = 0;
+    p.product.prices = rows;
+    for (uint32_t i = 0; i < product->price_count; i++) {
+        if (product->prices[i].from < since && product->prices[i].until > since - PRIOR_US) {
+            rows[p.product.price_count++] = product->prices[i];
+        }
+    }
+    *known = lowest_between(&p, since - PRIOR_US, since, lowest);
+    return POS_OK;
+}

@@ -62,6 +62,8 @@ pos_price_write(const pos_quote_options_t *options, const pos_price_query_t *que
     const pos_product_t *product;
     pos_chosen_price_t   price;
     uint8_t             *fits;
+    bool                 known = false;
+    int64_t              lowest = 0;
     pos_status_t         status = context(options, query, arena, faults, &cart);
 
     if (status != POS_OK) {
@@ -81,6 +83,12 @@ pos_price_write(const pos_quote_options_t *options, const pos_price_query_t *que
     if (!pos_price_choose(&cart, fits, product, query->quantity, &price)) {
         return pos_fault(faults, options->pointer, "no_price", "this SKU has no price here and now");
     }
+    if (price.sale) {
+        status = pos_price_lowest(&cart, product, query->quantity, &known, &lowest);
+        if (status != POS_OK) {
+            return status;
+        }
+    }
     pos_write_object_begin(out);
     pos_write_key(out, "sku");
     pos_write_string(out, product->sku);
@@ -94,6 +102,14 @@ pos_price_write(const pos_quote_options_t *options, const pos_price_query_t *que
     pos_write_int(out, price.unit_price);
     pos_write_key(out, "on_sale");
     pos_write_bool(out, price.sale);
+    if (price.sale) {
+        pos_write_key(out, "lowest_30d");
+        if (known) {
+            pos_write_int(out, lowest);
+        } else {
+            pos_write_null(out);
+        }
+    }
     pos_write_key(out, "price_list");
     pos_write_string(out, price.list->code);
     pos_write_key(out, "tax_included");

@@ -313,8 +313,9 @@ decode_promotion(pos_decoder_t *d, const pos_at_t *at, const pos_json_t *json,
     decode_floor(d, at, json, p);
     pos_decode_enum(d, at, json, "tax_basis", POS_OPTIONAL, tax_basis_words, &basis);
     p->tax_before = basis == 1;
-    pos_decode_enum(d, at, json, "returns", POS_OPTIONAL, returns_words, &returns);
-    p->reprice = returns == 1;
+    if (pos_decode_enum(d, at, json, "returns", POS_OPTIONAL, returns_words, &returns)) {
+        p->returns = (pos_returns_t) (returns + POS_RETURNS_PAID);
+    }
     decode_experiment(d, at, json, p);
 }
 

@@ -174,6 +174,12 @@ typedef struct {
     pos_limit_window_t window;
 } pos_limit_t;
 
+typedef enum {
+    POS_RETURNS_RETAILER,   /* not said: as the retailer has it              */
+    POS_RETURNS_PAID,       /* the unit's own share comes back               */
+    POS_RETURNS_REPRICE     /* what is kept is priced again                  */
+} pos_returns_t;
+
 typedef struct { int32_t from, until; } pos_minutes_t;  /* of the day; until <= from wraps midnight */
 
 /* A script's compiled code (script.h). */
@@ -201,7 +207,7 @@ struct pos_promotion_s {
     const pos_limit_t     *limits;
     int64_t                floor_ppm;    /* -1: none                         */
     bool                   tax_before;   /* tax_basis "before"               */
-    bool                   reprice;      /* returns "reprice"                */
+    pos_returns_t          returns;
     pos_str_t              experiment, arm;
     pos_script_t          *script;       /* NULL: data only                  */
 };

@@ -11,6 +11,7 @@
 
 #include "base/json_write.h"
 #include "engine/book.h"
+#include "engine/inputs.h"
 #include "engine/script.h"
 
 typedef struct {
@@ -19,12 +20,15 @@ typedef struct {
     pos_script_vm_t         *vm;
     pos_str_t                revision;     /* as the quote names it          */
     int64_t                  now;          /* µs: `at` where none is given   */
+    const pos_inputs_t      *inputs;       /* NULL: none are known           */
     /* what the key may set; a request that sets more is refused with code
      * scope_required, each place named */
     bool                     may_simulate;      /* at                        */
     bool                     may_override;      /* price_override, discount  */
     bool                     may_customer;      /* customer facts beyond id  */
     bool                     may_shipping;      /* shipping.amount           */
+    bool                     for_order;    /* the quote is kept: each discount says
+                                              what each run of units bore of it */
     uint64_t                 node_budget;       /* of the solver; 0: default */
     pos_str_t                pointer;           /* prefix of faults' pointers */
 } pos_quote_options_t;

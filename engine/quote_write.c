@@ -4,7 +4,7 @@
 #include "engine/token.h"
 
 static void
-write_tax(pos_writer_t *out, const pos_tax_row_t *row, int64_t amount)
+write_tax(pos_writer_t *out, const pos_tax_row_t *row, int64_t amount, int64_t fees)
 {
     pos_write_object_begin(out);
     pos_write_key(out, "code");
@@ -13,38 +13,20 @@ write_tax(pos_writer_t *out, const pos_tax_row_t *row, int64_t amount)
     pos_write_decimal(out, row->ppm, 4);
     pos_write_key(out, "amount");
     pos_write_int(out, amount);
-    pos_write_object_end(out);
-}
-
-static void
-write_adjustment(const pos_quoted_t *q, pos_writer_t *out, uint32_t act, int64_t amount,
-    int64_t quantity, pos_str_t reason)
-{
-    const pos_plan_t *plan = q->plan;
-
-    pos_write_object_begin(out);
-    pos_write_key(out, "promotion");
-    if (act == POS_NIL) {
-        pos_write_null(out);
-    } else {
-        pos_write_string(out, plan->candidates[plan->acts[act].candidate].promotion->id);
-    }
-    pos_write_key(out, "amount");
-    pos_write_int(out, -amount);
-    if (act == POS_NIL || plan->acts[act].phase < POS_PHASE_ORDER) {
-        pos_write_key(out, "quantity");
-        pos_write_decimal(out, quantity, 3);
-    }
-    pos_write_key(out, "label");
-    if (act == POS_NIL) {
-        pos_write_string(out, reason);
-    } else if (plan->acts[act].effect->label.len) {
-        pos_write_string(out, plan->acts[act].effect->label);
-    } else {
-        pos_write_string(out, plan->candidates[plan->acts[act].candidate].promotion->name);
+    if (fees) {
+        pos_write_key(out, "fees");
+        pos_write_int(out, fees);
     }
     pos_write_object_end(out);
 }
+
+/* A line while it is written. */
+typedef struct {
+    const pos_line_result_t *line;
+    const pos_item_t        *item;
+    uint32_t                 run_count;
+    pos_unit_run_t          *runs;
+} line_out_t;
 
 /* Where a class begins among its item's units. */
 static int64_t
@@ -58,83 +40,136 @@ class_start(const pos_state_t *s, uint32_t seg)
     return at;
 }
 
+/* Adds what the units [from, until) of an item bear of an adjustment, and how many of
+ * them do. */
+static inline __attribute__((always_inline)) void
+add_share(const pos_state_t *s, uint32_t at, int64_t from, int64_t until, int64_t *amount,
+    int64_t *units)
+{
+    const pos_adjust_t *adjust = &s->adjusts[at];
+    int64_t             start = class_start(s, adjust->seg), n = s->segs[adjust->seg].units;
+    int64_t             low = from > start ? from - start : 0;
+    int64_t             high = until - start < n ? until - start : n;
+
+    if (high > low) {
+        *amount += pos_adjust_share(s, adjust, low, high);
+        *units += high - low;
+    }
+}
+
+/* For an order: what each run of units bore, since its units come back one by one. */
 static void
-write_adjustments(const pos_quoted_t *q, pos_writer_t *out, const pos_line_result_t *line)
+write_borne(const pos_quoted_t *q, pos_writer_t *out, const line_out_t *l, uint32_t first)
 {
     const pos_state_t *s = q->solution.state;
-    const pos_item_t  *item = &q->w->cart.items[line->item];
-    uint32_t           at = s->adjust_first[line->item];
 
+    pos_write_key(out, "units");
     pos_write_array_begin(out);
-    while (at != POS_NIL) {
-        uint32_t act = s->adjusts[at].act;
-        int64_t  amount = 0, units = 0;
+    for (uint32_t r = 0; r < l->run_count; r++) {
+        int64_t amount = 0, units = 0;
 
-        for (; at != POS_NIL && s->adjusts[at].act == act; at = s->adjusts[at].next) {
-            const pos_adjust_t *adjust = &s->adjusts[at];
-            int64_t             start = class_start(s, adjust->seg), n = s->segs[adjust->seg].units;
-            int64_t             from = line->from > start ? line->from - start : 0;
-            int64_t             until = line->until - start < n ? line->until - start : n;
-
-            if (until > from) {
-                amount += pos_adjust_share(s, adjust, from, until);
-                units += until - from;
-            }
+        for (uint32_t at = first; at != POS_NIL && s->adjusts[at].act == s->adjusts[first].act;
+             at = s->adjusts[at].next) {
+            add_share(s, at, l->runs[r].from, l->runs[r].until, &amount, &units);
         }
-        if (amount > 0) {
-            write_adjustment(q, out, act, amount,
-                item->measured ? item->quantity : units * POS_THOUSANDTHS, item->line->discount_reason);
-        }
+        pos_write_int(out, amount);
     }
     pos_write_array_end(out);
 }
 
 static void
-write_run(pos_writer_t *out, int64_t quantity, int64_t paid)
+write_adjustment(const pos_quoted_t *q, pos_writer_t *out, const line_out_t *l, uint32_t at,
+    int64_t amount, int64_t units)
 {
+    const pos_plan_t *plan = q->plan;
+    uint32_t          act = q->solution.state->adjusts[at].act;
+
     pos_write_object_begin(out);
-    pos_write_key(out, "quantity");
-    pos_write_decimal(out, quantity, 3);
-    pos_write_key(out, "paid");
-    pos_write_int(out, paid);
+    pos_write_key(out, "promotion");
+    if (act == POS_NIL) {
+        pos_write_null(out);
+    } else {
+        pos_write_string(out, plan->candidates[plan->acts[act].candidate].promotion->id);
+    }
+    pos_write_key(out, "amount");
+    pos_write_int(out, -amount);
+    if (act == POS_NIL || plan->acts[act].phase < POS_PHASE_ORDER) {
+        pos_write_key(out, "quantity");
+        pos_write_decimal(out, l->item->measured ? l->item->quantity : units * POS_THOUSANDTHS, 3);
+    }
+    if (q->w->options->for_order) {
+        write_borne(q, out, l, at);
+    }
+    pos_write_key(out, "label");
+    if (act == POS_NIL) {
+        pos_write_string(out, l->item->line->discount_reason);
+    } else if (plan->acts[act].effect->label.len) {
+        pos_write_string(out, plan->acts[act].effect->label);
+    } else {
+        pos_write_string(out, plan->candidates[plan->acts[act].candidate].promotion->name);
+    }
     pos_write_object_end(out);
 }
 
-/* Runs of units that paid the same, with what the run paid in all: the
- * entries' `paid` sum to the line's total. */
 static void
-write_units(const pos_quoted_t *q, pos_writer_t *out, const pos_line_result_t *line)
+write_adjustments(const pos_quoted_t *q, pos_writer_t *out, const line_out_t *l)
 {
     const pos_state_t *s = q->solution.state;
-    bool               measured = q->w->cart.items[line->item].measured;
-    int64_t            start = 0, run = 0, paid = -1;
+    uint32_t           at = s->adjust_first[l->line->item];
 
     pos_write_array_begin(out);
-    for (uint32_t seg = s->first[line->item]; seg != POS_NIL; seg = s->segs[seg].next) {
-        const pos_class_units_t *c = &s->segs[seg];
-        int64_t odd = (c->original - c->left) % c->units;
-        int64_t from = line->from > start ? line->from - start : 0;
-        int64_t until = line->until - start < c->units ? line->until - start : c->units;
+    while (at != POS_NIL) {
+        uint32_t first = at, act = s->adjusts[at].act;
+        int64_t  amount = 0, units = 0;
 
-        while (from < until) {
-            int64_t end = from < odd && odd < until ? odd : until;
-            int64_t one = pos_units_paid(c, from, from + 1);
-
-            if (run && one != paid) {
-                write_run(out, run * POS_THOUSANDTHS, run * paid);
-                run = 0;
-            }
-            paid = one;
-            run += end - from;
-            from = end;
+        for (; at != POS_NIL && s->adjusts[at].act == act; at = s->adjusts[at].next) {
+            add_share(s, at, l->line->from, l->line->until, &amount, &units);
         }
-        start += c->units;
-    }
-    if (run) {
-        write_run(out, measured ? line->quantity : run * POS_THOUSANDTHS,
-            measured ? paid : run * paid);
+        if (amount > 0) {
+            write_adjustment(q, out, l, first, amount, units);
+        }
     }
     pos_write_array_end(out);
+}
+
+/* What a run paid in all: the entries' `paid` sum to the line's total. */
+static void
+write_units(pos_writer_t *out, const line_out_t *l)
+{
+    pos_write_array_begin(out);
+    for (uint32_t r = 0; r < l->run_count; r++) {
+        int64_t n = l->runs[r].until - l->runs[r].from;
+
+        pos_write_object_begin(out);
+        pos_write_key(out, "quantity");
+        pos_write_decimal(out, l->item->measured ? l->line->quantity : n * POS_THOUSANDTHS, 3);
+        pos_write_key(out, "paid");
+        pos_write_int(out, n * l->runs[r].paid);
+        pos_write_object_end(out);
+    }
+    pos_write_array_end(out);
+}
+
+/* The law of the EU wants it beside a reduced price. */
+static void
+write_lowest(const pos_quoted_t *q, pos_writer_t *out, const pos_item_t *item, uint32_t index)
+{
+    const pos_work_t *w = q->w;
+    int64_t           lowest = 0;
+    bool              known = false;
+    pos_status_t      status = pos_price_lowest(&w->cart, item->product,
+        item->gift ? item->quantity : w->skus[w->sku_of_line[index]].quantity, &known, &lowest);
+
+    if (status != POS_OK) {
+        out->status = status;
+        return;
+    }
+    pos_write_key(out, "lowest_30d");
+    if (known) {
+        pos_write_int(out, lowest);
+    } else {
+        pos_write_null(out);
+    }
 }
 
 static void
@@ -144,7 +179,19 @@ write_line(const pos_quoted_t *q, pos_writer_t *out, uint32_t index)
     const pos_item_t        *item = &q->w->cart.items[line->item];
     const pos_line_t        *given = index < q->w->cart.line_count ? &q->w->cart.lines[index] : NULL;
     const pos_tax_list_t    *taxes = &q->totals.taxes[line->item];
+    const pos_state_t       *s = q->solution.state;
+    pos_unit_run_t           few[2];
+    line_out_t               l = { .line = line, .item = item, .runs = few };
 
+    /* Most items are one class. */
+    if (s->segs[s->first[line->item]].next != POS_NIL) {
+        l.runs = pos_arena_alloc(q->w->arena, pos_line_runs_most(s, line) * sizeof(*l.runs));
+        if (l.runs == NULL) {
+            out->status = POS_NO_MEMORY;
+            return;
+        }
+    }
+    l.run_count = pos_line_runs(s, line, l.runs);
     pos_write_object_begin(out);
     pos_write_key(out, "id");
     if (given && given->id.data) {
@@ -158,10 +205,17 @@ write_line(const pos_quoted_t *q, pos_writer_t *out, uint32_t index)
     pos_write_string(out, item->product->name);
     pos_write_key(out, "quantity");
     pos_write_decimal(out, line->quantity, 3);
+    if (item->measured) {
+        pos_write_key(out, "unit");
+        pos_write_string(out, item->product->unit);
+    }
     pos_write_key(out, "list_price");
     pos_write_int(out, item->list_price);
     pos_write_key(out, "unit_price");
     pos_write_int(out, item->unit_price);
+    if (item->on_sale) {
+        write_lowest(q, out, item, index);
+    }
     pos_write_key(out, "price_list");
     pos_write_string(out, item->price_list);
     pos_write_key(out, "subtotal");
@@ -173,15 +227,20 @@ write_line(const pos_quoted_t *q, pos_writer_t *out, uint32_t index)
     pos_write_key(out, "fees");
     pos_write_int(out, line->fees);
     pos_write_key(out, "adjustments");
-    write_adjustments(q, out, line);
+    write_adjustments(q, out, &l);
     pos_write_key(out, "taxes");
     pos_write_array_begin(out);
     for (uint32_t t = 0; t < taxes->count; t++) {
-        write_tax(out, taxes->list[t].row, line->taxes[t]);
+        write_tax(out, taxes->list[t].row, line->taxes[t],
+            line->fee_taxes ? line->fee_taxes[t] : 0);
     }
     pos_write_array_end(out);
     pos_write_key(out, "units");
-    write_units(q, out, line);
+    write_units(out, &l);
+    if (item->gift) {
+        pos_write_key(out, "gift");
+        pos_write_bool(out, true);
+    }
     pos_write_object_end(out);
 }
 
@@ -209,7 +268,7 @@ write_shipping(const pos_quoted_t *q, pos_writer_t *out)
     pos_write_key(out, "taxes");
     pos_write_array_begin(out);
     for (uint32_t t = 0; t < taxes->count; t++) {
-        write_tax(out, taxes->list[t].row, taxes->list[t].amount);
+        write_tax(out, taxes->list[t].row, taxes->list[t].amount, 0);
     }
     pos_write_array_end(out);
     pos_write_object_end(out);
@@ -233,6 +292,11 @@ write_promotion(const pos_quoted_t *q, pos_writer_t *out, uint32_t k)
     if (times) {
         pos_write_key(out, "times");
         pos_write_int(out, times);
+    }
+    if (c->promotion->returns != POS_RETURNS_RETAILER &&
+        (c->promotion->returns == POS_RETURNS_REPRICE) != q->w->book->returns_reprice) {
+        pos_write_key(out, "returns");
+        pos_write_string(out, q->w->book->returns_reprice ? pos_str("paid") : pos_str("reprice"));
     }
     pos_write_object_end(out);
 }
@@ -297,6 +361,14 @@ write_inputs(const pos_quoted_t *q, pos_writer_t *out)
 {
     pos_write_key(out, "inputs");
     pos_write_object_begin(out);
+    if (q->plan->usage) {
+        pos_write_key(out, "usage");
+        pos_write_array_begin(out);
+        for (const pos_usage_t *u = q->plan->usage; u; u = u->next) {
+            pos_usage_write(out, u);
+        }
+        pos_write_array_end(out);
+    }
     if (q->plan->script_error_count) {
         pos_write_key(out, "scripts_skipped");
         pos_write_array_begin(out);
@@ -386,6 +458,10 @@ pos_quote_write(pos_quoted_t *q, pos_writer_t *out)
     pos_write_key(out, "points");
     pos_write_int(out, q->solution.state->points);
     write_inputs(q, out);
+    if (w->book->returns_reprice) {
+        pos_write_key(out, "returns");
+        pos_write_string(out, pos_str("reprice"));
+    }
     pos_write_key(out, "optimal");
     pos_write_bool(out, q->solution.optimal);
     if (!q->solution.optimal) {

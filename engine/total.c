@@ -9,6 +9,7 @@
 
 typedef struct {
     uint32_t            item;
+    bool                fee;
     const pos_taxset_t *set;
     int64_t             base;
 } piece_t;
@@ -24,13 +25,14 @@ typedef struct {
 } taxing_t;
 
 static bool
-note_tax(taxing_t *t, uint32_t item, const pos_tax_row_t *row, int64_t amount)
+note_tax(taxing_t *t, const piece_t *piece, const pos_tax_row_t *row, int64_t amount)
 {
-    pos_tax_list_t *list = &t->out->taxes[item];
+    pos_tax_list_t *list = &t->out->taxes[piece->item];
 
     for (uint32_t i = 0; i < list->count; i++) {
         if (list->list[i].row->ppm == row->ppm && pos_str_eq(list->list[i].row->code, row->code)) {
             list->list[i].amount += amount;
+            list->list[i].fees += piece->fee ? amount : 0;
             list->sum += amount;
             return true;
         }
@@ -46,13 +48,13 @@ note_tax(taxing_t *t, uint32_t item, const pos_tax_row_t *row, int64_t amount)
         }
         list->list = p;
     }
-    list->list[list->count++] = (pos_tax_amount_t) { row, amount };
+    list->list[list->count++] = (pos_tax_amount_t) { row, amount, piece->fee ? amount : 0 };
     list->sum += amount;
     return true;
 }
 
 static pos_status_t
-add_piece(taxing_t *t, uint32_t item, pos_str_t category, int64_t base)
+add_piece(taxing_t *t, uint32_t item, bool fee, pos_str_t category, int64_t base)
 {
     const pos_taxset_t *set;
 
@@ -63,7 +65,7 @@ add_piece(taxing_t *t, uint32_t item, pos_str_t category, int64_t base)
     if (set == NULL) {
         return POS_NO_MEMORY;
     }
-    t->pieces[t->piece_count++] = (piece_t) { item, NULL, base };
+    t->pieces[t->piece_count++] = (piece_t) { item, fee, NULL, base };
     /* Sets may move while they are found: kept by category until then. */
     t->pieces[t->piece_count - 1].set = (const void *) (uintptr_t) (set - t->w->taxsets + 1);
     t->rate_most = set->count > t->rate_most ? set->count : t->rate_most;
@@ -85,7 +87,7 @@ add_item(taxing_t *t, uint32_t i)
     t->out->subtotal += t->out->original[i];
     t->out->discount += t->out->original[i] - t->out->left[i];
     t->out->total += t->out->left[i];
-    status = add_piece(t, i, pos_item_tax_category(item), t->out->left[i] + (t->included ? 0 : untaxed));
+    status = add_piece(t, i, false, pos_item_tax_category(item), t->out->left[i] + (t->included ? 0 : untaxed));
     for (uint32_t f = 0; f < item->product->fee_count && status == POS_OK; f++) {
         const pos_fee_t *fee = &item->product->fees[f];
         int64_t          amount;
@@ -95,8 +97,8 @@ add_item(taxing_t *t, uint32_t i)
             return POS_LIMIT;
         }
         t->out->fees[i] += amount;
-        status = add_piece(t, i, fee->tax_category.len ? fee->tax_category : item->product->tax_category,
-            amount);
+        status = add_piece(t, i, true,
+            fee->tax_category.len ? fee->tax_category : item->product->tax_category, amount);
     }
     return status;
 }
@@ -125,7 +127,7 @@ gather(taxing_t *t)
 
         t->out->shipping_total = seg->left;
         t->out->discount += seg->original - seg->left;
-        status = add_piece(t, plan->shipping, t->w->book->shipping_tax_category,
+        status = add_piece(t, plan->shipping, false, t->w->book->shipping_tax_category,
             seg->left + (t->included ? 0 : seg->untaxed));
     }
     for (uint32_t k = 0; k < t->piece_count; k++) {
@@ -153,7 +155,7 @@ tax_by_line(taxing_t *t)
             return POS_LIMIT;
         }
         for (uint32_t r = 0; r < p->set->count; r++) {
-            if (!note_tax(t, p->item, p->set->rows[r], parts[r])) {
+            if (!note_tax(t, p, p->set->rows[r], parts[r])) {
                 return POS_NO_MEMORY;
             }
         }
@@ -197,7 +199,7 @@ tax_one_rate(taxing_t *t, const pos_tax_row_t *rate, int64_t *weights, int64_t *
 
                     pos_tax_sum_add(&sum, above, below_of(t, p));
                     weights[n] = (int64_t) (above / (below_of(t, p) / 1000));
-                } else if (!note_tax(t, p->item, p->set->rows[r], parts[n])) {
+                } else if (!note_tax(t, p, p->set->rows[r], parts[n])) {
                     return POS_NO_MEMORY;
                 }
                 n++;

@@ -8,6 +8,7 @@
 typedef struct {
     const pos_tax_row_t *row;
     int64_t              amount;
+    int64_t              fees;      /* the part of it that is on fees */
 } pos_tax_amount_t;
 
 typedef struct {

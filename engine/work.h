@@ -83,6 +83,12 @@ pos_status_t pos_line_fault(pos_work_t *w, size_t line, const char *rest, const 
 bool pos_price_choose(const pos_cart_t *cart, uint8_t *list_fits, const pos_product_t *product,
     int64_t quantity, pos_chosen_price_t *out);
 
+/* The lowest unit price, in the cart's context, of the 30 days before the present
+ * reduction began (directive 98/6/EC, article 6a); not known when the price is no
+ * reduction, has no beginning, or there was no price then. */
+pos_status_t pos_price_lowest(const pos_cart_t *cart, const pos_product_t *product,
+    int64_t quantity, bool *known, int64_t *lowest) POS_MUSTCHECK;
+
 /* item.c: looks up every SKU, prices the lines and makes the items. */
 pos_status_t pos_items_make(pos_work_t *w) POS_MUSTCHECK;
 /* A request with other faults has its unknown SKUs named too, since all faults are

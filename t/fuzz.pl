@@ -15,6 +15,7 @@ my $root    = "$FindBin::Bin/..";
 my $json    = Cpanel::JSON::XS->new->utf8->canonical;
 my %seeds   = (
     fuzz_quote => [map { $json->encode($_) } carts()],
+    fuzz_return => [map { slurp($_) } glob "$root/t/fuzz/corpus/return/*"],
     fuzz_promotion => [map { $json->encode($_) } @{ decode_json(slurp("$root/scripts/sample/promotions.json"))->{promotions} }],
     fuzz_json => [map { slurp($_) } glob "$root/t/fuzz/corpus/json/*"],
     fuzz_schema => [map { slurp($_) } glob "$root/t/fuzz/corpus/schema/*"],

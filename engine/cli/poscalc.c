@@ -1,23 +1,12 @@
 /*
  * The engine alone: a book from a file, requests from standard input, one a
- * line, and for each one line out: a quote or a problem (RFC 9457).
- *
- *   poscalc --book BOOK.json [--explain] < REQUESTS.ndjson
- *   poscalc --book BOOK.json --bench N < REQUESTS.ndjson
- *   poscalc --book BOOK.json --check
- *   poscalc --batch < BATCH.ndjson
- *
- * A batch brings its books along, one a line with the requests to it:
- * {"book": BOOK, "requests": [REQUEST, ...]}. Each request has its line out, the
- * book's problem where the book is at fault.
- *
- * A request without `at` is priced as of now, or of --at. Exit code 0: every
- * line was answered; 1: the book is at fault (its problem is the one line on
- * standard output); 2: wrong use.
+ * line, and for each one line out: a quote or a problem (RFC 9457). What it can do
+ * besides is said by --help, below.
  */
 
 #include "engine/book.h"
 #include "engine/quote.h"
+#include "engine/returns.h"
 #include "engine/script.h"
 
 #include <errno.h>
@@ -38,15 +27,16 @@
 #define QUOTE_BLOCK   (256 * 1024)
 
 typedef struct {
-    const char *book;
+    const char *book, *order_book;
     const char *zone_dir;
-    bool        explain, check, batch;
+    bool        explain, check, batch, for_order, returns;
     long        bench;            /* rounds; 0: none                         */
     int64_t     now;              /* µs                                      */
 } options_t;
 
-typedef struct {
+typedef struct calc_s {
     options_t          options;
+    struct calc_s     *order;     /* of --order-book, or the same book      */
     pos_arena_t       *arena;     /* as long as the program                  */
     pos_arena_t       *quote;     /* one answer                              */
     pos_json_reader_t *reader;
@@ -380,14 +370,75 @@ ask_for_explain(pos_arena_t *arena, pos_json_t *request)
 }
 
 
-/* One request's text to one answer in the quote's arena. */
+static pos_quote_options_t
+quote_options(const calc_t *calc)
+{
+    return (pos_quote_options_t) { .book = calc->book, .source = &calc->source, .vm = calc->vm,
+        .revision = pos_memory_book_revision(calc->memory), .now = calc->options.now,
+        .may_simulate = true, .may_override = true, .may_customer = true, .may_shipping = true,
+        .for_order = calc->options.for_order, .pointer = pos_str("") };
+}
+
+
+/* Takes a member out of an object; NULL: it is not there, or null. */
+static const pos_json_t *
+take_member(pos_json_t *object, pos_str_t name)
+{
+    for (pos_json_t **link = &object->first; *link != NULL; link = &(*link)->next) {
+        const pos_json_t *member = *link;
+
+        if (pos_str_eq(member->key, name)) {
+            *link = member->next;
+            object->count--;
+            return member->type == POS_JSON_NULL ? NULL : member;
+        }
+    }
+    return NULL;
+}
+
+
+/* The inputs stand in the request's own line; all faults are named in one answer. */
+static pos_status_t
+quote(calc_t *calc, pos_json_t *request, pos_faults_t *faults, pos_writer_t *w,
+    pos_quote_stats_t *stats)
+{
+    pos_quote_options_t options = quote_options(calc);
+    const pos_json_t   *given = NULL;
+    pos_inputs_t        inputs;
+    pos_status_t        status = POS_OK, priced;
+
+    if (calc->options.explain && !ask_for_explain(calc->quote, request)) {
+        return POS_NO_MEMORY;
+    }
+    if (request->type == POS_JSON_OBJECT) {
+        given = take_member(request, pos_str("inputs"));
+    }
+    if (given != NULL) {
+        status = pos_inputs_read(given, pos_str("/inputs"), calc->quote, faults, &inputs);
+        if (status == POS_NO_MEMORY) {
+            return status;
+        }
+        options.inputs = &inputs;
+    }
+    priced = pos_quote(&options, request, calc->quote, faults, w, stats);
+    return priced == POS_OK ? status : priced;
+}
+
+
+static pos_status_t
+give_back(calc_t *calc, const pos_json_t *document, pos_faults_t *faults, pos_writer_t *w)
+{
+    pos_quote_options_t  order = quote_options(calc->order), sale = quote_options(calc);
+    pos_return_options_t options = { &order, &sale, calc->reader };
+
+    return pos_return(&options, document, calc->quote, faults, w);
+}
+
+
+/* One line's text to one answer in the quote's arena. */
 static pos_str_t
 answer(calc_t *calc, pos_str_t text, bool *is_quote)
 {
-    pos_quote_options_t options = { .book = calc->book, .source = &calc->source,
-        .vm = calc->vm, .revision = pos_memory_book_revision(calc->memory),
-        .now = calc->options.now, .may_simulate = true, .may_override = true,
-        .may_customer = true, .may_shipping = true, .pointer = pos_str("") };
     pos_quote_stats_t   stats;
     pos_faults_t        faults;
     pos_json_t         *request;
@@ -399,13 +450,9 @@ answer(calc_t *calc, pos_str_t text, bool *is_quote)
     pos_faults_init(&faults, calc->quote);
     pos_writer_init(&w, calc->quote, 8192, ANSWER_MAX);
     status = pos_json_read(calc->reader, text, calc->quote, &faults, &request);
-    if (status == POS_OK && calc->options.explain
-        && !ask_for_explain(calc->quote, request))
-    {
-        status = POS_NO_MEMORY;
-    }
     if (status == POS_OK) {
-        status = pos_quote(&options, request, calc->quote, &faults, &w, &stats);
+        status = calc->options.returns ? give_back(calc, request, &faults, &w)
+                                       : quote(calc, request, &faults, &w, &stats);
     }
     *is_quote = status == POS_OK && w.status == POS_OK;
     if (*is_quote) {
@@ -416,7 +463,7 @@ answer(calc_t *calc, pos_str_t text, bool *is_quote)
         (void) pos_fault(&faults, pos_str(""),
             status == POS_NO_MEMORY || w.status == POS_NO_MEMORY ? "no_memory"
             : status == POS_LIMIT || w.status == POS_LIMIT       ? "limit" : "internal",
-            "the quote could not be made");
+            "the answer could not be made");
     }
     write_problem(&w, &faults, stats.forbidden, "The request is at fault");
     return pos_writer_result(&w);
@@ -644,12 +691,69 @@ bench(calc_t *calc)
 
 /* ---- command line ---- */
 
+static const char *const help_text =
+"usage: poscalc --book BOOK.json [OPTIONS] < LINES.ndjson\n"
+"       poscalc --batch [OPTIONS] < BATCH.ndjson\n"
+"\n"
+"One JSON document a line in, one a line out: a quote for a request, or a problem\n"
+"(RFC 9457) that names every fault by its pointer. Exit code 0: every line was\n"
+"answered; 1: the book is at fault (its problem is the one line out); 2: wrong use.\n"
+"\n"
+"  --batch           the books come along, one a line with the requests to it:\n"
+"                    {\"book\": BOOK, \"requests\": [REQUEST, ...]}; each request has its\n"
+"                    line out, the book's problem where the book is at fault\n"
+"  --explain         as if every request said so\n"
+"  --at TIME         what `at` is where a request does not say; else now\n"
+"  --for-order       each discount of a line says what each of its `units` bore\n"
+"  --return          lines are returns, see below\n"
+"  --order-book FILE with --return: the book that the orders were priced by, where\n"
+"                    it is not that of --book\n"
+"  --bench N         all lines N times over; prints what one costs\n"
+"  --check           reads the book, prints its revision\n"
+"  --zoneinfo DIR    time zones; else " ZONE_DIR "\n"
+"\n"
+"Inputs. A request may carry `inputs`, what is read beside the book:\n"
+"  {\"lines\": [...], \"inputs\": {\"usage\": [{\"promotion\": \"p\", \"of\": \"uses\",\n"
+"   \"per\": \"customer\", \"subject\": \"cus_1\", \"window\": \"day\", \"from\": \"2026-11-27\",\n"
+"   \"used\": 3}], \"scripts_skipped\": [\"q\"]}}\n"
+"`usage` counts what earlier orders took of a limit: `of` orders, uses or amount; `per`\n"
+"customer, store or all (`subject` is the customer's id or the store's code); with a\n"
+"window, `from` is its first day in the retailer's zone (a week's is Monday). What is\n"
+"not there is 0. Without `usage`, and for customers and stores that the request does\n"
+"not name, a limit bounds each order by itself. The quote's own `inputs` are what was\n"
+"read: the same book, request and those inputs give the same bytes.\n"
+"\n"
+"Returns. With --return a line is\n"
+"  {\"quote\": the stored quote, \"request\": what it was asked with,\n"
+"   \"before\": the `state` of the return before (none: nothing came back yet),\n"
+"   \"lines\": [{\"line\": 0, \"quantity\": 1, \"unit\": 1}], \"shipping\": false,\n"
+"   \"sale\": a request, \"inputs\": its inputs}\n"
+"`line` counts the quote's lines from 0 (or `id` names one); `quantity` is all that is\n"
+"left unless said; `unit` counts the line's `units` from 0: unless said, those that\n"
+"paid least come back first. `shipping` refunds the shipping paid too. The answer:\n"
+"  lines       what came back, with what it paid, its fees, taxes and discounts\n"
+"  goods, fees, shipping, tax, taxes   what is refunded; tax within the others where\n"
+"              prices include it, beside them where they do not\n"
+"  promotions  what the units that came back had of each; points: to take back\n"
+"  refund      the sum to pay out\n"
+"  gifts       gifts the customer keeps, and how many of them are charged\n"
+"  state       `before` of the next return; send it as it is\n"
+"Policy `paid`: each unit gets back what it paid, in any order; discounts are never\n"
+"spread anew over what is kept, and a gift that is kept is not charged. Policy\n"
+"`reprice` (of the retailer, or of a promotion that applied): what is kept is priced\n"
+"again by the order's own revision, time and inputs, `kept` is what it costs, and the\n"
+"refund is what the order paid so far less that, never below zero; a gift that is kept\n"
+"and not earned any more is charged at its price; promotions whose own policy is\n"
+"`paid` keep their share. It needs `request` and the order's book.\n"
+"With `sale` it is an exchange: the sale is priced by --book, and `balance` is its\n"
+"total less the refund: above zero the customer pays it, below it is paid out.\n";
+
+
 static void
 usage(void)
 {
-    die(2, "usage",
-        "poscalc --book BOOK.json [--explain] [--at TIME] [--bench N | --check] "
-        "[--zoneinfo DIR] < REQUESTS.ndjson, or poscalc --batch < BATCH.ndjson");
+    fputs(help_text, stderr);
+    exit(2);
 }
 
 
@@ -687,6 +791,15 @@ read_options(int argc, char **argv)
             o.check = true;
         } else if (strcmp(argv[i], "--batch") == 0) {
             o.batch = true;
+        } else if (strcmp(argv[i], "--for-order") == 0) {
+            o.for_order = true;
+        } else if (strcmp(argv[i], "--return") == 0) {
+            o.returns = true;
+        } else if (strcmp(argv[i], "--order-book") == 0) {
+            o.order_book = value_of(argc, argv, &i);
+        } else if (strcmp(argv[i], "--help") == 0) {
+            fputs(help_text, stdout);
+            exit(0);
         } else if (strcmp(argv[i], "--zoneinfo") == 0) {
             o.zone_dir = value_of(argc, argv, &i);
         } else if (strcmp(argv[i], "--bench") == 0) {
@@ -702,7 +815,9 @@ read_options(int argc, char **argv)
             usage();
         }
     }
-    if ((o.book == NULL) != o.batch || (o.batch && (o.check || o.bench > 0))) {
+    if ((o.book == NULL) != o.batch || (o.batch && (o.check || o.bench > 0 || o.order_book))
+        || (o.returns ? o.explain : o.order_book != NULL))
+    {
         usage();
     }
     return o;
@@ -712,7 +827,14 @@ read_options(int argc, char **argv)
 static void
 run_book(calc_t *calc)
 {
+    calc_t order = *calc;
+
     load_book(calc);
+    if (calc->options.order_book != NULL) {
+        order.options.book = calc->options.order_book;
+        load_book(&order);
+        calc->order = &order;
+    }
     if (calc->options.check) {
         printf("{\"revision\":\"%.*s\",\"promotions\":%zu}\n", 64,
             pos_memory_book_revision(calc->memory).data, pos_book_promotions(calc->book));
@@ -720,6 +842,9 @@ run_book(calc_t *calc)
         bench(calc);
     } else {
         run(calc);
+    }
+    if (calc->order == &order) {
+        unload_book(&order);
     }
 }
 
@@ -735,6 +860,7 @@ main(int argc, char **argv)
     if (calc.arena == NULL || calc.quote == NULL || calc.reader == NULL) {
         die(1, "out of memory", "");
     }
+    calc.order = &calc;
     if (calc.options.batch) {
         run_batch(&calc);
     } else {

@@ -23,6 +23,7 @@ sub holder {
     return <<"SQL" . $as . ($after // '') . "commit;\n";
 begin;
 select from pos.revision where retailer_id = 1 for update;
+select pg_advisory_xact_lock(1) \\g /dev/null
 do \$\$ begin
     for i in 1 .. 1000 loop
         exit when exists (select from pg_locks where not granted and locktype = 'transactionid' and pid <> pg_backend_pid());
@@ -36,6 +37,16 @@ select 'waits holding: ' || coalesce(string_agg(distinct c.relname, ' '), 'nothi
     or exists (select from pg_locks where not granted and locktype = 'transactionid');
 SQL
 }
+
+# For the other one: until the head is held.
+my $held = <<'SQL';
+do $$ begin
+    for i in 1 .. 3000 loop
+        exit when exists (select from pg_locks where locktype = 'advisory' and granted);
+        perform pg_sleep(0.01);
+    end loop;
+end $$;
+SQL
 
 my @put = (
     put_store => [path => { code => 'new' }, body => { name => 'n' }],
@@ -69,8 +80,8 @@ while (my ($operation, $request) = splice @put, 0, 2) {
     $seen{$operation} = 1;
     my %r = @$request;
     $r{path} = { id => $sql->query("select key_id from pos.api_key where name = 'k'") } if $operation eq 'revoke_key';
-    my ($held, $said) = $sql->together(holder(), "select pg_sleep(0.1) \\g /dev/null\n" . $as . call($operation, %r));
-    is($held, "waits holding: nothing\n", "$operation waits for the head holding nothing");
+    my ($waits, $said) = $sql->together(holder(), $held . $as . call($operation, %r));
+    is($waits, "waits holding: nothing\n", "$operation waits for the head holding nothing");
     like($said, qr/\A20[014]\n\z/, '... and goes on when it is let go');
 }
 
@@ -89,7 +100,7 @@ insert into pos.job (retailer_id, job_id, kind, state, lease) values (1, 'job_1'
 select pos.apply_import('job_1', 1) ->> 'changed';
 SQL
 my ($imported, $said) = $sql->together(holder($import),
-    "select pg_sleep(0.1) \\g /dev/null\n" . $as . call('put_product', path => { sku => 'SAME' }, body => { name => 'put' }));
+    $held . $as . call('put_product', path => { sku => 'SAME' }, body => { name => 'put' }));
 is($imported, "waits holding: nothing\n1\n", 'an import goes on while a client puts one of its goods');
 is($said, "200\n", 'which waits, and finds it there');
 is($sql->query("select document ->> 'name' from pos.product where sku = 'SAME'"), 'put', 'the later change stays');
@@ -97,7 +108,7 @@ is($sql->query("select document ->> 'name' from pos.product where sku = 'SAME'")
 # A client whose request, with an Idempotency-Key, refers to the retailer already.
 ($imported, $said) = $sql->together(
     holder(call('patch_retailer', body => { optimise => 'customer' })),
-    "select pg_sleep(0.1) \\g /dev/null\n" . $as
+    $held . $as
         . call('create_key', body => { name => 'second', scopes => ['*'] }, idempotency_key => 'once', request_hash => 'h'));
 like($imported, qr/^200$/m, 'the retailer is changed while a client waits with an Idempotency-Key');
 is($said, "201\n", 'which goes on then: neither is refused');

@@ -30,9 +30,14 @@ is($sql->query(q(
     $before + 119, 'and the chain holds');
 
 my $key = request(body => { name => 'k', scopes => ['prices:read'] }, idempotency_key => 'once', request_hash => 'h');
+# Each takes a lock of its own name when it has got so far, and waits for the other's.
+sub until_locked {
+    return 'do $$ begin for i in 1 .. 1000 loop exit when exists (select from pg_locks'
+        . " where locktype = 'advisory' and objid = $_[0] and granted); perform pg_sleep(0.01); end loop; end \$\$;\n";
+}
 @said = $sql->together(
-    $as . "begin; select status from api.create_key('$key'); select pg_sleep(1); commit;\n",
-    $as . "select pg_sleep(0.3) \\g /dev/null\nselect status from api.create_key('$key');\n");
+    $as . "begin; select status from api.create_key('$key'); select pg_advisory_lock(1) \\g /dev/null\n" . until_locked(2) . "commit;\n",
+    $as . until_locked(1) . "select status from api.create_key('$key');\nselect pg_advisory_lock(2), pg_sleep(1) \\g /dev/null\n");
 like($said[0], qr/^201$/m, 'the first is at work');
 like($said[1], qr/POS11/, 'its twin is told at once to come back');
 is($sql->query("select count(*) from pos.api_key where name = 'k'"), 1, 'there is one key');

@@ -81,7 +81,8 @@ sub environment {
     my ($self) = @_;
     my $o = $self->{options};
     return (
-        POS_PORT => $self->{port}, POS_DIR => $self->{dir}, POS_SKIP_BUILD => 1, POS_PG_NOSYNC => 1,
+        POS_PORT => $self->{port}, POS_DIR => $self->{dir}, POS_SKIP_BUILD => 1,
+        POS_PG_NOSYNC => $o->{durable} ? '' : 1,
         POS_BUILD => $BUILD,
         POS_CHECK_RESPONSES => $o->{check_responses} // 'on',
         POS_SAMPLE          => $o->{sample}          // 1,
