@@ -1,8 +1,8 @@
 /*
  * Conditions of the cart: compile and judge.
  *
- * A condition object may name several kinds at once ({"channel": […],
- * "store": […]}); they are and-ed, as a filter's keys are.
+ * A condition object names one kind, with what belongs to it; several go into
+ * `all`.
  */
 
 #include "engine/cart.h"
@@ -58,7 +58,7 @@ compile_list(compile_t *c, const char *name, pos_condition_kind_t kind)
     if (!pos_decode_array(c->d, c->at, c->json, name, &list)) {
         return;
     }
-    if (kind == POS_COND_ANY && list->count == 0) {
+    if (list->count == 0) {
         pos_decode_fault(c->d, &at, "min_items", "needs at least one condition");
     }
     children = pos_decode_alloc(c->d, list->count, sizeof(*children));
@@ -158,9 +158,7 @@ compile_line(compile_t *c)
         return;
     }
     if (has(c, "items")) {
-        pos_decode_fault(c->d, c->at, "ambiguous",
-            "items and line need objects of their own");
-        return;
+        return;    /* a quantity would be of both: it is refused */
     }
     made = add(c, POS_COND_LINE_QUANTITY);
     if (made != NULL) {
@@ -305,6 +303,25 @@ check_companion(compile_t *c, const char *name, const char *a, const char *b)
 }
 
 
+/* Of {"channel": […], "any": […]} nobody knows whether both must hold. */
+static void
+check_one_kind(compile_t *c)
+{
+    static const char *const kinds[] = { "all", "any", "not", "items", "line", "distinct",
+        "subtotal", "weight_grams", "customer", "store", "channel", "tender", "fulfilment",
+        "ship_to", "attribute", NULL };
+    unsigned n = 0;
+
+    for (int i = 0; kinds[i] != NULL; i++) {
+        n += has(c, kinds[i]);
+    }
+    if (n > 1) {
+        pos_decode_fault(c->d, c->at, "ambiguous",
+            "names several conditions: put them into all, or any, each by itself");
+    }
+}
+
+
 static const pos_condition_t *
 joined(compile_t *c)
 {
@@ -359,6 +376,7 @@ pos_decode_condition(pos_decoder_t *d, const pos_at_t *at, const pos_json_t *jso
     compile_set(&c, "fulfilment", POS_COND_FULFILMENT);
     compile_ship_to(&c);
     compile_attribute(&c);
+    check_one_kind(&c);
     check_companion(&c, "quantity", "items", "line");
     check_companion(&c, "amount", "items", NULL);
     check_companion(&c, "min", "distinct", NULL);

@@ -3,6 +3,7 @@
  */
 
 #include "engine/memory_book_data.h"
+#include "engine/script.h"
 
 #include <stdlib.h>
 
@@ -25,6 +26,9 @@ pos_memory_book_create(const pos_json_t *document, pos_zone_loader_t zone, void 
     r.scratch = pos_arena_create(BLOCK_SIZE, 0);
     if (m->arena != NULL && r.scratch != NULL) {
         status = pos_memory_read(&r);
+    }
+    if (r.vm != NULL) {
+        pos_script_vm_destroy(r.vm);
     }
     if (r.scratch != NULL) {
         pos_arena_destroy(r.scratch);

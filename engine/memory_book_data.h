@@ -39,6 +39,7 @@ typedef struct {
     const pos_zone_t   *retailer_zone;
     pos_map_t           keys[POS_KIND_COUNT];    /* what there is, by code  */
     pos_map_t           zones;                   /* name to its zone        */
+    pos_script_vm_t    *vm;                      /* once a script is read   */
 } pos_memory_reading_t;
 
 /* ---- memory_book_read.c ---- */

@@ -3,6 +3,7 @@
  */
 
 #include "engine/memory_book_data.h"
+#include "engine/script.h"
 
 
 /* ---- promotions ---- */
@@ -60,19 +61,34 @@ check_promotion(pos_memory_reading_t *r, const pos_at_t *at, const pos_promotion
 }
 
 
-/* Data promotions are compiled here for their faults alone. Scripts need a VM,
- * which the builder has: their faults are its reports. */
+/* A sandbox for the book's scripts, made with the first of them. */
+static pos_script_vm_t *
+sandbox(pos_memory_reading_t *r)
+{
+    pos_script_limits_t limits;
+
+    pos_script_limits_default(&limits);
+    if (r->vm == NULL && pos_script_vm_create(&limits, &r->vm) != POS_OK) {
+        r->vm = NULL;
+        r->d.no_memory = true;
+    }
+    return r->vm;
+}
+
+
+/* Compiled here for their faults alone, each by its place in the document. */
 static void
 read_promotion(pos_memory_reading_t *r, const pos_at_t *at, const pos_json_t *json)
 {
+    bool             scripted = pos_member(json, "script") != NULL;
     pos_promotion_t *p;
     pos_status_t     status;
 
-    if (pos_member(json, "script") != NULL) {
+    if (scripted && sandbox(r) == NULL) {
         return;
     }
-    status = pos_promotion_compile(json, r->d.zone, NULL,
-        pos_at_pointer(at, r->scratch), r->faults, &p);
+    status = pos_promotion_compile(json, r->d.zone, r->vm, pos_at_pointer(at, r->scratch),
+        r->faults, &p);
     if (status == POS_NO_MEMORY) {
         r->d.no_memory = true;
     } else if (status == POS_OK) {

@@ -109,12 +109,10 @@ decode_hours(pos_decoder_t *d, const pos_at_t *up, const pos_json_t *json,
             pos_decode_fault(d, &here, "type", "must be a pair of times: [from, until]");
             continue;
         }
-        if (decode_clock(d, &from, e->first, false, &hours[p->hours_count].from)
-            && decode_clock(d, &until, e->first->next, true,
-                &hours[p->hours_count].until))
-        {
-            p->hours_count++;
-        }
+        bool begins = decode_clock(d, &from, e->first, false, &hours[p->hours_count].from);
+        bool ends = decode_clock(d, &until, e->first->next, true, &hours[p->hours_count].until);
+
+        p->hours_count += begins && ends;
     }
     p->hours = hours;
 }
@@ -154,7 +152,7 @@ decode_limit(pos_decoder_t *d, const pos_at_t *at, const pos_json_t *json,
     if (!pos_decode_object(d, at, json, fields)) {
         return;
     }
-    pos_decode_int(d, at, json, "max", POS_REQUIRED, 0, POS_MONEY_MAX, &out->max);
+    pos_decode_int(d, at, json, "max", POS_REQUIRED, 1, POS_MONEY_MAX, &out->max);
     pos_decode_enum(d, at, json, "of", POS_OPTIONAL, limit_of_words, &of);
     pos_decode_enum(d, at, json, "per", POS_OPTIONAL, limit_per_words, &per);
     out->of = (pos_limit_of_t) of;

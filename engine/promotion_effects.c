@@ -173,6 +173,49 @@ place_tier(pos_decoder_t *d, const pos_at_t *at, pos_tier_t *tiers, uint32_t *co
 }
 
 
+/* Lowers the one that is reached first as much as the later one, or more? */
+static bool
+lowers_as_much(const pos_tier_t *first, const pos_tier_t *later)
+{
+    if (first->reduce != later->reduce) {
+        return false;    /* that depends on the cart */
+    }
+    return first->reduce == POS_REDUCE_PRICE ? first->value <= later->value
+                                             : first->value >= later->value;
+}
+
+
+/* Of the tiers reached the best counts, so each must lower more than those before it. */
+static void
+check_tiers(pos_decoder_t *d, const pos_at_t *at, const pos_json_t *list, bool by_subtotal,
+    const pos_tier_t *tiers, uint32_t count)
+{
+    size_t number = 0;
+
+    for (const pos_json_t *e = list->first; e != NULL; e = e->next) {
+        pos_at_t here = pos_at_index(at, number++);
+        int64_t  threshold;
+        uint32_t own = 0;
+
+        if (!pos_json_decimal(pos_member(e, by_subtotal ? "subtotal" : "quantity"),
+                by_subtotal ? 0 : 3, &threshold))
+        {
+            continue;
+        }
+        while (own < count && tiers[own].threshold != threshold) {
+            own++;
+        }
+        for (uint32_t i = 0; i < own && own < count; i++) {
+            if (lowers_as_much(&tiers[i], &tiers[own])) {
+                pos_decode_fault(d, &here, "never_reached",
+                    "never counts: a tier that is reached before it lowers as much");
+                break;
+            }
+        }
+    }
+}
+
+
 static void
 decode_tiers(pos_decoder_t *d, const pos_at_t *up, const pos_json_t *json,
     bool by_subtotal, pos_effect_t *out)
@@ -184,6 +227,7 @@ decode_tiers(pos_decoder_t *d, const pos_at_t *up, const pos_json_t *json,
     const pos_json_t        *list = NULL;
     pos_tier_t              *tiers;
     pos_at_t                 at = pos_at_key(up, "tiers");
+    uint32_t                 before = d->faults->count;
     size_t                   i = 0;
 
     if (!pos_decode_array(d, up, json, "tiers", &list)) {
@@ -212,6 +256,9 @@ decode_tiers(pos_decoder_t *d, const pos_at_t *up, const pos_json_t *json,
         }
     }
     out->tiers = tiers;
+    if (d->faults->count == before) {
+        check_tiers(d, &at, list, by_subtotal, tiers, out->tier_count);
+    }
 }
 
 
@@ -522,14 +569,32 @@ no_effect(pos_decoder_t *d, const pos_at_t *at, const pos_json_t *json)
 }
 
 
+/* The reduction that belongs to another class and stands alone; NULL: none. */
+static const char *
+strange_reduction(const pos_json_t *json, pos_class_t class)
+{
+    const char *strange = class == POS_CLASS_LINE ? "price" : "unit_price";
+    const char *own = class == POS_CLASS_LINE ? "unit_price" : "price";
+
+    return pos_member(json, strange) != NULL && pos_member(json, own) == NULL
+           && pos_member(json, "percent_off") == NULL && pos_member(json, "amount_off") == NULL
+               ? strange : NULL;
+}
+
+
 static void
 decode_by_class(pos_decoder_t *d, const pos_at_t *at, const pos_json_t *json, main_t what,
     pos_class_t class, pos_effect_t *out)
 {
     static const char *const classes[] = { "line", "order", "shipping" };
+    const char              *strange = what == MAIN_REDUCE ? strange_reduction(json, class) : NULL;
 
     if (what == MAIN_NONE) {
         no_effect(d, at, json);
+    } else if (strange != NULL) {
+        pos_at_t here = pos_at_key(at, strange);
+        pos_decode_fault(d, &here, "effect_class", "is no effect of class %s",
+            classes[class]);
     } else if (what == MAIN_POINTS) {
         decode_points(d, at, json, out);
     } else if (what == MAIN_MESSAGE) {

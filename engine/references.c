@@ -93,6 +93,26 @@ look_up(references_t *r, const pos_at_t *at, const reference_t *kind, const pos_
     }
 }
 
+/* What is sold each is given whole. */
+static void
+check_gift(references_t *r, const pos_at_t *up, const pos_json_t *gift)
+{
+    const pos_json_t    *sku = pos_member(gift, "sku");
+    const pos_product_t *product;
+    pos_at_t             at = pos_at_key(up, "quantity");
+    int64_t              quantity;
+
+    if (sku == NULL || sku->type != POS_JSON_STRING || r->asked >= POS_REFERENCES_MAX ||
+        !pos_json_decimal(pos_member(gift, "quantity"), 3, &quantity) || quantity % POS_THOUSANDTHS == 0) {
+        return;
+    }
+    r->asked++;
+    pos_arena_reset(r->scratch);
+    if (r->source->product(r->source->ctx, sku->text, r->scratch, &product) == POS_OK && !product->measured) {
+        pos_decode_fault(&r->d, &at, "quantity", "this product is sold in whole units: nothing is given");
+    }
+}
+
 static void
 walk(references_t *r, const pos_at_t *at, const pos_json_t *json, const reference_t *kind)
 {
@@ -106,6 +126,9 @@ walk(references_t *r, const pos_at_t *at, const pos_json_t *json, const referenc
         bool     member = json->type == POS_JSON_OBJECT;
         pos_at_t here = member ? pos_at_str(at, m->key) : pos_at_index(at, i++);
 
+        if (member && pos_str_eq(m->key, pos_str("gift")) && m->type == POS_JSON_OBJECT) {
+            check_gift(r, &here, m);
+        }
         if (!member || !is_elsewhere(m->key)) {
             walk(r, &here, m, member ? reference_of(m->key) : kind);
         }

@@ -12,7 +12,7 @@
 
 /* `document` is whole: for a script, what it returned. Adds to `missing` each SKU,
  * category and store that the book does not have, by pointers that begin with
- * `base`. POS_OK or POS_NO_MEMORY. */
+ * `base`, and each gift of a part of what is sold each. POS_OK or POS_NO_MEMORY. */
 pos_status_t pos_references_check(const pos_json_t *document, pos_str_t base,
     const pos_book_t *book, const pos_book_source_t *source, pos_faults_t *missing)
     POS_MUSTCHECK;

@@ -222,7 +222,11 @@ count_cart(pos_rehearsal_t *r, pos_subject_t *s, const pos_json_t *explain, pos_
     r->result.carts++;
     r->result.ran += ran;
     s->ran |= ran;
-    r->result.applied += applied != NULL && applied->type == POS_JSON_TRUE;
+    s->carts++;
+    if (applied != NULL && applied->type == POS_JSON_TRUE) {
+        s->applied = true;
+        r->result.applied++;
+    }
     if (explain != NULL && is_text(pos_json_get(explain, "reason"), "script_error")) {
         return pos_rehearsal_failed(r, s, explain, text, 0);
     }
@@ -287,6 +291,11 @@ end_subject(pos_rehearsal_t *r, pos_subject_t *s)
         status = warn(r, s, "script_not_reached",
             pos_str("none of the carts tried lets the script run: its when, times, coupon or "
             "filters keep it out; a case with such a cart would show that it can"));
+    }
+    if (status == POS_OK && s->promotion->script == NULL && !s->applied && s->carts > 0) {
+        status = warn(r, s, "never_applied",
+            pos_str("none of the carts tried gets anything of it: see whether its conditions, times, "
+            "effects and limits can all hold at once"));
     }
     r->current = s->next;
     return status;

@@ -35,7 +35,7 @@ struct pos_finding_s {
     pos_str_t            pointer;      /* into the script's cases, or empty  */
     const char          *code;         /* script_error, script_limit, case_failed,
                                           case_invalid, script_not_reached,
-                                          cases_left_out                     */
+                                          never_applied, cases_left_out      */
     pos_str_t            message;
     uint32_t             line;         /* of the script; 0: not known        */
     uint32_t             number;       /* of the case, from 1; 0: none       */

@@ -44,6 +44,8 @@ struct pos_subject_s {
     uint32_t          next_cart;
     uint32_t          found, limits;
     bool              ran;             /* its script, in a cart or a case    */
+    bool              applied;         /* in a cart                          */
+    uint32_t          carts;           /* priced                             */
     pos_arena_t      *arena;           /* its stage and its pools            */
     pos_stage_t       stage;
     pos_pool_t        pool;

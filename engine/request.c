@@ -39,9 +39,12 @@ read_customer(pos_work_t *w, const pos_json_t *v)
         } else if (e->type == POS_JSON_NULL) {
             continue;
         } else if (POS_IS(e, "orders")) {
-            if (!pos_json_int64(e, &cart->customer_orders) || cart->customer_orders < 0 ||
-                cart->customer_orders > POS_REQUEST_ORDERS_MAX) {
+            if (!pos_json_int64(e, &cart->customer_orders)) {
                 pos_request_bad(w, &at, e->key, "type", "must be a count");
+            } else if (cart->customer_orders < 0) {
+                pos_request_bad(w, &at, e->key, "min", "must not be negative");
+            } else if (cart->customer_orders > POS_REQUEST_ORDERS_MAX) {
+                pos_request_bad(w, &at, e->key, "max", "is more than any customer has");
             }
         } else if (POS_IS(e, "birthday")) {
             if (e->type != POS_JSON_STRING ||

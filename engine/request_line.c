@@ -52,6 +52,24 @@ read_override(pos_work_t *w, size_t index, const pos_json_t *v, pos_line_t *line
     line->has_override = true;
 }
 
+static int64_t
+read_percent(pos_work_t *w, const pos_request_at_t *at, const pos_json_t *v)
+{
+    int64_t n = 0;
+
+    if (v->type != POS_JSON_NUMBER) {
+        pos_request_bad(w, at, v->key, "type", "must be a number");
+    } else if (!pos_json_decimal(v, 4, &n)) {
+        pos_request_bad(w, at, v->key, "decimals", "at most 4 decimals, no exponent");
+        n = 0;
+    } else if (n < 0) {
+        pos_request_bad(w, at, v->key, "min", "must not be negative");
+    } else if (n > POS_PPM) {
+        pos_request_bad(w, at, v->key, "max", "must be at most 100");
+    }
+    return n < 0 || n > POS_PPM ? 0 : n;
+}
+
 static void
 read_discount(pos_work_t *w, size_t index, const pos_json_t *v, pos_line_t *line)
 {
@@ -73,12 +91,7 @@ read_discount(pos_work_t *w, size_t index, const pos_json_t *v, pos_line_t *line
             kinds++;
         } else if (POS_IS(e, "percent")) {
             line->discount_reduce = POS_REDUCE_PERCENT;
-            if (!pos_json_decimal(e, 4, &line->discount_value) ||
-                line->discount_value < 0 || line->discount_value > POS_PPM) {
-                pos_request_bad(w, &at, e->key, "percent",
-                                "must be 0 to 100 with at most 4 decimals");
-                line->discount_value = 0;
-            }
+            line->discount_value = read_percent(w, &at, e);
             kinds++;
         } else if (POS_IS(e, "reason")) {
             line->discount_reason = pos_request_text(w, &at, e, POS_REQUEST_TEXT_MAX);

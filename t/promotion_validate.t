@@ -201,6 +201,8 @@ subtest 'names that the book does not have' => sub {
     is_deeply($told->($pos->post('/v1/promotions/validate', { %$document, class => 'basket' })), ['error /class enum -'], 'first what is wrong');
     $r = $pos->post('/v1/promotions/validate', { id => 'g', class => 'line', then => [{ gift => { sku => 'TEAPOTT' } }] });
     is($told->($r)->[0], 'warning /then/0/gift/sku unknown_sku -', 'gifts too') or diag($r->{body});
+    $r = $pos->post('/v1/promotions/validate', { id => 'g', class => 'line', then => [{ gift => { sku => 'TEA', quantity => 1.5 } }] });
+    is($told->($r)->[0], 'warning /then/0/gift/quantity quantity -', 'and a gift of a part of what is sold each') or diag($r->{body});
 };
 
 # Putting a file checks what validating it checks: the faults of all its promotions at once.

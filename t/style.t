@@ -91,12 +91,11 @@ is("@ragged", '', 'no tab, no space at a line\'s end, no heap of empty lines');
 # The catalogue has every code that an answer can carry.
 my %documented = map { $_ => 1 } slurp('docs/errors.md') =~ /<a id="(\w+)">/g;
 my %missing;
-for my $file (sources(qw(base engine posd ngx_pos_module)), glob 'sql/api/*.sql') {
+for my $file (sources(qw(base engine engine/cli posd ngx_pos_module)), glob 'sql/api/*.sql') {
     my $text = slurp($file);
     my @codes = $file =~ /sql$/
         ? ($text =~ /refuse\(\s*'POS\d\d',\s*'([a-z_]+)'/g, $text =~ /refuse_field\([^,]*,\s*'([a-z_]+)'/g, $text =~ /'code',\s*'([a-z_]+[a-z])'/g)
-        : ($text =~ /\bfault(?:_at)?\s*\([^;]*?,\s*"([a-z][a-z0-9_]{2,})"/g, $text =~ /\bpos_fault(?:_at)?\s*\([^;]*?,\s*"([a-z][a-z0-9_]{2,})"/g,
-           $text =~ /\bngx_pos_problem(?:_faults|_send)?\s*\([^;]*?,\s*"([a-z][a-z0-9_]{2,})"/g);
+        : (codes_of($text), $text =~ /\bngx_pos_problem(?:_faults|_send)?\s*\([^;]*?,\s*"([a-z][a-z0-9_]{2,})"/g);
     $missing{$_} = $file for grep { !$documented{$_} && $_ ne 'schema_keyword' } @codes;
 }
 is(join(' ', map { "$_ ($missing{$_})" } sort keys %missing), '', 'docs/errors.md knows every code');
@@ -113,6 +112,24 @@ done_testing;
 
 sub sources { return map { glob("$_/*.c $_/*.h $_/*.cc") } @_ }
 sub slurp   { my ($path) = @_; open my $f, '<', $path or die "$path: $!"; local $/; return scalar(<$f>) // '' }
+
+# What is passed to fault(…), bad(…) and refuse(…), whatever goes before: of the words those
+# that stand before the first sentence. (pos_memory_refuse names a member first.)
+sub codes_of {
+    my ($text) = @_;
+    my @codes;
+    while ($text =~ /\b(\w*(?:fault|bad|refuse)(?:_at|_member)?)\s*\(([^;]*);/g) {
+        my ($name, $arguments) = ($1, $2);
+        $arguments =~ s/pos_str\("[^"]*"\)//g;
+        my @words = $arguments =~ /"((?:[^"\\]|\\.)*)"/g;
+        shift @words if $name =~ /refuse/;
+        for (@words) {
+            last if !/^[a-z][a-z0-9_]{2,}$/;
+            push @codes, $_;
+        }
+    }
+    return @codes;
+}
 
 # The text without its line breaks. (clang-format takes C for C++, so <, > and `class` may
 # mislead it; what stands around these and around * is not compared.)

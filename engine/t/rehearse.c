@@ -209,6 +209,33 @@ not_reached(void)
 }
 
 
+static void
+never_applied(void)
+{
+    static const struct { const char *document, *code; } list[] = {
+        { "{\"id\":\"p\",\"class\":\"order\",\"when\":{\"all\":[{\"subtotal\":{\"min\":500}},"
+          "{\"subtotal\":{\"max\":400}}]},\"then\":[{\"amount_off\":1}]}", "never_applied" },
+        { "{\"id\":\"p\",\"class\":\"line\",\"then\":[{\"percent_off\":0,\"items\":{}}]}", "never_applied" },
+        { "{\"id\":\"p\",\"class\":\"line\",\"when\":{\"customer\":{\"groups\":[\"staff\"]}},"
+          "\"then\":[{\"percent_off\":10,\"items\":{}}]}", "" },
+        { "{\"id\":\"p\",\"class\":\"order\",\"coupon\":true,\"then\":[{\"amount_off\":1}]}", "" },
+        { "{\"id\":\"p\",\"class\":\"line\",\"then\":[{\"buy\":[{\"items\":{\"tag\":[\"t\"]},\"quantity\":3}],"
+          "\"get\":[{\"items\":{\"sku\":[\"X\"]},\"quantity\":1,\"percent_off\":100}]}]}", "" },
+        { "{\"id\":\"p\",\"class\":\"shipping\",\"when\":{\"subtotal\":{\"min\":5000}},"
+          "\"then\":[{\"percent_off\":100}]}", "" },
+    };
+
+    for (size_t i = 0; i < sizeof(list) / sizeof(*list); i++) {
+        pos_rehearsal_t              *r = rehearse(json_of(pos_str_z(list[i].document)), pos_str(""));
+        const pos_rehearsal_result_t *result = pos_rehearsal_result(r);
+
+        is_str(result->findings ? pos_str_z(result->findings->code) : pos_str(""), list[i].code, "never applied, or not: %s",
+            list[i].document);
+        pos_rehearsal_destroy(r);
+    }
+}
+
+
 #define CASES(list) \
     "return promotion { id = 'p', class = 'line', settings = { percent = { type = 'percent', default = 10 } },\n" \
     "apply = function(cart)\n if cart.subtotal == 777 then error('777') end\n"                             \
@@ -392,6 +419,7 @@ main(void)
     failures_are_found();
     conditions_are_met();
     not_reached();
+    never_applied();
     cases_are_run();
     work_is_bounded();
     data_and_repeats();
