@@ -492,7 +492,8 @@ start() {
     if [ "${POS_SAMPLE:-1}" = 1 ]; then
         load_sample
     fi
-    wait_until 30 healthy || die "not ready after 30 s, see $STATE/log"
+    # A replica that was lost is copied first, a large book for half a minute and more.
+    wait_until "${POS_READY_SECONDS:-120}" healthy || die "not ready after ${POS_READY_SECONDS:-120} s, see $STATE/log"
     [ "${POS_WATCH:-1}" = 0 ] || start_watch
     exec 9>&-
 }

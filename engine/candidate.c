@@ -202,7 +202,6 @@ look_at(pos_plan_t *plan, uint32_t looked, const pos_coupon_t *const *good, uint
 
             pos_condition_unmet(p->when, cart, &unmet);
             l->reason = unmet.reason;
-            l->missing = unmet.missing;
         }
     }
     if (l->reason == NULL && !reachable) {

@@ -96,6 +96,9 @@ typedef struct {
     pos_str_t   missing;   /* JSON object text, or empty */
 } pos_unmet_t;
 void pos_condition_unmet(const pos_condition_t *condition, const pos_cart_t *cart, pos_unmet_t *out);
+/* The same of a promotion: its condition and what its effects ask for, the nearest of
+ * them; reason NULL: neither lacks anything. */
+void pos_promotion_unmet(const pos_promotion_t *promotion, const pos_cart_t *cart, pos_unmet_t *out);
 
 /* active.c: NULL when live at the cart's time; else not_started, ended,
  * outside_hours. */

@@ -141,6 +141,75 @@ attribute_name(pos_decoder_t *d, const pos_at_t *at, pos_str_t name)
 }
 
 
+/* Zeros behind a decimal point say nothing: 3.50 is 3.5, and 3.0 is 3. */
+static pos_str_t
+plain_number(pos_str_t text)
+{
+    const char *point = memchr(text.data, '.', text.len);
+
+    if (point == NULL || memchr(text.data, 'e', text.len) || memchr(text.data, 'E', text.len)) {
+        return text;
+    }
+    while (text.data[text.len - 1] == '0') {
+        text.len--;
+    }
+    text.len -= text.data[text.len - 1] == '.';
+    return text;
+}
+
+
+/* Values are strings; numbers and booleans are taken as they are written, so
+ * that {"size": 42} can be matched by "42". */
+static bool
+attribute_value(pos_decoder_t *d, const pos_at_t *at, const pos_json_t *v, pos_str_t *out)
+{
+    switch (v->type) {
+    case POS_JSON_STRING:
+        if (v->text.len > POS_TEXT_MAX) {
+            return pos_decode_fault(d, at, "max_length", "must be at most %d bytes",
+                POS_TEXT_MAX);
+        }
+        *out = pos_decode_copy(d, v->text);
+        return true;
+    case POS_JSON_NUMBER:
+        *out = pos_decode_copy(d, plain_number(v->text));
+        return true;
+    case POS_JSON_TRUE:
+        *out = pos_str("true");
+        return true;
+    case POS_JSON_FALSE:
+        *out = pos_str("false");
+        return true;
+    default:
+        return pos_decode_fault(d, at, "type", "must be a string, a number or a boolean");
+    }
+}
+
+
+/* A list of values, or one of them alone. */
+static bool
+attribute_values(pos_decoder_t *d, const pos_at_t *at, const pos_json_t *v,
+    pos_strset_t *out)
+{
+    bool              many = v->type == POS_JSON_ARRAY;
+    pos_str_t        *list = pos_decode_alloc(d, many ? v->count : 1, sizeof(*list));
+    const pos_json_t *e = many ? v->first : v;
+    uint32_t          n = 0;
+    size_t            i = 0;
+
+    if (list == NULL) {
+        return false;
+    }
+    for (; e != NULL; e = many ? e->next : NULL) {
+        pos_at_t here = many ? pos_at_index(at, i++) : *at;
+
+        n += e->type == POS_JSON_STRING ? pos_decode_code_value(d, &here, e, &list[n])
+                                        : attribute_value(d, &here, e, &list[n]);
+    }
+    return set_of(d, list, n, out);
+}
+
+
 bool
 pos_decode_attribute_filters(pos_decoder_t *d, const pos_at_t *up,
     const pos_json_t *object, const char *name, uint32_t *count,
@@ -159,15 +228,11 @@ pos_decode_attribute_filters(pos_decoder_t *d, const pos_at_t *up,
         return false;
     }
     for (const pos_json_t *m = v->first; m != NULL; m = m->next) {
-        char     key[POS_CODE_MAX + 1];
         pos_at_t here = pos_at_str(&at, m->key);
 
-        if (!attribute_name(d, &here, m->key)) {
-            continue;
-        }
-        memcpy(key, m->key.data, m->key.len);
-        key[m->key.len] = '\0';
-        if (pos_decode_set(d, &at, v, key, &list[n].values)) {
+        if (attribute_name(d, &here, m->key) && m->type != POS_JSON_NULL
+            && attribute_values(d, &here, m, &list[n].values))
+        {
             list[n++].name = pos_decode_copy(d, m->key);
         }
     }
@@ -182,34 +247,6 @@ by_name(const void *a, const void *b)
 {
     return pos_str_cmp(((const pos_attribute_t *) a)->name,
         ((const pos_attribute_t *) b)->name);
-}
-
-
-/* Values are strings; numbers and booleans are taken as they are written, so
- * that {"size": 42} can be matched by "42". */
-static bool
-attribute_value(pos_decoder_t *d, const pos_at_t *at, const pos_json_t *v, pos_str_t *out)
-{
-    switch (v->type) {
-    case POS_JSON_STRING:
-        if (v->text.len > POS_TEXT_MAX) {
-            return pos_decode_fault(d, at, "max_length", "must be at most %d bytes",
-                POS_TEXT_MAX);
-        }
-        *out = pos_decode_copy(d, v->text);
-        return true;
-    case POS_JSON_NUMBER:
-        *out = pos_decode_copy(d, v->text);
-        return true;
-    case POS_JSON_TRUE:
-        *out = pos_str("true");
-        return true;
-    case POS_JSON_FALSE:
-        *out = pos_str("false");
-        return true;
-    default:
-        return pos_decode_fault(d, at, "type", "must be a string, a number or a boolean");
-    }
 }
 
 

@@ -403,8 +403,9 @@ pos_items_make(pos_work_t *w)
 }
 
 pos_item_t *
-pos_item_gift(pos_work_t *w, pos_str_t sku, int64_t quantity, pos_status_t *status)
+pos_item_gift(pos_work_t *w, pos_str_t sku, int64_t each, int64_t times, pos_status_t *status)
 {
+    int64_t                  quantity = each * times;
     const pos_book_source_t *source = w->options->source;
     pos_item_t              *item = &w->cart.items[w->cart.item_count + w->gift_count];
     pos_line_t              *line;
@@ -416,9 +417,10 @@ pos_item_gift(pos_work_t *w, pos_str_t sku, int64_t quantity, pos_status_t *stat
         *status = *status == POS_NO_MEMORY ? POS_NO_MEMORY : POS_OK;
         return NULL;
     }
-    /* Half of what is sold whole cannot be given. */
-    if ((!product->measured && quantity % POS_THOUSANDTHS != 0) ||
-        !pos_price_choose(&w->cart, w->list_fits, product, quantity, &price) ||
+    if (!product->measured && each % POS_THOUSANDTHS != 0) {
+        return NULL;    /* half a T-shirt is none to give */
+    }
+    if (!pos_price_choose(&w->cart, w->list_fits, product, quantity, &price) ||
         (w->cart.line_count && price.list->tax_included != w->tax_included)) {
         return NULL;
     }
@@ -435,7 +437,11 @@ pos_item_gift(pos_work_t *w, pos_str_t sku, int64_t quantity, pos_status_t *stat
         .measured = product->measured, .gift = true, .quantity = quantity,
         .list_price = price.list_price, .unit_price = price.unit_price,
         .sku_hash = pos_hash64(product->sku) };
-    if (!item_amounts(item, w->book->rounding) || !item_categories(w, item)) {
+    if (!item_amounts(item, w->book->rounding)) {
+        return NULL;
+    }
+    if (!item_categories(w, item)) {
+        *status = POS_NO_MEMORY;
         return NULL;
     }
     w->gift_count++;

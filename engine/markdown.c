@@ -44,25 +44,27 @@ pos_markdown_claim(pos_state_t *s, uint32_t a)
     }
 }
 
+/* Where the run of classes of one item ends that begins at `from`. */
+static uint32_t
+end_of_item(const pos_state_t *s, uint32_t from, uint32_t n)
+{
+    uint32_t to = from + 1;
+
+    while (to < n && s->segs[s->touched[to]].item == s->segs[s->touched[from]].item) {
+        to++;
+    }
+    return to;
+}
+
 /* One amount off each item touched, split over its classes. */
 static void
 reduce_lines(pos_state_t *s, uint32_t a, uint32_t n, int64_t value, int64_t cap)
 {
-    uint32_t *all = s->touched, from = 0;
-
-    while (from < n && cap > 0) {
-        uint32_t to = from + 1;
-        int64_t  before = s->saved[s->plan->acts[a].candidate];
-
-        while (to < n && s->segs[all[to]].item == s->segs[all[from]].item) {
-            to++;
-        }
-        s->touched = all + from;
-        pos_reduce_split(s, a, to - from, value < cap ? value : cap);
-        cap -= cap == POS_INF ? 0 : s->saved[s->plan->acts[a].candidate] - before;
-        from = to;
+    for (uint32_t from = 0, to; from < n; from = to) {
+        to = end_of_item(s, from, n);
+        pos_reduce_want_split(s, from, to, value);
     }
-    s->touched = all;
+    pos_reduce_wanted(s, a, n, cap);
 }
 
 static void
@@ -80,29 +82,27 @@ reduce(pos_state_t *s, uint32_t a, uint32_t n, pos_reduce_t kind, int64_t value)
     }
 }
 
-/* Each item has its own tier; those of one tier are reduced together. */
+/* Each item has its own tier; what they lose is capped together. */
 static void
 apply_tiers(pos_state_t *s, uint32_t a)
 {
     const pos_act_t *act = &s->plan->acts[a];
-    pos_match_t      all = act->match;
+    uint32_t         n = pos_touched(s, act, act->touch), at = 0;
 
-    if (act->effect->count_all && all.count) {
-        uint32_t n = pos_touched(s, act, act->touch);
-
-        pos_floor_raise(s, act, n);
+    pos_floor_raise(s, act, n);
+    if (act->effect->count_all && act->match.count) {
         reduce(s, a, n, act->tiers[0]->reduce, act->tiers[0]->value);
         return;
     }
-    for (uint32_t k = 0; k < all.count; k++) {
-        pos_act_t one = *act;
-        uint32_t  n;
-
-        one.match = (pos_match_t) { 1, &all.items[k] };
-        n = pos_touched(s, &one, act->touch);
-        pos_floor_raise(s, act, n);
-        reduce(s, a, n, act->tiers[k]->reduce, act->tiers[k]->value);
+    for (uint32_t from = 0, to; from < n; from = to) {
+        to = end_of_item(s, from, n);
+        while (act->match.items[at] != s->segs[s->touched[from]].item) {
+            at++;
+        }
+        pos_reduce_want(s, from, to, act->tiers[at]->reduce, act->tiers[at]->value,
+            act->effect->of_original);
     }
+    pos_reduce_wanted(s, a, n, pos_act_cap(s, act));
 }
 
 void

@@ -30,6 +30,21 @@ check_experiment(pos_memory_reading_t *r, const pos_at_t *at, const pos_promotio
 }
 
 
+/* What is sold each is given whole. */
+static void
+check_gift(pos_memory_reading_t *r, const pos_at_t *at, const pos_effect_t *e)
+{
+    const pos_product_t *product = pos_map_get(&r->m->products, e->gift_sku);
+    pos_at_t             gift = pos_at_key(at, "gift"), here = pos_at_key(&gift, "quantity");
+
+    if (product == NULL) {
+        pos_memory_refuse(r, &gift, "sku", "unknown_sku", e->gift_sku);
+    } else if (!product->measured && e->gift_quantity % POS_THOUSANDTHS != 0) {
+        pos_decode_fault(&r->d, &here, "quantity", "this product is sold in whole units");
+    }
+}
+
+
 static void
 check_promotion(pos_memory_reading_t *r, const pos_at_t *at, const pos_promotion_t *p)
 {
@@ -37,10 +52,9 @@ check_promotion(pos_memory_reading_t *r, const pos_at_t *at, const pos_promotion
     for (uint32_t i = 0; i < p->effect_count; i++) {
         const pos_effect_t *e = &p->effects[i];
         pos_at_t            then = pos_at_key(at, "then"), here = pos_at_index(&then, i);
-        pos_at_t            gift = pos_at_key(&here, "gift");
 
-        if (e->kind == POS_EFFECT_GIFT && !pos_map_get(&r->m->products, e->gift_sku)) {
-            pos_memory_refuse(r, &gift, "sku", "unknown_sku", e->gift_sku);
+        if (e->kind == POS_EFFECT_GIFT) {
+            check_gift(r, &here, e);
         }
     }
 }

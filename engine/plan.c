@@ -360,7 +360,7 @@ match_gift(pos_plan_t *plan, pos_act_t *act)
     if (act->gift_times < 1 || e->gift_quantity > 100000 * POS_THOUSANDTHS / act->gift_times) {
         return POS_OK;
     }
-    item = pos_item_gift(w, e->gift_sku, e->gift_quantity * act->gift_times, &status);
+    item = pos_item_gift(w, e->gift_sku, e->gift_quantity, act->gift_times, &status);
     if (item) {
         act->gift_item = item->index;
     }

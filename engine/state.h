@@ -105,6 +105,14 @@ void pos_reduce_each(pos_state_t *s, uint32_t act, uint32_t n, pos_reduce_t redu
 /* Splits one amount over the classes touched: over items first, then classes,
  * by what they still cost; what one cannot bear goes to the others. */
 void pos_reduce_split(pos_state_t *s, uint32_t act, uint32_t n, int64_t amount);
+/* In two steps, where items are reduced each in its own way but capped together: what
+ * the classes touched from..to - 1 are to lose, as pos_reduce_each() or one amount split
+ * over them would have it; then all of it for n classes, or `cap` of it, split by what
+ * each still costs. */
+void pos_reduce_want(pos_state_t *s, uint32_t from, uint32_t to, pos_reduce_t reduce,
+    int64_t value, bool of_original);
+void pos_reduce_want_split(pos_state_t *s, uint32_t from, uint32_t to, int64_t amount);
+void pos_reduce_wanted(pos_state_t *s, uint32_t act, uint32_t n, int64_t cap);
 /* Takes an amount off one class, as far as its floor allows. */
 void pos_take_off(pos_state_t *s, uint32_t act, uint32_t seg, int64_t amount);
 

@@ -251,11 +251,11 @@ tax_by_order(taxing_t *t)
 }
 
 static int64_t
-cash_rounded(int64_t total, int64_t step)
+cash_rounded(int64_t total, int64_t step, pos_rounding_t rounding)
 {
     int64_t n;
 
-    return step > 1 && pos_divide(total, step, POS_ROUND_HALF_UP, &n) ? n * step : total;
+    return step > 1 && pos_divide(total, step, rounding, &n) ? n * step : total;
 }
 
 pos_status_t
@@ -286,6 +286,6 @@ pos_totals(pos_state_t *s, pos_totals_t *out)
         out->tax += out->taxes[i].sum;
     }
     out->total += out->fees_total + out->shipping_total + (t.included ? 0 : out->tax);
-    out->cash_total = cash_rounded(out->total, w->book->cash_rounding);
+    out->cash_total = cash_rounded(out->total, w->book->cash_rounding, w->book->rounding);
     return out->total > POS_MONEY_MAX ? POS_LIMIT : POS_OK;
 }

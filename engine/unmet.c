@@ -8,29 +8,15 @@
  * Of "any" the part that asks least is told.
  */
 
+#include "engine/unmet.h"
+
 #include "base/json_write.h"
-#include "engine/cart.h"
 #include "engine/condition_facts.h"
 
-typedef struct {
-    const char         *reason;
-    const pos_filter_t *filter;       /* of what; NULL: any                  */
-    int64_t             quantity;     /* thousandths missing; 0: none        */
-    int64_t             amount;       /* minor units missing; 0: none        */
-    int64_t             distinct;     /* different products missing          */
-    int64_t             weight;       /* grams missing                       */
-    bool                line;         /* on one line                         */
-    bool                mendable;     /* adding goods would do               */
-    bool                customer_known;   /* naming the customer would do    */
-    const pos_strset_t *tenders;      /* paying by one of these would do     */
-    const pos_strset_t *fulfilments;
-} gap_t;
-
-
-static gap_t
+static pos_gap_t
 gap(const char *reason)
 {
-    return (gap_t) { .reason = reason };
+    return (pos_gap_t) { .reason = reason };
 }
 
 
@@ -60,10 +46,10 @@ best_line(const pos_condition_t *c, const pos_cart_t *cart)
 }
 
 
-static gap_t
+static pos_gap_t
 goods_gap(const pos_condition_t *c, const pos_cart_t *cart)
 {
-    gap_t   g = gap("condition");
+    pos_gap_t   g = gap("condition");
     int64_t have;
 
     g.filter = c->filter;
@@ -102,45 +88,57 @@ goods_gap(const pos_condition_t *c, const pos_cart_t *cart)
 }
 
 
-static gap_t
+static pos_gap_t
 customer_gap(const pos_condition_t *c, const pos_cart_t *cart)
 {
-    gap_t g = gap("customer");
+    pos_gap_t g = gap("customer");
 
     g.customer_known = !cart->customer_known && c->known != 0;
     return g;
 }
 
 
-/* Is `a` the smaller change? Things that can be mended go first. */
-static bool
-smaller(const gap_t *a, const gap_t *b)
+/* Units and amounts of all its pieces. */
+static pos_gap_t
+sum_of(const pos_gap_t *g)
 {
-    if (a->mendable != b->mendable) {
-        return a->mendable;
+    pos_gap_t sum = { .mendable = g->mendable };
+
+    for (; g != NULL; g = g->also) {
+        sum.quantity += g->quantity;
+        sum.amount += g->amount;
     }
-    if ((a->quantity > 0) != (b->quantity > 0)) {
-        return a->quantity > 0;
-    }
-    if (a->quantity != b->quantity) {
-        return a->quantity < b->quantity;
-    }
-    return a->amount < b->amount;
+    return sum;
 }
 
 
-static gap_t find_gap(const pos_condition_t *c, const pos_cart_t *cart);
+bool
+pos_gap_smaller(const pos_gap_t *x, const pos_gap_t *y)
+{
+    pos_gap_t a = sum_of(x), b = sum_of(y);
+
+    if (a.mendable != b.mendable) {
+        return a.mendable;
+    }
+    if ((a.quantity > 0) != (b.quantity > 0)) {
+        return a.quantity > 0;
+    }
+    if (a.quantity != b.quantity) {
+        return a.quantity < b.quantity;
+    }
+    return a.amount < b.amount;
+}
 
 
-static gap_t
+static pos_gap_t
 any_gap(const pos_condition_t *c, const pos_cart_t *cart)
 {
-    gap_t best = gap("condition");
+    pos_gap_t best = gap("condition");
 
     for (uint32_t i = 0; i < c->child_count; i++) {
-        gap_t g = find_gap(c->children[i], cart);
+        pos_gap_t g = pos_condition_gap(c->children[i], cart);
 
-        if (i == 0 || smaller(&g, &best)) {
+        if (i == 0 || pos_gap_smaller(&g, &best)) {
             best = g;
         }
     }
@@ -149,16 +147,97 @@ any_gap(const pos_condition_t *c, const pos_cart_t *cart)
 
 
 static bool
-told(const gap_t *g)
+told(const pos_gap_t *g)
 {
     return g->mendable || g->customer_known || g->tenders || g->fulfilments;
 }
 
 
-/* Several gaps at once are told as the widest of one kind: 2 more units of F
- * and 250 more on the order are answered by both members together. */
+/* ---- several at once ---- */
+
+static bool
+names_goods(const pos_filter_t *f)
+{
+    return f != NULL && !f->any;
+}
+
+
+static bool
+same_goods(const pos_gap_t *a, const pos_gap_t *b)
+{
+    if (!names_goods(a->filter) || !names_goods(b->filter)) {
+        return names_goods(a->filter) == names_goods(b->filter);
+    }
+    return a->line == b->line && pos_str_eq(a->filter->json, b->filter->json);
+}
+
+
+static int64_t
+larger(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+
+static bool
+counts(const pos_gap_t *g)
+{
+    return g->quantity > 0 || g->distinct > 0;
+}
+
+
+/* One piece is told with another where that leaves no doubt: `items` is what a
+ * quantity is of, and an amount beside a quantity is the order's. */
+static bool
+may_merge(const pos_gap_t *a, const pos_gap_t *b)
+{
+    const pos_gap_t *named = names_goods(a->filter) ? a : b, *other = named == a ? b : a;
+
+    if (names_goods(a->filter) == names_goods(b->filter)) {
+        return same_goods(a, b) && (!names_goods(a->filter) || counts(a) == counts(b));
+    }
+    return counts(named) && !counts(other);
+}
+
+
+static bool
+merge(pos_gap_t *into, const pos_gap_t *g)
+{
+    if (!may_merge(into, g)) {
+        return false;
+    }
+    if (into->filter == NULL || names_goods(g->filter)) {
+        into->filter = g->filter;
+        into->line = g->line;
+    }
+    into->quantity = larger(into->quantity, g->quantity);
+    into->amount = larger(into->amount, g->amount);
+    into->distinct = larger(into->distinct, g->distinct);
+    into->weight = larger(into->weight, g->weight);
+    return true;
+}
+
+
+/* A piece of its own at the end; without memory the writer says so later. */
 static void
-join(gap_t *sum, const gap_t *g)
+append(pos_gap_t *sum, const pos_gap_t *g, pos_arena_t *arena)
+{
+    pos_gap_t *made = pos_arena_zalloc(arena, sizeof(*made));
+
+    if (made == NULL) {
+        return;
+    }
+    *made = *g;
+    made->also = NULL;
+    while (sum->also != NULL) {
+        sum = sum->also;
+    }
+    sum->also = made;
+}
+
+
+void
+pos_gap_join(pos_gap_t *sum, const pos_gap_t *g, pos_arena_t *arena)
 {
     if (!g->mendable || !sum->mendable) {
         if (sum->mendable) {        /* what goods cannot mend is the reason */
@@ -166,39 +245,49 @@ join(gap_t *sum, const gap_t *g)
         }
         return;
     }
-    if (sum->quantity == 0 && g->quantity > 0) {
-        sum->quantity = g->quantity;
-        sum->filter = g->filter;
-        sum->line = g->line;
-    }
-    if (g->amount > sum->amount) {
-        sum->amount = g->amount;
-    }
-    if (g->distinct > sum->distinct) {
-        sum->distinct = g->distinct;
-    }
-    if (g->weight > sum->weight) {
-        sum->weight = g->weight;
+    for (; g != NULL; g = g->also) {
+        pos_gap_t *into = sum;
+
+        while (into != NULL && !merge(into, g)) {
+            into = into->also;
+        }
+        if (into == NULL) {
+            append(sum, g, arena);
+        }
     }
 }
 
 
-static gap_t
+void
+pos_gap_add(pos_gap_t *sum, const pos_gap_t *g, pos_arena_t *arena)
+{
+    for (pos_gap_t *into = sum; into != NULL; into = into->also) {
+        if (same_goods(into, g) && (into->quantity > 0) == (g->quantity > 0)) {
+            into->quantity += g->quantity;
+            into->amount += g->amount;
+            return;
+        }
+    }
+    append(sum, g, arena);
+}
+
+
+static pos_gap_t
 all_gap(const pos_condition_t *c, const pos_cart_t *cart)
 {
-    gap_t sum = gap(NULL);
+    pos_gap_t sum = gap(NULL);
 
     for (uint32_t i = 0; i < c->child_count; i++) {
-        gap_t g;
+        pos_gap_t g;
 
         if (pos_condition_holds(c->children[i], cart)) {
             continue;
         }
-        g = find_gap(c->children[i], cart);
+        g = pos_condition_gap(c->children[i], cart);
         if (sum.reason == NULL) {
             sum = g;
         } else {
-            join(&sum, &g);
+            pos_gap_join(&sum, &g, cart->arena);
         }
     }
     if (sum.reason == NULL) {
@@ -208,10 +297,10 @@ all_gap(const pos_condition_t *c, const pos_cart_t *cart)
 }
 
 
-static gap_t
-find_gap(const pos_condition_t *c, const pos_cart_t *cart)
+pos_gap_t
+pos_condition_gap(const pos_condition_t *c, const pos_cart_t *cart)
 {
-    gap_t g = gap("condition");
+    pos_gap_t g = gap("condition");
 
     switch (c->kind) {
     case POS_COND_ALL:
@@ -253,7 +342,7 @@ write_set(pos_writer_t *w, const pos_strset_t *set)
 
 
 static void
-write_goods(pos_writer_t *w, const gap_t *g)
+write_goods(pos_writer_t *w, const pos_gap_t *g)
 {
     if (g->quantity > 0) {
         pos_write_key(w, "quantity");
@@ -271,7 +360,7 @@ write_goods(pos_writer_t *w, const gap_t *g)
         pos_write_key(w, "weight_grams");
         pos_write_int(w, g->weight);
     }
-    if (g->filter != NULL) {
+    if (names_goods(g->filter) || (g->filter != NULL && g->amount == 0)) {
         pos_write_key(w, "items");
         pos_write_raw(w, g->filter->json);
     }
@@ -282,8 +371,25 @@ write_goods(pos_writer_t *w, const gap_t *g)
 }
 
 
-static pos_str_t
-missing_of(const gap_t *g, pos_arena_t *arena)
+static void
+write_also(pos_writer_t *w, const pos_gap_t *g)
+{
+    if (g == NULL) {
+        return;
+    }
+    pos_write_key(w, "also");
+    pos_write_array_begin(w);
+    for (; g != NULL; g = g->also) {
+        pos_write_object_begin(w);
+        write_goods(w, g);
+        pos_write_object_end(w);
+    }
+    pos_write_array_end(w);
+}
+
+
+pos_str_t
+pos_gap_missing(const pos_gap_t *g, pos_arena_t *arena)
 {
     pos_writer_t w;
 
@@ -294,6 +400,7 @@ missing_of(const gap_t *g, pos_arena_t *arena)
     pos_write_object_begin(&w);
     if (g->mendable) {
         write_goods(&w, g);
+        write_also(&w, g->also);
     } else if (g->customer_known) {
         pos_write_key(&w, "customer");
         pos_write_bool(&w, true);
@@ -313,8 +420,47 @@ void
 pos_condition_unmet(const pos_condition_t *condition, const pos_cart_t *cart,
     pos_unmet_t *out)
 {
-    gap_t g = condition ? find_gap(condition, cart) : gap("condition");
+    pos_gap_t g = condition ? pos_condition_gap(condition, cart) : gap("condition");
 
     out->reason = g.reason;
-    out->missing = missing_of(&g, cart->arena);
+    out->missing = pos_gap_missing(&g, cart->arena);
+}
+
+
+/* The effect that asks least; false: one of them lacks nothing. */
+static bool
+nearest_effect(const pos_promotion_t *p, const pos_cart_t *cart, pos_gap_t *out)
+{
+    for (uint32_t i = 0; i < p->effect_count; i++) {
+        pos_gap_t g;
+
+        if (!pos_effect_gap(&p->effects[i], cart, &g)) {
+            return false;
+        }
+        if (i == 0 || pos_gap_smaller(&g, out)) {
+            *out = g;
+        }
+    }
+    return p->effect_count > 0;
+}
+
+
+void
+pos_promotion_unmet(const pos_promotion_t *p, const pos_cart_t *cart, pos_unmet_t *out)
+{
+    pos_gap_t sum = { .reason = NULL }, effect;
+
+    if (!pos_condition_holds(p->when, cart)) {
+        sum = pos_condition_gap(p->when, cart);
+    }
+    /* What a script will do is the script's to tell. */
+    if (p->script == NULL && nearest_effect(p, cart, &effect)) {
+        if (sum.reason == NULL) {
+            sum = effect;
+        } else {
+            pos_gap_join(&sum, &effect, cart->arena);
+        }
+    }
+    out->reason = sum.reason;
+    out->missing = sum.reason ? pos_gap_missing(&sum, cart->arena) : pos_str("");
 }

@@ -94,9 +94,11 @@ pos_status_t pos_items_make(pos_work_t *w) POS_MUSTCHECK;
 /* A request with other faults has its unknown SKUs named too, since all faults are
  * told at once. POS_INVALID, or no memory. */
 pos_status_t pos_items_name_unknown(pos_work_t *w) POS_MUSTCHECK;
-/* Adds a gift's item behind the others; NULL: no such product or price, or no
- * memory (`*status`). */
-pos_item_t *pos_item_gift(pos_work_t *w, pos_str_t sku, int64_t quantity, pos_status_t *status);
+/* Adds a gift's item behind the others, `each` (thousandths) so many `times`, whose
+ * product fits an int64_t; NULL: no such product or price, a part of what is sold each,
+ * or no memory (`*status`). */
+pos_item_t *pos_item_gift(pos_work_t *w, pos_str_t sku, int64_t each, int64_t times,
+    pos_status_t *status);
 /* What one unit costs before discounts: a measured line is one unit. */
 static inline int64_t
 pos_item_unit_amount(const pos_item_t *item)
