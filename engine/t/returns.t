@@ -116,6 +116,8 @@ is($b->{refund}, 1000, 'until it comes back');
 is($a->{refund}, 5000, 'with it at once, all is refunded');
 (undef, $a) = story($strict, $boot, { lines => [ { line => 1 } ] });
 is_deeply([ $a->{refund}, $a->{gifts}[0]{charged} ], [ 95, 0 ], 'and one that is still earned is free');
+(undef, $a) = story(shop(retailer => { returns => 'reprice' }, promotions => [ { %$mug, returns => 'paid' } ]), $boot, { lines => [ { line => 0 } ] });
+is_deeply([ $a->{policy}, $a->{refund}, $a->{gifts}[0]{charged} ], [ 'reprice', 5000, 0 ], 'one of a promotion that says paid stays the customer\'s');
 
 # By measure.
 ($q, $a, $b, $c) = story(shop(promotions => [ { id => 'p', class => 'line', then => [ { percent_off => 10, items => {} } ] } ]), { lines => [ { sku => 'CHEESE', quantity => 0.354 } ] },
