@@ -6,6 +6,8 @@
 
 #include "engine/state.h"
 
+#define INT128_ROOM  ((__int128) 1 << 126)
+
 /* Smallest integer n with n * below >= above; both positive. */
 static __int128
 ceil_divide(__int128 above, __int128 below)
@@ -20,7 +22,7 @@ margin_floor(const pos_state_t *s, const pos_class_units_t *c, int64_t margin_pp
     const pos_item_t   *item = &w->cart.items[c->item];
     const pos_taxset_t *taxes;
     int64_t             quantity = item->measured ? item->quantity : c->units * POS_THOUSANDTHS;
-    __int128            n;
+    __int128            n, above, below;
 
     if (margin_ppm >= POS_PPM) {
         return POS_MONEY_MAX;
@@ -29,7 +31,11 @@ margin_floor(const pos_state_t *s, const pos_class_units_t *c, int64_t margin_pp
         (__int128) POS_THOUSANDTHS * (POS_PPM - margin_ppm));
     if (item->tax_included && n > 0) {
         taxes = pos_taxset(w, pos_item_tax_category(item));
-        if (taxes && taxes->count && n < POS_MONEY_MAX) {
+        below = taxes ? (__int128) POS_THOUSANDTHS * (POS_PPM - margin_ppm) * taxes->scale : 0;
+        if (taxes && taxes->count && !__builtin_mul_overflow((__int128) item->product->cost * quantity * POS_PPM,
+                taxes->scale + taxes->sum, &above) && above < INT128_ROOM - below) {
+            n = ceil_divide(above, below);    /* rounded once where it fits */
+        } else if (taxes && taxes->count && n < POS_MONEY_MAX) {
             n = ceil_divide(n * (taxes->scale + taxes->sum), taxes->scale);
         }
     }

@@ -202,19 +202,17 @@ share_out(int64_t amount, int64_t *weights, const int64_t *caps, size_t n, int64
     return spread(amount, weights, caps, n, parts);
 }
 
-void
-pos_reduce_split(pos_state_t *s, uint32_t act, uint32_t n, int64_t amount)
+/* Splits one amount by what the classes touched still cost: over items first,
+ * then over each one's classes, none above its cap. */
+static bool
+share_over_items(pos_state_t *s, uint32_t n, int64_t amount)
 {
     uint32_t groups = 0;
 
-    if (n == 0 || amount <= 0) {
-        return;
-    }
     for (uint32_t k = 0; k < n; k++) {
         const pos_class_units_t *c = &s->segs[s->touched[k]];
 
         s->weights[k] = c->left;
-        s->caps[k] = c->left > c->floor ? c->left - c->floor : 0;
         if (k == 0 || c->item != s->segs[s->touched[k - 1]].item) {
             s->group_from[groups] = k;
             s->group_weights[groups] = 0;
@@ -226,15 +224,32 @@ pos_reduce_split(pos_state_t *s, uint32_t act, uint32_t n, int64_t amount)
     s->group_from[groups] = n;
     if (!share_out(amount, s->group_weights, s->group_caps, groups, s->group_parts)) {
         s->status = POS_LIMIT;
-        return;
+        return false;
     }
     for (uint32_t g = 0; g < groups; g++) {
         uint32_t from = s->group_from[g], count = s->group_from[g + 1] - from;
 
         if (!share_out(s->group_parts[g], s->weights + from, s->caps + from, count, s->parts + from)) {
             s->status = POS_LIMIT;
-            return;
+            return false;
         }
+    }
+    return true;
+}
+
+void
+pos_reduce_split(pos_state_t *s, uint32_t act, uint32_t n, int64_t amount)
+{
+    if (n == 0 || amount <= 0) {
+        return;
+    }
+    for (uint32_t k = 0; k < n; k++) {
+        const pos_class_units_t *c = &s->segs[s->touched[k]];
+
+        s->caps[k] = c->left > c->floor ? c->left - c->floor : 0;
+    }
+    if (!share_over_items(s, n, amount)) {
+        return;
     }
     for (uint32_t k = 0; k < n; k++) {
         pos_take_off(s, act, s->touched[k], s->parts[k]);
@@ -281,13 +296,10 @@ pos_reduce_each(pos_state_t *s, uint32_t act, uint32_t n, pos_reduce_t reduce, i
         sum += s->parts[k];
     }
     if (sum > cap) {
-        /* The cap is split by what each still costs, none above its own. */
         for (uint32_t k = 0; k < n; k++) {
-            s->weights[k] = s->segs[s->touched[k]].left;
             s->caps[k] = s->parts[k];
         }
-        if (!share_out(cap, s->weights, s->caps, n, s->parts)) {
-            s->status = POS_LIMIT;
+        if (!share_over_items(s, n, cap)) {
             return;
         }
     }
