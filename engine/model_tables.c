@@ -312,7 +312,6 @@ make_items(pos_solve_t *z)
         for (int32_t n = 1; n <= item->units; n++) {
             item->rate = item->cost[n] / n < item->rate ? item->cost[n] / n : item->rate;
         }
-        z->base += item->rate * item->units;
     }
 }
 
@@ -333,6 +332,10 @@ link_items(pos_solve_t *z)
         pos_sitem_t *item = &z->items[z->vars[v].item];
 
         item->vars[item->var_count++] = v;
+    }
+    /* What no deal can take costs what all its units do; its rate is not asked. */
+    for (uint32_t i = 0; i < z->item_count; i++) {
+        z->base += z->items[i].var_count ? z->items[i].rate * z->items[i].units : z->items[i].cost[z->items[i].units];
     }
 }
 

@@ -262,20 +262,42 @@ base_of(const pos_solve_t *z, uint32_t component)
     return sum;
 }
 
+/* The smallest component of those not searched yet, so that what it leaves of the
+ * budget is there for the largest. */
+static uint32_t
+next_component(uint32_t *sizes, uint32_t count)
+{
+    uint32_t best = POS_NIL;
+
+    for (uint32_t c = 0; c < count; c++) {
+        if (sizes[c] != POS_NIL && (best == POS_NIL || sizes[c] < sizes[best])) {
+            best = c;
+        }
+    }
+    sizes[best] = POS_NIL;
+    return best;
+}
+
 static void
 search_components(pos_solve_t *z)
 {
-    uint32_t count = find_components(z);
+    uint32_t count = find_components(z), *sizes = pos_pool_alloc(z, (count + 1) * sizeof(*sizes));
     uint64_t whole = z->budget;
     int64_t  saved = 0, least;
     bool     better = false, open = false;
 
+    if (sizes == NULL) {
+        return;
+    }
+    memset(sizes, 0, (count + 1) * sizeof(*sizes));
     x_from_state(z);
     for (uint32_t v = 0; v < z->var_count; v++) {
         z->best_x[v] = z->vars[v].x;
+        sizes[z->deals[z->vars[v].deal].component]++;
     }
-    for (uint32_t c = 0; c < count && !pos_broken(z); c++) {
-        int64_t cost, before;
+    for (uint32_t n = 0; n < count && !pos_broken(z); n++) {
+        uint32_t c = next_component(sizes, count);
+        int64_t  cost, before;
 
         for (uint32_t v = 0; v < z->var_count; v++) {
             z->vars[v].x = z->best_x[v];
@@ -286,7 +308,7 @@ search_components(pos_solve_t *z)
         better |= cost < 0;
         z->open = INT64_MIN;
         /* what earlier components left of the budget, shared by those to come */
-        z->budget = z->work + (whole > z->work ? (whole - z->work) / (count - c) : 0);
+        z->budget = z->work + (whole > z->work ? (whole - z->work) / (count - n) : 0);
         z->stop = false;
         pos_search_deals(z, INT64_MAX / 4);
         better |= z->best > before;
@@ -324,7 +346,7 @@ search_under(pos_solve_t *z, bool monotone, int64_t above)
         z->least = 0;
         return;
     }
-    if (monotone && z->exact && z->whole_order) {
+    if (monotone && z->exact && z->whole_order && !z->ties) {
         search_components(z);
         return;
     }
@@ -365,7 +387,7 @@ decide(pos_solve_t *z, uint32_t k, bool changed, int64_t above)
         least = bound == INT64_MIN ? POS_INF : pos_model_after(z, z->base - z->constant - bound);
         z->pool.at = mark;
         above = least > above ? least : above;
-        if (least >= z->state->objective) {
+        if (least >= z->state->objective + z->ties) {
             return;
         }
         if (z->work > z->budget) {
@@ -437,6 +459,7 @@ new_choice(const pos_plan_t *plan)
 }
 
 #define MOST_DEPTH  400
+#define SMALL_CART  10     /* units */
 
 static bool
 make_room(pos_solve_t *z, const pos_solution_t *known)
@@ -486,6 +509,48 @@ make_room(pos_solve_t *z, const pos_solution_t *known)
         pos_state_init(z->trial, plan) == POS_OK;
 }
 
+/* All sets of promotions: those that stand with others, and each that stands
+ * alone. */
+static void
+search_all(pos_solve_t *z, uint32_t banned)
+{
+    const pos_plan_t *plan = z->plan;
+
+    for (uint32_t k = 0; k < plan->candidate_count; k++) {
+        z->allowed[k] = k != banned && !is_alone(plan, k);
+    }
+    search_set(z);
+    for (uint32_t k = 0; k < plan->candidate_count && z->status == POS_OK; k++) {
+        if (is_alone(plan, k) && k != banned) {
+            memset(z->allowed, 0, plan->candidate_count);
+            z->allowed[k] = 1;
+            search_set(z);
+        }
+    }
+}
+
+/* For a small cart, whose optimum is proved, the ties are settled as the page
+ * says; a larger one keeps the first that was found. */
+static void
+break_ties(pos_solve_t *z, uint32_t banned)
+{
+    int64_t units = 0, least = z->least;
+
+    for (uint32_t i = 0; i < z->item_count; i++) {
+        units += z->plan->work->cart.items[i].units;
+    }
+    if (units > SMALL_CART || z->stop || pos_broken(z) || banned != POS_NIL) {
+        return;
+    }
+    z->ties = true;
+    z->budget += z->budget;
+    search_all(z, banned);
+    z->ties = false;
+    z->stop = false;
+    z->too_large = false;
+    z->least = least;
+}
+
 /* `out` holds the best known choice, and is left with a better one and with
  * what is proved. */
 pos_status_t
@@ -503,17 +568,8 @@ pos_solve(const pos_plan_t *plan, uint32_t banned, uint64_t budget, pos_solution
     if (!make_room(z, out)) {
         return POS_NO_MEMORY;
     }
-    for (uint32_t k = 0; k < plan->candidate_count; k++) {
-        z->allowed[k] = k != banned && !is_alone(plan, k);
-    }
-    search_set(z);
-    for (uint32_t k = 0; k < plan->candidate_count && z->status == POS_OK; k++) {
-        if (is_alone(plan, k) && k != banned) {
-            memset(z->allowed, 0, plan->candidate_count);
-            z->allowed[k] = 1;
-            search_set(z);
-        }
-    }
+    search_all(z, banned);
+    break_ties(z, banned);
     if (z->status != POS_OK) {
         return z->status;
     }

@@ -22,7 +22,7 @@ typedef struct {
     uint32_t deal, item, pick, role;
     int32_t  cap;          /* units at most                                 */
     int32_t  lo, hi;       /* what the search has decided so far            */
-    int32_t  x;            /* in the relaxed solution                       */
+    int32_t  x, seen;      /* in the relaxed solution; kept while probing   */
     int64_t *cost;         /* [n]: what n such units cost at least          */
     int64_t *gain;         /* [j]: what one more than j saves at most; falling */
     int64_t *pay;          /* nth: [n]: n of them that only pay             */
@@ -83,6 +83,7 @@ struct pos_solve_s {
     uint8_t          *must;         /* by candidate: decided for            */
     uint64_t          work, budget;
     bool              stop;         /* the budget is spent                  */
+    bool              ties;         /* choices that cost the same are of interest */
     pos_status_t      status;
     /* the model */
     uint32_t          item_count, deal_count, var_count;

@@ -8,7 +8,8 @@
 #include "engine/solve.h"
 
 #define ROOT_STEPS   80
-#define NODE_STEPS   6
+#define NODE_STEPS   4
+#define RULED_DEPTH  4    /* deals are held to what is left to them above it */
 #define PATIENCE     4
 #define FULL_STEP    1024
 
@@ -61,7 +62,7 @@ cut(pos_solve_t *z, int64_t saved)
         return saved < z->best + POS_SCALE;
     }
     z->work += 8;
-    return pos_model_after(z, z->base - z->constant - saved) >= z->state->objective;
+    return pos_model_after(z, z->base - z->constant - saved) >= z->state->objective + z->ties;
 }
 
 static int32_t
@@ -414,6 +415,64 @@ undo(pos_solve_t *z, uint32_t count)
     }
 }
 
+/* ---- what can be ruled out ---- */
+
+/* The bound, were the var's deal held to this; its value and x are put back. */
+static int64_t
+bound_with(pos_solve_t *z, pos_deal_t *d, uint32_t var, int32_t lo, int32_t hi, int64_t bound)
+{
+    pos_var_t *v = &z->vars[var];
+    int32_t    old_lo = v->lo, old_hi = v->hi;
+    int64_t    value;
+
+    v->lo = lo;
+    v->hi = hi;
+    value = pos_price_deal(z, d);
+    v->lo = old_lo;
+    v->hi = old_hi;
+    return value == INT64_MIN ? INT64_MIN : bound - d->value + value;
+}
+
+/* Takes from the vars' bounds what would leave nothing better to be found.
+ * False: nothing is left at all. */
+static bool
+rule_out(pos_solve_t *z, int64_t bound)
+{
+    for (uint32_t d = 0; d < z->deal_count; d++) {
+        pos_deal_t *deal = &z->deals[d];
+
+        if (!in_component(z, d) || deal->count == 0) {
+            continue;
+        }
+        for (uint32_t k = 0; k < deal->count; k++) {
+            uint32_t   at = deal->first + k;
+            pos_var_t *v = &z->vars[at];
+            int64_t    with;
+
+            while (v->lo < v->hi) {
+                with = bound_with(z, deal, at, v->lo + 1, v->hi, bound);
+                if (with != INT64_MIN && !cut(z, with)) {
+                    break;
+                }
+                if (!set_bounds(z, at, v->lo, v->lo)) {
+                    return false;
+                }
+            }
+            while (v->lo < v->hi) {
+                with = bound_with(z, deal, at, v->lo, v->hi - 1, bound);
+                if (with != INT64_MIN && !cut(z, with)) {
+                    break;
+                }
+                if (!decide(z, at, v->hi, v->hi)) {
+                    return false;
+                }
+            }
+        }
+        deal->dirty = true;
+    }
+    return true;
+}
+
 /* ---- the tree ---- */
 
 /* The var to branch on: of the item most in excess, the one that saves most;
@@ -466,7 +525,7 @@ static void
 node(pos_solve_t *z, uint32_t depth, int64_t above)
 {
     int64_t  bound;
-    uint32_t var, mark = z->trail_count;
+    uint32_t var, mine, mark = z->trail_count;
 
     if (z->stop || z->work > z->budget || depth + 1 >= z->depth_room) {
         z->stop = true;
@@ -487,11 +546,23 @@ node(pos_solve_t *z, uint32_t depth, int64_t above)
         return;
     }
     note_solution(z);
+    if (depth < RULED_DEPTH) {
+        if (!rule_out(z, bound)) {
+            undo(z, mark);
+            return;
+        }
+        if (dual(z) == INT64_MIN) {
+            undo(z, mark);
+            return;
+        }
+    }
+    mine = z->trail_count;
     var = branch_var(z);
     if (var == POS_NIL) {
         if (z->component == POS_NIL) {
             pos_settle(z);
         }
+        undo(z, mark);
         return;
     }
     for (uint32_t side = 0; side < 2; side++) {
@@ -510,8 +581,9 @@ node(pos_solve_t *z, uint32_t depth, int64_t above)
         if (decide(z, var, side ? lo : x, side ? x - 1 : hi)) {
             node(z, depth + 1, bound);
         }
-        undo(z, mark);
+        undo(z, mine);
     }
+    undo(z, mark);
 }
 
 void

@@ -411,7 +411,8 @@ judge(settle_t *t)
             return;
         }
     }
-    if (pos_better(z->trial, z->state)) {
+    if (pos_better(z->trial, z->state) ||
+        (z->ties && !pos_better(z->state, z->trial) && pos_earlier(z->trial, z->state))) {
         pos_solve_keep(z);
     }
 }

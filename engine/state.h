@@ -144,6 +144,8 @@ void pos_floor_raise(pos_state_t *s, const pos_act_t *act, uint32_t n);
 pos_status_t pos_evaluate(pos_state_t *s, const pos_choice_t *choice) POS_MUSTCHECK;
 /* Lines plus shipping, then points, then used promotions by (priority, id). */
 bool pos_better(const pos_state_t *a, const pos_state_t *b);
+/* ties.c: of two of which neither is better, does a take the earlier units? */
+bool pos_earlier(const pos_state_t *a, const pos_state_t *b);
 
 /* choose.c: the best choice found. `banned` (POS_NIL: none) is left out, as if
  * it did not exist. */

@@ -4,12 +4,16 @@
  *
  *   poscalc --book BOOK.json [--explain] < REQUESTS.ndjson
  *   poscalc --book BOOK.json --bench N < REQUESTS.ndjson
+ *   poscalc --book BOOK.json --stats < REQUESTS.ndjson
  *   poscalc --book BOOK.json --check
  *   poscalc --batch < BATCH.ndjson
  *
  * A batch brings its books along, one a line with the requests to it:
  * {"book": BOOK, "requests": [REQUEST, ...]}. Each request has its line out, the
  * book's problem where the book is at fault.
+ *
+ * --budget N gives the solver N steps (docs/solver.md); --stats says of each
+ * quote what the solver did instead of the quote.
  *
  * A request without `at` is priced as of now, or of --at. Exit code 0: every
  * line was answered; 1: the book is at fault (its problem is the one line on
@@ -21,6 +25,7 @@
 #include "engine/script.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <linux/perf_event.h>
 #include <stdio.h>
@@ -35,12 +40,14 @@
 #define BOOK_MAX      (UINT32_MAX - 64)
 #define REQUEST_MAX   (64u << 20)
 #define ANSWER_MAX    (1u << 30)
+#define SOLVER_STEPS  2000000    /* some 20 ms */
 #define QUOTE_BLOCK   (256 * 1024)
 
 typedef struct {
     const char *book;
     const char *zone_dir;
-    bool        explain, check, batch;
+    bool        explain, check, batch, stats;
+    uint64_t    budget;           /* the solver's steps; 0: as ever          */
     long        bench;            /* rounds; 0: none                         */
     int64_t     now;              /* µs                                      */
 } options_t;
@@ -382,20 +389,20 @@ ask_for_explain(pos_arena_t *arena, pos_json_t *request)
 
 /* One request's text to one answer in the quote's arena. */
 static pos_str_t
-answer(calc_t *calc, pos_str_t text, bool *is_quote)
+answer(calc_t *calc, pos_str_t text, bool *is_quote, pos_quote_stats_t *stats)
 {
     pos_quote_options_t options = { .book = calc->book, .source = &calc->source,
         .vm = calc->vm, .revision = pos_memory_book_revision(calc->memory),
         .now = calc->options.now, .may_simulate = true, .may_override = true,
-        .may_customer = true, .may_shipping = true, .pointer = pos_str("") };
-    pos_quote_stats_t   stats;
+        .may_customer = true, .may_shipping = true, .pointer = pos_str(""),
+        .node_budget = calc->options.budget ? calc->options.budget : SOLVER_STEPS };
     pos_faults_t        faults;
     pos_json_t         *request;
     pos_writer_t        w;
     pos_status_t        status;
 
     pos_arena_reset(calc->quote);
-    memset(&stats, 0, sizeof(stats));
+    memset(stats, 0, sizeof(*stats));
     pos_faults_init(&faults, calc->quote);
     pos_writer_init(&w, calc->quote, 8192, ANSWER_MAX);
     status = pos_json_read(calc->reader, text, calc->quote, &faults, &request);
@@ -405,7 +412,7 @@ answer(calc_t *calc, pos_str_t text, bool *is_quote)
         status = POS_NO_MEMORY;
     }
     if (status == POS_OK) {
-        status = pos_quote(&options, request, calc->quote, &faults, &w, &stats);
+        status = pos_quote(&options, request, calc->quote, &faults, &w, stats);
     }
     *is_quote = status == POS_OK && w.status == POS_OK;
     if (*is_quote) {
@@ -418,7 +425,7 @@ answer(calc_t *calc, pos_str_t text, bool *is_quote)
             : status == POS_LIMIT || w.status == POS_LIMIT       ? "limit" : "internal",
             "the quote could not be made");
     }
-    write_problem(&w, &faults, stats.forbidden, "The request is at fault");
+    write_problem(&w, &faults, stats->forbidden, "The request is at fault");
     return pos_writer_result(&w);
 }
 
@@ -469,9 +476,10 @@ run(calc_t *calc)
     size_t    room = 0;
     pos_str_t line;
     bool      is_quote;
+    pos_quote_stats_t stats;
 
     while (next_line(&data, &room, &line)) {
-        print_line(answer(calc, line, &is_quote));
+        print_line(answer(calc, line, &is_quote, &stats));
     }
     free(data);
     flush_answers();
@@ -484,12 +492,13 @@ answer_all(calc_t *calc, pos_str_t book, const pos_json_t *requests)
 {
     pos_faults_t faults;
     bool         is_quote, is_sound;
+    pos_quote_stats_t stats;
 
     pos_arena_reset(calc->arena);
     pos_faults_init(&faults, calc->arena);
     is_sound = load_text(calc, book, &faults) == POS_OK;
     for (const pos_json_t *r = requests->first; r != NULL; r = r->next) {
-        print_line(is_sound ? answer(calc, r->text, &is_quote)
+        print_line(is_sound ? answer(calc, r->text, &is_quote, &stats)
                             : book_problem(calc, &faults));
     }
     unload_book(calc);
@@ -607,6 +616,7 @@ bench(calc_t *calc)
     pos_str_t *lines = read_requests(&count);
     long       rounds = calc->options.bench;
     double    *times = calloc((size_t) rounds, sizeof(*times));
+    pos_quote_stats_t stats;
     int        counter = open_counter();
     uint64_t   instructions;
     bool       is_quote;
@@ -616,7 +626,7 @@ bench(calc_t *calc)
     }
     for (long r = 0; r < rounds / 10 + 1; r++) {
         for (size_t i = 0; i < count; i++) {
-            (void) answer(calc, lines[i], &is_quote);
+            (void) answer(calc, lines[i], &is_quote, &stats);
         }
     }
     instructions = counted(counter);
@@ -624,7 +634,7 @@ bench(calc_t *calc)
         double start = seconds();
 
         for (size_t i = 0; i < count; i++) {
-            bytes += answer(calc, lines[i], &is_quote).len;
+            bytes += answer(calc, lines[i], &is_quote, &stats).len;
             quotes += is_quote;
         }
         times[r] = (seconds() - start) * 1e6 / (double) count;
@@ -642,13 +652,37 @@ bench(calc_t *calc)
 }
 
 
+/* What the solver did, a line a request: the second time, when all is warm. */
+static void
+write_stats(calc_t *calc)
+{
+    size_t            count;
+    pos_str_t        *lines = read_requests(&count);
+    pos_quote_stats_t stats;
+    bool              is_quote;
+
+    for (size_t i = 0; i < count; i++) {
+        double start;
+
+        (void) answer(calc, lines[i], &is_quote, &stats);
+        start = seconds();
+        (void) answer(calc, lines[i], &is_quote, &stats);
+        start = (seconds() - start) * 1e6;
+        printf("{\"quote\":%s,\"optimal\":%s,\"lines\":%u,\"candidates\":%u,\"nodes\":%" PRIu64
+               ",\"work\":%" PRIu64 ",\"us\":%.0f,\"total\":%" PRId64 "}\n",
+            is_quote ? "true" : "false", stats.optimal ? "true" : "false", stats.lines, stats.candidates,
+            stats.nodes, stats.work, start, stats.total);
+    }
+}
+
+
 /* ---- command line ---- */
 
 static void
 usage(void)
 {
     die(2, "usage",
-        "poscalc --book BOOK.json [--explain] [--at TIME] [--bench N | --check] "
+        "poscalc --book BOOK.json [--explain] [--at TIME] [--budget N] [--bench N | --stats | --check] "
         "[--zoneinfo DIR] < REQUESTS.ndjson, or poscalc --batch < BATCH.ndjson");
 }
 
@@ -689,6 +723,10 @@ read_options(int argc, char **argv)
             o.batch = true;
         } else if (strcmp(argv[i], "--zoneinfo") == 0) {
             o.zone_dir = value_of(argc, argv, &i);
+        } else if (strcmp(argv[i], "--stats") == 0) {
+            o.stats = true;
+        } else if (strcmp(argv[i], "--budget") == 0) {
+            o.budget = strtoull(value_of(argc, argv, &i), NULL, 10);
         } else if (strcmp(argv[i], "--bench") == 0) {
             o.bench = strtol(value_of(argc, argv, &i), NULL, 10);
             if (o.bench < 1 || o.bench > 10000000) {
@@ -716,6 +754,8 @@ run_book(calc_t *calc)
     if (calc->options.check) {
         printf("{\"revision\":\"%.*s\",\"promotions\":%zu}\n", 64,
             pos_memory_book_revision(calc->memory).data, pos_book_promotions(calc->book));
+    } else if (calc->options.stats) {
+        write_stats(calc);
     } else if (calc->options.bench > 0) {
         bench(calc);
     } else {
