@@ -63,6 +63,21 @@ note_after_line(pos_state_t *s)
     cart->after_line_known = true;
 }
 
+/* Which of those not used could not have been: for explain and coupons. */
+static void
+note_failed(pos_state_t *s)
+{
+    const pos_plan_t *plan = s->plan;
+
+    for (uint32_t k = 0; k < plan->candidate_count; k++) {
+        const pos_promotion_t *p = plan->candidates[k].promotion;
+
+        if (!s->choice->used[k] && p->class != POS_CLASS_LINE && !pos_condition_holds(p->when, &plan->work->cart)) {
+            s->off[k] = 2;
+        }
+    }
+}
+
 /* Conditions of order and shipping promotions hold only now for certain. */
 static bool
 still_on(pos_state_t *s, uint32_t a)
@@ -170,6 +185,12 @@ pos_evaluate(pos_state_t *s, const pos_choice_t *choice)
         if (choice->used[plan->acts[a].candidate]) {
             apply(s, a);
         }
+    }
+    if (choice->claims) {
+        if (!known) {
+            note_after_line(s);
+        }
+        note_failed(s);
     }
     sum_up(s);
     return s->status;

@@ -577,6 +577,10 @@ pos_solve(const pos_plan_t *plan, uint32_t banned, uint64_t budget, pos_solution
         out->state = z->state;
         out->choice = z->choice;
     }
+    /* The cart's facts are those of the choice again, not of what was tried. */
+    if (pos_evaluate(out->state, out->choice) != POS_OK) {
+        return out->state->status;
+    }
     out->nodes += z->nodes + z->leaves;
     out->work = z->work;
     if (z->least > out->state->objective || (!z->stop && !z->too_large)) {

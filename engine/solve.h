@@ -153,8 +153,17 @@ int64_t pos_search_bound(pos_solve_t *z);
 /* Does an nth take the first units of its row, but for those taken elsewhere (by
  * item)? */
 bool pos_nth_from_start(const pos_solve_t *z, const pos_deal_t *d, const int64_t *taken_elsewhere);
+/* What the deal's units cost, done so often with its vars' x. */
+int64_t pos_deal_cost(const pos_solve_t *z, const pos_deal_t *d, int64_t times);
 /* What all items cost with the deals' x, scaled; -1: not permitted. */
 int64_t pos_model_exact(const pos_solve_t *z, uint32_t component);
+
+/* The x of now as a solution of the component. */
+void pos_search_note(pos_solve_t *z);
+
+/* solve_frontier.c: a component deal by deal, at the multipliers there are,
+ * which save `*bound` at most. */
+bool pos_frontier(pos_solve_t *z, int64_t *bound);
 
 /* solve_settle.c: every way to settle what is left once the deals' vars are fixed. */
 void pos_settle(pos_solve_t *z);

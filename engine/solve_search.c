@@ -594,7 +594,31 @@ pos_search_deals(pos_solve_t *z, int64_t above)
     }
     z->trail_count = 0;
     start_halves(z);
+    if (z->component != POS_NIL) {
+        int64_t bound = dual(z);
+
+        bound = bound == INT64_MIN ? bound : tighten(z, 0, bound, ROOT_STEPS);
+        if (bound == INT64_MIN || cut(z, bound)) {
+            return;
+        }
+        above = bound < above ? bound : above;
+        set_mu(z, 0);
+        bound = dual(z);
+        if (pos_frontier(z, &bound)) {
+            return;
+        }
+        above = bound < above ? bound : above;
+        for (uint32_t d = 0; d < z->deal_count; d++) {
+            z->deals[d].dirty |= in_component(z, d);
+        }
+    }
     node(z, 0, above);
+}
+
+void
+pos_search_note(pos_solve_t *z)
+{
+    note_solution(z);
 }
 
 /* A bound alone: a few steps from the multipliers there are. */

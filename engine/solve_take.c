@@ -397,8 +397,8 @@ pos_nth_rewarded(const pos_solve_t *z, const pos_deal_t *d, int64_t *rewarded)
 
 /* ---- the sum ---- */
 
-static int64_t
-deal_cost(const pos_solve_t *z, const pos_deal_t *d, int64_t times)
+int64_t
+pos_deal_cost(const pos_solve_t *z, const pos_deal_t *d, int64_t times)
 {
     const pos_effect_t *e = z->plan->acts[d->act].effect;
     int64_t             sum = 0, rewarded[d->count + 1];
@@ -477,7 +477,7 @@ pos_model_exact(const pos_solve_t *z, uint32_t component)
                 z->elsewhere[z->vars[deal->first + k].item] += z->vars[deal->first + k].x;
             }
         }
-        sum += deal_cost(z, deal, times);
+        sum += pos_deal_cost(z, deal, times);
     }
     return sum;
 }
