@@ -150,6 +150,49 @@ note_solution(pos_solve_t *z)
     }
 }
 
+static int32_t
+free_units(const pos_solve_t *z, uint32_t item)
+{
+    return z->items[item].units - usage(z, &z->items[item]);
+}
+
+/* An nth that passed over free units takes them for its last ones, as its row
+ * wants it; which saves no less where the last of a group is rewarded. */
+static void
+shift_nth(pos_solve_t *z, pos_deal_t *d)
+{
+    const pos_act_t *act = &z->plan->acts[d->act];
+    uint32_t         front = 0, back = d->count;
+
+    while (front < d->count && back > 0) {
+        uint32_t   i = act->effect->cheapest_first ? act->cheapest[front] : front;
+        uint32_t   j = act->effect->cheapest_first ? act->cheapest[back - 1] : back - 1;
+        pos_var_t *early = &z->vars[d->first + i], *late = &z->vars[d->first + j];
+
+        if (act->picks[early->pick].amount == act->picks[late->pick].amount || front >= back) {
+            return;
+        }
+        if (late->x == 0) {
+            back--;
+        } else if (early->x == early->cap || free_units(z, early->item) < 1) {
+            front++;
+        } else {
+            early->x++;
+            late->x--;
+        }
+    }
+}
+
+static void
+shift_nths(pos_solve_t *z)
+{
+    for (uint32_t d = 0; d < z->deal_count; d++) {
+        if (in_component(z, d) && z->plan->acts[z->deals[d].act].effect->kind == POS_EFFECT_NTH) {
+            shift_nth(z, &z->deals[d]);
+        }
+    }
+}
+
 /* One deal takes of what is left. Its own roles may want the same unit, which
  * pricing does not see: then what is paid gives way. */
 static bool
@@ -231,6 +274,7 @@ repair(pos_solve_t *z)
             break;
         }
     }
+    shift_nths(z);
     note_solution(z);
     for (uint32_t v = 0; v < z->var_count; v++) {
         z->vars[v].hi = keep[v];
@@ -618,6 +662,7 @@ pos_search_deals(pos_solve_t *z, int64_t above)
 void
 pos_search_note(pos_solve_t *z)
 {
+    shift_nths(z);
     note_solution(z);
 }
 
