@@ -263,7 +263,8 @@ reach(frontier_t *f, uint32_t stage, const label_t *to)
 {
     uint32_t at = hash(to->left);
 
-    for (; f->slots[at] != 0; at = (at + 1) % SLOTS) {
+    /* what earlier stages left in the table is empty to this one */
+    for (; f->slots[at] > f->stage_from[stage]; at = (at + 1) % SLOTS) {
         label_t *old = label(f, f->slots[at] - 1);
 
         if (memcmp(old->left, to->left, ITEMS) == 0) {
@@ -340,6 +341,7 @@ walk(frontier_t *f, uint32_t most)
     for (uint32_t i = 0; i < f->item_count; i++) {
         start.left[i] = (uint8_t) f->z->items[f->items[i]].units;
     }
+    memset(f->slots, 0, SLOTS * sizeof(*f->slots));
     f->label_count = 0;
     f->stage_from[0] = 0;
     if (!more_labels(f)) {
@@ -351,7 +353,6 @@ walk(frontier_t *f, uint32_t most)
         uint32_t from = f->stage_from[stage], until = f->label_count;
 
         make_claims(f, f->deals[stage]);
-        memset(f->slots, 0, SLOTS * sizeof(*f->slots));
         f->stage_from[stage + 1] = until;
         for (uint32_t i = from; i < until && !f->broken; i++) {
             if (label(f, i)->dropped) {

@@ -7,7 +7,7 @@
 
 #include "engine/solve.h"
 
-#define ROOT_STEPS   80
+#define ROOT_STEPS   40
 #define NODE_STEPS   4
 #define RULED_DEPTH  4    /* deals are held to what is left to them above it */
 #define PATIENCE     4
