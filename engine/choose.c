@@ -6,7 +6,7 @@
 
 #include "engine/solve.h"
 
-#define DEFAULT_STEPS  400000
+#define DEFAULT_STEPS  150000 /* some 2 ms; docs/solver.md */
 #define EXPLAIN_SHARE  8      /* for a cart without one promotion */
 
 typedef struct {

@@ -54,6 +54,7 @@ pos_solve_keep(pos_solve_t *z)
     pos_state_t *s = z->state;
     uint32_t     n = z->plan->candidate_count;
 
+    z->better = true;
     z->state = z->trial;
     z->trial = s;
     memcpy(z->choice->used, z->try_choice->used, n);
@@ -573,7 +574,7 @@ pos_solve(const pos_plan_t *plan, uint32_t banned, uint64_t budget, pos_solution
     if (z->status != POS_OK) {
         return z->status;
     }
-    if (z->state != out->state) {
+    if (z->better) {
         out->state = z->state;
         out->choice = z->choice;
     }

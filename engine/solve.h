@@ -83,6 +83,7 @@ struct pos_solve_s {
     uint8_t          *must;         /* by candidate: decided for            */
     uint64_t          work, budget;
     bool              stop;         /* the budget is spent                  */
+    bool              better;       /* something better than the first was found */
     bool              ties;         /* choices that cost the same are of interest */
     pos_status_t      status;
     /* the model */
@@ -173,6 +174,9 @@ pos_broken(const pos_solve_t *z)
 {
     return z->status != POS_OK || z->too_large;
 }
+
+/* solve_judge.c: the claims of now, with what is allowed used. */
+void pos_judge(pos_solve_t *z);
 
 /* solve.c: memory of the search, not zeroed; NULL sets `too_large` or `status`. */
 void *pos_pool_alloc(pos_solve_t *z, size_t size);

@@ -400,12 +400,12 @@ trace(frontier_t *f, int64_t *loss)
     return !f->broken;
 }
 
-/* Walks with few labels for a good solution, then with all. True: what is best
+/* Walks with few labels, then more, for a good solution and a small gap, then with all. True: what is best
  * in the component is known. Else `*bound` is lowered to what was not seen. */
 bool
 pos_frontier(pos_solve_t *z, int64_t *bound)
 {
-    static const uint32_t widths[] = { 200, STAGE_MOST };
+    static const uint32_t widths[] = { 60, 600, STAGE_MOST };
     pos_pool_mark_t       mark = z->pool.at;
     frontier_t           *f = pos_pool_alloc(z, sizeof(*f));
     bool                  solved = false;
@@ -423,7 +423,7 @@ pos_frontier(pos_solve_t *z, int64_t *bound)
         return false;
     }
     order_deals(f);
-    for (uint32_t pass = 0; pass < 2 && !solved && !f->broken; pass++) {
+    for (uint32_t pass = 0; pass < 3 && !solved && !f->broken; pass++) {
         int64_t loss = POS_INF;
         bool    found;
 

@@ -40,7 +40,7 @@
 #define BOOK_MAX      (UINT32_MAX - 64)
 #define REQUEST_MAX   (64u << 20)
 #define ANSWER_MAX    (1u << 30)
-#define SOLVER_STEPS  2000000    /* some 20 ms */
+#define SOLVER_STEPS  1500000    /* some 20 ms */
 #define QUOTE_BLOCK   (256 * 1024)
 
 typedef struct {
