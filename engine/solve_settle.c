@@ -420,10 +420,14 @@ takes_all(const settle_t *t, uint32_t a)
         taken += pos_bit(&t->row_bits[(size_t) u * plan->words], act->touch);
     }
     for (uint32_t p = 0; p < act->match.count; p++) {
-        uint32_t item = !is_limited(act) ? act->match.items[p]
-            : act->picks[e->choose == POS_CHOOSE_CHEAPEST ? act->cheapest[p] : p].item;
-        int64_t  mine = 0;
+        const pos_pick_t *pick = NULL;
+        uint32_t          item = act->match.items[p];
+        int64_t           mine = 0;
 
+        if (is_limited(act)) {
+            pick = &act->picks[e->choose == POS_CHOOSE_CHEAPEST ? act->cheapest[p] : p];
+            item = pick->item;
+        }
         for (uint32_t u = 0; u < t->row_count; u++) {
             if (item_of(t, u) != item) {
                 continue;
@@ -434,7 +438,7 @@ takes_all(const settle_t *t, uint32_t a)
                 }
                 mine++;
             } else if (!is_barred(t, u, act->candidate)) {
-                if (is_limited(act) && mine >= act->picks[e->choose == POS_CHOOSE_CHEAPEST ? act->cheapest[p] : p].most) {
+                if (pick && mine >= pick->most) {
                     continue;
                 }
                 missed = true;
