@@ -262,6 +262,7 @@ make_deal(pos_solve_t *z, uint32_t a)
     const pos_act_t    *act = &z->plan->acts[a];
     const pos_effect_t *e = act->effect;
     uint32_t            index = z->deal_count++;
+    int64_t             units = 0;
     pos_deal_t         *d = &z->deals[index];
 
     *d = (pos_deal_t) { .act = a, .first = z->var_count, .dirty = true, .component = POS_NIL,
@@ -273,11 +274,18 @@ make_deal(pos_solve_t *z, uint32_t a)
     for (uint32_t p = 0; p < e->part_count; p++) {
         d->need += e->parts[p].quantity;
     }
+    for (uint32_t p = 0; p < e->part_count; p++) {
+        z->blind |= e->parts[p].amount > 0 && (e->part_count > 1 || e->get_count > 1);
+    }
     d->half = d->need;
     for (uint32_t g = 0; g < e->get_count; g++) {
         d->half += e->gets[g].quantity;
     }
     d->half = (e->kind == POS_EFFECT_NTH ? e->group : d->half) / 2;
+    for (uint32_t k = 0; k < act->pick_count; k++) {
+        units += z->items[act->picks[k].item].units;
+    }
+    z->blind |= units > POS_SOLVE_COVERS && e->part_count && e->parts[0].amount > 0;
     for (uint32_t role = 0; role < d->role_count && d->most > 0; role++) {
         for (uint32_t k = 0; k < act->pick_count; k++) {
             if (act->picks[k].parts & role_parts(e, role) && !pos_broken(z)) {

@@ -587,6 +587,7 @@ pos_solve(const pos_plan_t *plan, uint32_t banned, uint64_t budget, pos_solution
     if (z->least > out->state->objective || (!z->stop && !z->too_large)) {
         z->least = z->least < out->state->objective && (z->stop || z->too_large) ? z->least : out->state->objective;
     }
+    z->least = z->blind ? 0 : z->least;
     out->bound = z->least;
     out->optimal = z->least >= out->state->objective;
     return POS_OK;

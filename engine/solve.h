@@ -15,6 +15,7 @@
 #define POS_SOLVE_UNITS  400      /* of one item, in the model's tables      */
 #define POS_SOLVE_TABLE  400000   /* entries of all tables                   */
 #define POS_SOLVE_VARS   20000
+#define POS_SOLVE_COVERS 14       /* units whose split by amount is searched */
 
 /* Units of one item in one role of a deal: a bundle's and an nth's have one
  * role, a buy-and-get's pay in role 0 and are got in role 1 + g. */
@@ -95,6 +96,7 @@ struct pos_solve_s {
     bool              whole_order;  /* every order discount bears on all items */
     bool              exact;        /* costs are what a customer pays       */
     bool              too_large;
+    bool              blind;        /* some deal is not searched in full    */
     int64_t           base;         /* all items at their rates             */
     int64_t           constant;     /* what else may be saved at most       */
     int64_t          *slack;        /* scratch: by subset of parts          */

@@ -591,7 +591,8 @@ node(pos_solve_t *z, uint32_t depth, int64_t above)
     }
     note_solution(z);
     if (depth < RULED_DEPTH) {
-        if (!rule_out(z, bound)) {
+        /* by the value at these very multipliers, not by a lower bound from above */
+        if (!rule_out(z, dual(z))) {
             undo(z, mark);
             return;
         }
@@ -605,6 +606,9 @@ node(pos_solve_t *z, uint32_t depth, int64_t above)
     if (var == POS_NIL) {
         if (z->component == POS_NIL) {
             pos_settle(z);
+            if (z->stop) {
+                left_open(z, bound);
+            }
         }
         undo(z, mark);
         return;
@@ -626,6 +630,9 @@ node(pos_solve_t *z, uint32_t depth, int64_t above)
             node(z, depth + 1, bound);
         }
         undo(z, mine);
+        if (z->stop) {
+            left_open(z, bound);
+        }
     }
     undo(z, mark);
 }

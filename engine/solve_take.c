@@ -5,8 +5,6 @@
 
 #include "engine/solve.h"
 
-#define MOST_COVERS  14    /* units whose split by amount is searched */
-
 static int64_t
 taken(const pos_solve_t *z, const pos_deal_t *d, uint32_t role)
 {
@@ -49,7 +47,7 @@ fill_parts(const pos_solve_t *z, const pos_deal_t *d, uint64_t mask, int64_t tim
 /* ---- what is bought by amount ---- */
 
 typedef struct {
-    int64_t  worth[MOST_COVERS];
+    int64_t  worth[POS_SOLVE_COVERS];
     uint32_t count;
     int64_t  want;
 } cover_t;
@@ -121,7 +119,7 @@ covers(const pos_solve_t *z, const pos_deal_t *d, int64_t want, int64_t times)
         const pos_var_t *v = &z->vars[d->first + k];
 
         for (int32_t n = 0; v->role == 0 && n < v->x; n++) {
-            if (c.count == MOST_COVERS) {
+            if (c.count == POS_SOLVE_COVERS) {
                 return false;
             }
             c.worth[c.count++] = act->picks[v->pick].amount;
@@ -228,13 +226,13 @@ chosen_by_amount(const pos_solve_t *z, const pos_act_t *act, int64_t times, bool
 {
     const pos_effect_t *e = act->effect;
     cover_t             c = { .want = e->parts[0].amount };
-    uint64_t            parts[MOST_COVERS];
+    uint64_t            parts[POS_SOLVE_COVERS];
     uint32_t            get = e->part_count;
     int64_t             best = POS_NONE;
 
     for (uint32_t k = 0; k < act->pick_count; k++) {
         for (int64_t n = 0; n < z->items[act->picks[k].item].units; n++) {
-            if (c.count == MOST_COVERS) {
+            if (c.count == POS_SOLVE_COVERS) {
                 return POS_NONE;
             }
             parts[c.count] = act->picks[k].parts;
