@@ -141,9 +141,6 @@ pos_may_touch(const pos_state_t *s, const pos_act_t *act, uint32_t seg)
     bool                   exclusive = c->promotion->stacking == POS_STACK_EXCLUSIVE;
     bool                   deal = act->phase == POS_PHASE_DEAL;
 
-    if (s->choice->veto && s->choice->veto[(size_t) act->candidate * plan->span + s->segs[seg].item]) {
-        return false;
-    }
     for (uint32_t i = 0; i < plan->words; i++) {
         uint64_t others = bits[i] & ~c->own[i];
 
@@ -192,6 +189,15 @@ split(pos_state_t *s, uint32_t seg, int64_t units)
     a->next = at;
     memcpy(&s->bits[(size_t) at * words], &s->bits[(size_t) seg * words], words * sizeof(uint64_t));
     return true;
+}
+
+uint32_t
+pos_class_split(pos_state_t *s, uint32_t seg, int64_t units)
+{
+    if (units >= s->segs[seg].units || !split(s, seg, units)) {
+        return POS_NIL;
+    }
+    return s->segs[seg].next;
 }
 
 static void

@@ -16,6 +16,7 @@ typedef struct {
     const pos_act_t    *act;
     const pos_effect_t *e;
     bool                commit;    /* claim, or only try */
+    int64_t             rewarded;  /* worth of what was last got */
 } deal_t;
 
 static const pos_part_t *
@@ -41,6 +42,19 @@ open_picks(const deal_t *d)
 {
     for (uint32_t k = 0; k < d->act->pick_count; k++) {
         int64_t n = pos_units_open(d->s, d->act, d->act->picks[k].item);
+
+        d->s->open[k] = n < d->act->picks[k].most ? n : d->act->picks[k].most;
+    }
+}
+
+/* All units of the cart, as if none were claimed. */
+static void
+open_cart(const deal_t *d)
+{
+    const pos_cart_t *cart = &d->s->plan->work->cart;
+
+    for (uint32_t k = 0; k < d->act->pick_count; k++) {
+        int64_t n = cart->items[d->act->picks[k].item].units;
 
         d->s->open[k] = n < d->act->picks[k].most ? n : d->act->picks[k].most;
     }
@@ -116,6 +130,7 @@ fill(deal_t *d, uint32_t part, int64_t want, uint32_t touch, bool cheapest, bool
         }
         s->take[k] -= n;
         want -= n;
+        d->rewarded += touch > act->touch ? n * pick->amount : 0;
         if (d->commit) {
             pos_claim(s, act, touch, pick->item, n, back);
         }
@@ -173,6 +188,7 @@ arrange(deal_t *d, int64_t times, bool commit)
     bool                cheapest = e->get_count && e->gets[0].choose == POS_CHOOSE_CHEAPEST;
 
     d->commit = commit;
+    d->rewarded = 0;
     memcpy(s->take, s->open, d->act->pick_count * sizeof(*s->take));
     for (uint32_t i = 0; i < d->act->subset_count; i++) {
         s->slack[i] = open_units(d, d->act->subsets[i]) - times * need_of(d, d->act->subsets[i]);
@@ -200,6 +216,24 @@ arrange(deal_t *d, int64_t times, bool commit)
     return true;
 }
 
+/* The cheapest (priciest) are those of the cart: when another deal has them,
+ * this one does not go on to the next. */
+static bool
+keeps_choose(deal_t *d, int64_t times)
+{
+    int64_t worth;
+
+    if (d->e->get_count == 0 || d->e->gets[0].choose == POS_CHOOSE_BEST) {
+        return true;
+    }
+    (void) arrange(d, times, false);
+    worth = d->rewarded;
+    open_cart(d);
+    (void) arrange(d, times, false);
+    open_picks(d);
+    return worth == d->rewarded;
+}
+
 static int64_t
 claim_buy_get(deal_t *d)
 {
@@ -219,6 +253,9 @@ claim_buy_get(deal_t *d)
         } else {
             high = middle;
         }
+    }
+    while (low > 0 && !keeps_choose(d, low)) {
+        low--;
     }
     if (low > 0) {
         (void) arrange(d, low, true);
@@ -285,6 +322,17 @@ claim_bundle(deal_t *d)
             high = middle;
         }
     }
+    while (low > 0 && d->e->choose != POS_CHOOSE_BEST) {
+        int64_t worth = bundle(d, low, false), whole;
+
+        open_cart(d);
+        whole = bundle(d, low, false);
+        open_picks(d);
+        if (worth == whole) {
+            break;
+        }
+        low--;
+    }
     if (low > 0) {
         (void) bundle(d, low, true);
     }
@@ -336,7 +384,7 @@ claim_nth(deal_t *d)
 void
 pos_deal_claim(pos_state_t *s, uint32_t a)
 {
-    deal_t d = { s, &s->plan->acts[a], s->plan->acts[a].effect, false };
+    deal_t d = { s, &s->plan->acts[a], s->plan->acts[a].effect, false, 0 };
 
     if (d.act->pick_count == 0 || s->uses_left[d.act->candidate] < 1) {
         return;

@@ -30,6 +30,19 @@ claim(pos_state_t *s, uint32_t a)
     }
 }
 
+/* Said outright are items' units and deals; gifts and shipping claim as ever. */
+static void
+claim_rest(pos_state_t *s, uint32_t a)
+{
+    const pos_act_t *act = &s->plan->acts[a];
+
+    if (act->phase == POS_PHASE_GIFT || act->phase == POS_PHASE_SHIPPING) {
+        claim(s, a);
+    } else if (act->phase == POS_PHASE_ORDER) {
+        pos_order_claim_shipping(s, a);
+    }
+}
+
 /* What line discounts left, for conditions and tiers of the classes after. */
 static void
 note_after_line(pos_state_t *s)
@@ -48,6 +61,21 @@ note_after_line(pos_state_t *s)
     }
     cart->subtotal_after_line = s->after_line;
     cart->after_line_known = true;
+}
+
+/* Which of those not used could not have been: for explain and coupons. */
+static void
+note_failed(pos_state_t *s)
+{
+    const pos_plan_t *plan = s->plan;
+
+    for (uint32_t k = 0; k < plan->candidate_count; k++) {
+        const pos_promotion_t *p = plan->candidates[k].promotion;
+
+        if (!s->choice->used[k] && p->class != POS_CLASS_LINE && !pos_condition_holds(p->when, &plan->work->cart)) {
+            s->off[k] = 2;
+        }
+    }
 }
 
 /* Conditions of order and shipping promotions hold only now for certain. */
@@ -131,14 +159,21 @@ pos_evaluate(pos_state_t *s, const pos_choice_t *choice)
     pos_state_reset(s, choice);
     s->lowered = false;
     plan->work->cart.after_line_known = false;
+    if (choice->claims) {
+        pos_claims_load(s, choice->claims);
+    }
     for (uint32_t k = 0; k < plan->candidate_count; k++) {
         const pos_candidate_t *c = &plan->candidates[choice->order[k]];
 
         for (uint32_t i = 0; choice->used[choice->order[k]] && i < c->act_count; i++) {
-            claim(s, c->acts[i]);
+            if (choice->claims) {
+                claim_rest(s, c->acts[i]);
+            } else {
+                claim(s, c->acts[i]);
+            }
         }
     }
-    if (plan->limited || plan->deal_count) {
+    if (choice->claims == NULL && (plan->limited || plan->deal_count)) {
         pos_classes_merge(s);
     }
     pos_manual_apply(s);
@@ -150,6 +185,12 @@ pos_evaluate(pos_state_t *s, const pos_choice_t *choice)
         if (choice->used[plan->acts[a].candidate]) {
             apply(s, a);
         }
+    }
+    if (choice->claims) {
+        if (!known) {
+            note_after_line(s);
+        }
+        note_failed(s);
     }
     sum_up(s);
     return s->status;

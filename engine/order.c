@@ -4,10 +4,21 @@
 #include "engine/state.h"
 
 void
-pos_order_claim(pos_state_t *s, uint32_t a)
+pos_order_claim_shipping(pos_state_t *s, uint32_t a)
 {
     const pos_act_t *act = &s->plan->acts[a];
     uint32_t         ship = s->plan->shipping;
+
+    if (act->effect->shipping_too && ship != POS_NIL && s->uses_left[act->candidate] > 0 &&
+        pos_may_touch(s, act, s->first[ship])) {
+        pos_bit_set(&s->bits[(size_t) s->first[ship] * s->plan->words], act->touch);
+    }
+}
+
+void
+pos_order_claim(pos_state_t *s, uint32_t a)
+{
+    const pos_act_t *act = &s->plan->acts[a];
 
     if (s->uses_left[act->candidate] < 1) {
         return;
@@ -27,9 +38,7 @@ pos_order_claim(pos_state_t *s, uint32_t a)
             }
         }
     }
-    if (act->effect->shipping_too && ship != POS_NIL && pos_may_touch(s, act, s->first[ship])) {
-        pos_bit_set(&s->bits[(size_t) s->first[ship] * s->plan->words], act->touch);
-    }
+    pos_order_claim_shipping(s, a);
 }
 
 /* The items' subtotal after line discounts, which tiers go by. */

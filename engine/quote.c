@@ -20,6 +20,8 @@ note_stats(pos_quoted_t *q, pos_quote_stats_t *stats)
     stats->candidates = plan->candidate_count;
     stats->script_errors = plan->script_error_count;
     stats->optimal = q->solution.optimal;
+    stats->nodes = q->solution.nodes;
+    stats->work = q->solution.work;
     stats->total = q->totals.total;
     stats->compare_differs = w->cart.has_compare && w->cart.compare_total != q->totals.total;
     for (uint32_t k = 0; k < plan->candidate_count; k++) {

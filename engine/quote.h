@@ -29,7 +29,7 @@ typedef struct {
     bool                     may_shipping;      /* shipping.amount           */
     bool                     for_order;    /* the quote is kept: each discount says
                                               what each run of units bore of it */
-    uint64_t                 node_budget;       /* of the solver; 0: default */
+    uint64_t                 node_budget;       /* steps of the solver; 0: default (docs/solver.md) */
     pos_str_t                pointer;           /* prefix of faults' pointers */
 } pos_quote_options_t;
 
@@ -37,6 +37,7 @@ typedef struct {
 typedef struct {
     uint32_t lines, candidates, applied, script_errors;
     bool     optimal;
+    uint64_t nodes, work;     /* of the solver: of its tree, and its steps   */
     int64_t  total;
     bool     compare_differs;
     bool     forbidden;       /* the faults are scope_required ones: 403     */

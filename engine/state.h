@@ -13,14 +13,25 @@
 
 #include "engine/plan.h"
 
-/* What is decided. `order` is the order in which promotions claim units;
- * `repeat` bounds a promotion's deals; `veto` (may be NULL) keeps a promotion
- * off an item: [candidate * span + item]. */
+/* Which units go to whom, said outright: the classes of every item, items
+ * ascending, each with the touch ids that mark it, and how often each deal is
+ * done. Made by settle.c, which sees to it that stacking and deals permit it. */
 typedef struct {
-    uint8_t  *used;
-    uint32_t *order;
-    int64_t  *repeat;
-    uint8_t  *veto;
+    uint32_t  count, room;
+    uint32_t *items;
+    int64_t  *units;
+    uint64_t *bits;        /* count * words of the plan                     */
+    int64_t  *times;       /* by act                                        */
+} pos_claims_t;
+
+/* What is decided. `order` is the order in which promotions claim units;
+ * `repeat` bounds a promotion's deals. With `claims` (may be NULL) nothing is
+ * claimed greedily but shipping. */
+typedef struct {
+    uint8_t      *used;
+    uint32_t     *order;
+    int64_t      *repeat;
+    pos_claims_t *claims;
 } pos_choice_t;
 
 typedef struct {
@@ -90,6 +101,10 @@ int64_t pos_units_open(const pos_state_t *s, const pos_act_t *act, uint32_t item
  * `back`, from its last; classes split where they must. */
 void pos_claim(pos_state_t *s, const pos_act_t *act, uint32_t touch, uint32_t item, int64_t units,
     bool back);
+/* claims.c: every item's classes as the choice's claims say. */
+void pos_claims_load(pos_state_t *s, const pos_claims_t *claims);
+/* Splits a class so that `units` stay in it; the rest's class, or POS_NIL. */
+uint32_t pos_class_split(pos_state_t *s, uint32_t seg, int64_t units);
 /* An item's first class: all its units. */
 void pos_class_open(pos_state_t *s, uint32_t item, int64_t units, int64_t original, int64_t floor);
 void pos_classes_merge(pos_state_t *s);
@@ -125,6 +140,7 @@ void pos_deal_apply(pos_state_t *s, uint32_t act);
 void pos_gift_claim(pos_state_t *s, uint32_t act);
 void pos_gift_apply(pos_state_t *s, uint32_t act);
 void pos_order_claim(pos_state_t *s, uint32_t act);
+void pos_order_claim_shipping(pos_state_t *s, uint32_t act);
 void pos_order_apply(pos_state_t *s, uint32_t act);
 void pos_shipping_claim(pos_state_t *s, uint32_t act);
 void pos_shipping_apply(pos_state_t *s, uint32_t act);
@@ -136,6 +152,8 @@ void pos_floor_raise(pos_state_t *s, const pos_act_t *act, uint32_t n);
 pos_status_t pos_evaluate(pos_state_t *s, const pos_choice_t *choice) POS_MUSTCHECK;
 /* Lines plus shipping, then points, then used promotions by (priority, id). */
 bool pos_better(const pos_state_t *a, const pos_state_t *b);
+/* ties.c: of two of which neither is better, does a take the earlier units? */
+bool pos_earlier(const pos_state_t *a, const pos_state_t *b);
 
 /* choose.c: the best choice found. `banned` (POS_NIL: none) is left out, as if
  * it did not exist. */
@@ -144,7 +162,8 @@ typedef struct {
     pos_choice_t *choice;
     bool          optimal;
     int64_t       bound;       /* no permitted choice makes less */
-    uint32_t      nodes;       /* choices judged */
+    uint64_t      nodes;       /* of the search, and choices judged          */
+    uint64_t      work;        /* of the solver, in its steps                */
 } pos_solution_t;
 pos_status_t pos_choose(const pos_plan_t *plan, uint32_t banned, pos_solution_t *out)
     POS_MUSTCHECK;

@@ -357,7 +357,8 @@ quote_options(const pos_calc_t *calc)
     return (pos_quote_options_t) { .book = calc->book, .source = &calc->source, .vm = calc->vm,
         .revision = pos_memory_book_revision(calc->memory), .now = calc->options.now,
         .may_simulate = true, .may_override = true, .may_customer = true, .may_shipping = true,
-        .for_order = calc->options.for_order, .pointer = pos_str("") };
+        .for_order = calc->options.for_order,
+        .node_budget = calc->options.budget ? calc->options.budget : POS_CALC_STEPS, .pointer = pos_str("") };
 }
 
 
@@ -420,20 +421,19 @@ give_back(pos_calc_t *calc, const pos_json_t *document, pos_faults_t *faults, po
 pos_str_t
 pos_calc_answer(pos_calc_t *calc, pos_str_t text, bool *is_quote)
 {
-    pos_quote_stats_t   stats;
     pos_faults_t        faults;
     pos_json_t         *request;
     pos_writer_t        w;
     pos_status_t        status;
 
     pos_arena_reset(calc->quote);
-    memset(&stats, 0, sizeof(stats));
+    memset(&calc->stats, 0, sizeof(calc->stats));
     pos_faults_init(&faults, calc->quote);
     pos_writer_init(&w, calc->quote, POS_QUOTE_ROOM, ANSWER_MAX);
     status = pos_json_read(calc->reader, text, calc->quote, &faults, &request);
     if (status == POS_OK) {
         status = calc->options.returns ? give_back(calc, request, &faults, &w)
-                                       : quote(calc, request, &faults, &w, &stats);
+                                       : quote(calc, request, &faults, &w, &calc->stats);
     }
     *is_quote = status == POS_OK && w.status == POS_OK;
     if (*is_quote) {
@@ -446,7 +446,7 @@ pos_calc_answer(pos_calc_t *calc, pos_str_t text, bool *is_quote)
             : status == POS_LIMIT || w.status == POS_LIMIT       ? "limit" : "internal",
             "the answer could not be made");
     }
-    write_problem(&w, &faults, stats.forbidden, "The request is at fault");
+    write_problem(&w, &faults, calc->stats.forbidden, "The request is at fault");
     return pos_writer_result(&w);
 }
 
@@ -577,6 +577,8 @@ static const char *const help_text =
 "  --return          lines are returns, see below\n"
 "  --order-book FILE with --return: the book that the orders were priced by, where\n"
 "                    it is not that of --book\n"
+"  --budget N        steps of the solver (docs/solver.md); else 1500000\n"
+"  --stats           what the solver did for each line, instead of the quote\n"
 "  --bench N         all lines N times over; prints what one costs\n"
 "  --bench           alone: a table of what quotes of its own cost\n"
 "  --check           reads the book, prints its revision\n"
@@ -663,6 +665,13 @@ read_options(int argc, char **argv)
             o.batch = true;
         } else if (strcmp(argv[i], "--for-order") == 0) {
             o.for_order = true;
+        } else if (strcmp(argv[i], "--stats") == 0) {
+            o.stats = true;
+        } else if (strcmp(argv[i], "--budget") == 0) {
+            o.budget = strtoull(value_of(argc, argv, &i), NULL, 10);
+            if (o.budget == 0) {
+                pos_calc_die(2, "--budget", "needs a number of steps above zero");
+            }
         } else if (strcmp(argv[i], "--return") == 0) {
             o.returns = true;
         } else if (strcmp(argv[i], "--order-book") == 0) {
@@ -711,6 +720,8 @@ run_book(pos_calc_t *calc)
     if (calc->options.check) {
         printf("{\"revision\":\"%.*s\",\"promotions\":%zu}\n", 64,
             pos_memory_book_revision(calc->memory).data, pos_book_promotions(calc->book));
+    } else if (calc->options.stats) {
+        pos_calc_stats(calc);
     } else if (calc->options.bench > 0) {
         pos_calc_bench(calc);
     } else {

@@ -10,7 +10,8 @@
 typedef struct {
     const char *book, *order_book;
     const char *zone_dir;
-    bool        explain, check, table, batch, for_order, returns;
+    bool        explain, check, table, batch, for_order, returns, stats;
+    uint64_t    budget;           /* the solver's steps; 0: POS_CALC_STEPS   */
     long        bench;            /* rounds; 0: none                         */
     int64_t     now;              /* µs                                      */
 } pos_calc_options_t;
@@ -25,7 +26,10 @@ typedef struct pos_calc_s {
     pos_book_source_t  source;
     pos_script_vm_t   *vm;
     pos_book_t        *book;
+    pos_quote_stats_t  stats;     /* of the last answer                      */
 } pos_calc_t;
+
+#define POS_CALC_STEPS  1500000    /* some 20 ms */
 
 /* ---- poscalc.c ---- */
 
@@ -42,6 +46,8 @@ bool pos_calc_next_line(char **data, size_t *room, pos_str_t *line);
 
 /* All requests N times over, JSON to JSON, after a tenth to warm up. */
 void pos_calc_bench(pos_calc_t *calc);
+/* What the solver did, a line a request: the second time, when all is warm. */
+void pos_calc_stats(pos_calc_t *calc);
 /* By lines, live promotions and those of them that apply, on one core, in Markdown. */
 void pos_calc_bench_table(pos_calc_t *calc);
 

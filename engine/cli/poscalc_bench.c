@@ -8,6 +8,7 @@
 
 #include "engine/cli/poscalc.h"
 
+#include <inttypes.h>
 #include <linux/perf_event.h>
 #include <sched.h>
 #include <stdarg.h>
@@ -84,6 +85,28 @@ read_requests(size_t *count)
     free(data);
     *count = n;
     return lines;
+}
+
+
+void
+pos_calc_stats(pos_calc_t *calc)
+{
+    size_t     count;
+    pos_str_t *lines = read_requests(&count);
+    bool       is_quote;
+
+    for (size_t i = 0; i < count; i++) {
+        double start;
+
+        (void) pos_calc_answer(calc, lines[i], &is_quote);
+        start = seconds();
+        (void) pos_calc_answer(calc, lines[i], &is_quote);
+        start = (seconds() - start) * 1e6;
+        printf("{\"quote\":%s,\"optimal\":%s,\"lines\":%u,\"candidates\":%u,\"nodes\":%" PRIu64
+               ",\"work\":%" PRIu64 ",\"us\":%.0f,\"total\":%" PRId64 "}\n",
+            is_quote ? "true" : "false", calc->stats.optimal ? "true" : "false", calc->stats.lines,
+            calc->stats.candidates, calc->stats.nodes, calc->stats.work, start, calc->stats.total);
+    }
 }
 
 

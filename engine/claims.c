@@ -1,0 +1,23 @@
+/* Units said outright to go to this promotion or that: into a state's classes. */
+
+#include "engine/state.h"
+
+void
+pos_claims_load(pos_state_t *s, const pos_claims_t *claims)
+{
+    const pos_cart_t *cart = &s->plan->work->cart;
+    uint32_t          words = s->plan->words, at = 0;
+
+    memcpy(s->times, claims->times, s->plan->act_count * sizeof(*s->times));
+    for (uint32_t i = 0; i < cart->item_count && s->status == POS_OK; i++) {
+        uint32_t seg = s->first[i];
+
+        for (; at < claims->count && claims->items[at] == i; at++) {
+            uint32_t rest = pos_class_split(s, seg, claims->units[at]);
+
+            memcpy(&s->bits[(size_t) seg * words], &claims->bits[(size_t) at * words],
+                words * sizeof(uint64_t));
+            seg = rest;
+        }
+    }
+}

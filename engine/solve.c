@@ -1,0 +1,594 @@
+/*
+ * The exact choice. Which promotions are used at all is decided where it can
+ * matter, the more used the earlier; under each such set the deals' units are
+ * searched, and what is left is settled. Where costs add up and more discounts
+ * never cost more, all are used and each component of deals is searched alone.
+ */
+
+#include "engine/solve.h"
+
+void *
+pos_pool_alloc(pos_solve_t *z, size_t size)
+{
+    pos_pool_t *p = &z->pool;
+    void       *got;
+
+    size = (size + 15) & ~(size_t) 15;
+    if (size > POS_POOL_CHUNK || pos_broken(z)) {
+        z->too_large = true;
+        return NULL;
+    }
+    if (p->at.chunk == 0 || p->at.used + size > POS_POOL_CHUNK) {
+        if (p->at.chunk == POS_POOL_CHUNKS) {
+            z->too_large = true;
+            return NULL;
+        }
+        if (p->at.chunk == p->count) {
+            p->chunks[p->count] = pos_arena_alloc(z->plan->work->arena, POS_POOL_CHUNK);
+            if (p->chunks[p->count] == NULL) {
+                z->status = POS_NO_MEMORY;
+                return NULL;
+            }
+            p->count++;
+        }
+        p->at = (pos_pool_mark_t) { p->at.chunk + 1, 0 };
+    }
+    got = p->chunks[p->at.chunk - 1] + p->at.used;
+    p->at.used += size;
+    return got;
+}
+
+static void
+copy_claims(const pos_solve_t *z, pos_claims_t *to, const pos_claims_t *from)
+{
+    to->count = from->count;
+    memcpy(to->items, from->items, from->count * sizeof(*to->items));
+    memcpy(to->units, from->units, from->count * sizeof(*to->units));
+    memcpy(to->bits, from->bits, (size_t) from->count * z->plan->words * sizeof(*to->bits));
+    memcpy(to->times, from->times, z->plan->act_count * sizeof(*to->times));
+}
+
+void
+pos_solve_keep(pos_solve_t *z)
+{
+    pos_state_t *s = z->state;
+    uint32_t     n = z->plan->candidate_count;
+
+    z->better = true;
+    z->state = z->trial;
+    z->trial = s;
+    memcpy(z->choice->used, z->try_choice->used, n);
+    memcpy(z->choice->order, z->try_choice->order, n * sizeof(*z->choice->order));
+    memcpy(z->choice->repeat, z->try_choice->repeat, n * sizeof(*z->choice->repeat));
+    copy_claims(z, z->best_claims, z->claims);
+    z->choice->claims = z->best_claims;
+    z->state->choice = z->choice;
+    z->trial->choice = z->try_choice;
+}
+
+/* ---- what may be used without a thought ---- */
+
+static bool
+asks_after_line(const pos_condition_t *c)
+{
+    if (c == NULL) {
+        return false;
+    }
+    for (uint32_t i = 0; i < c->child_count; i++) {
+        if (asks_after_line(c->children[i])) {
+            return true;
+        }
+    }
+    return c->kind == POS_COND_SUBTOTAL && c->after_line;
+}
+
+static bool
+is_split(const pos_act_t *act)
+{
+    const pos_effect_t *e = act->effect;
+
+    if (act->phase == POS_PHASE_ORDER) {
+        return true;
+    }
+    return e->reduce != POS_REDUCE_PERCENT &&
+        (e->kind == POS_EFFECT_BUNDLE || (e->kind == POS_EFFECT_MARKDOWN && e->per != POS_PER_UNIT));
+}
+
+/* Where an amount was split over lines, what follows may depend on how: is it
+ * only on their sum? */
+static bool
+sums_only(const pos_solve_t *z, uint32_t after, const pos_act_t *split)
+{
+    const pos_plan_t *plan = z->plan;
+
+    for (uint32_t a = after; a < plan->act_count && plan->acts[a].phase <= POS_PHASE_ORDER; a++) {
+        const pos_act_t *act = &plan->acts[a];
+
+        if (!z->allowed[act->candidate] || act->phase == POS_PHASE_GIFT ||
+            (act->phase == POS_PHASE_DEAL && split && split->phase == POS_PHASE_DEAL)) {
+            continue;
+        }
+        if (act->phase != POS_PHASE_ORDER || act->picks || act->match.count != z->item_count) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool
+act_is_plain(const pos_solve_t *z, const pos_act_t *act)
+{
+    const pos_promotion_t *p = z->plan->candidates[act->candidate].promotion;
+
+    return pos_model_cap(z, act) == POS_INF && p->floor_ppm < 0 && (act->phase == POS_PHASE_DEAL || act->picks == NULL) &&
+        (p->class == POS_CLASS_LINE || (!asks_after_line(p->when) && !asks_after_line(act->effect->when))) &&
+        act->effect->kind != POS_EFFECT_ORDER_TIERS;
+}
+
+static bool
+shipping_contested(const pos_solve_t *z, uint32_t a)
+{
+    const pos_plan_t *plan = z->plan;
+
+    for (uint32_t b = 0; b < plan->act_count; b++) {
+        if (z->allowed[plan->acts[b].candidate] && pos_shuns(plan, plan->acts[a].candidate, plan->acts[b].candidate) &&
+            (plan->acts[b].phase == POS_PHASE_SHIPPING || plan->acts[b].effect->shipping_too)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Does using more never cost more? (docs/solver.md has the argument.) */
+static bool
+is_monotone(const pos_solve_t *z)
+{
+    const pos_plan_t *plan = z->plan;
+    const pos_cart_t *cart = &plan->work->cart;
+
+    for (uint32_t i = 0; i < cart->item_count; i++) {
+        if (cart->items[i].product->min_price > 0 ||
+            (cart->items[i].line->has_discount && cart->items[i].line->discount_reduce == POS_REDUCE_AMOUNT &&
+                !sums_only(z, 0, NULL))) {
+            return false;
+        }
+    }
+    for (uint32_t a = 0; a < plan->act_count; a++) {
+        const pos_act_t *act = &plan->acts[a];
+
+        if (!z->allowed[act->candidate] || act->phase == POS_PHASE_GIFT || act->phase == POS_PHASE_BONUS) {
+            continue;
+        }
+        if (act->phase == POS_PHASE_ORDER && act->effect->reduce == POS_REDUCE_PRICE && plan->stacked) {
+            return false;    /* the bound wants to know whether it is used */
+        }
+        if (!act_is_plain(z, act) || (is_split(act) && !sums_only(z, a + 1, act)) ||
+            ((act->phase == POS_PHASE_SHIPPING || act->effect->shipping_too) && shipping_contested(z, a))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Promotions of which it must be decided whether they are used. */
+static bool
+is_open(const pos_solve_t *z, uint32_t k)
+{
+    const pos_candidate_t *c = &z->plan->candidates[k];
+
+    for (uint32_t i = 0; i < c->act_count; i++) {
+        pos_phase_t phase = z->plan->acts[c->acts[i]].phase;
+
+        if (phase == POS_PHASE_MARKDOWN || phase == POS_PHASE_ORDER || phase == POS_PHASE_SHIPPING) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- components ---- */
+
+static void
+flood(pos_solve_t *z, uint32_t deal, uint32_t component, uint32_t *queue)
+{
+    uint32_t n = 0;
+
+    queue[n++] = deal;
+    z->deals[deal].component = component;
+    while (n > 0) {
+        const pos_deal_t *d = &z->deals[queue[--n]];
+
+        for (uint32_t k = 0; k < d->count; k++) {
+            const pos_sitem_t *item = &z->items[z->vars[d->first + k].item];
+
+            for (uint32_t j = 0; j < item->var_count; j++) {
+                uint32_t other = z->vars[item->vars[j]].deal;
+
+                if (z->deals[other].component == POS_NIL) {
+                    z->deals[other].component = component;
+                    queue[n++] = other;
+                }
+            }
+        }
+    }
+}
+
+static uint32_t
+find_components(pos_solve_t *z)
+{
+    uint32_t *queue = pos_pool_alloc(z, (z->deal_count + 1) * sizeof(*queue)), count = 0;
+
+    for (uint32_t d = 0; queue && d < z->deal_count; d++) {
+        if (z->deals[d].component == POS_NIL) {
+            flood(z, d, count++, queue);
+        }
+    }
+    return count;
+}
+
+/* The best choice known, as far as the deals' units say. */
+static void
+x_from_state(pos_solve_t *z)
+{
+    const pos_state_t *s = z->state;
+    uint32_t           words = z->plan->words;
+
+    for (uint32_t v = 0; v < z->var_count; v++) {
+        pos_var_t       *var = &z->vars[v];
+        const pos_act_t *act = &z->plan->acts[z->deals[var->deal].act];
+        bool             nth = act->effect->kind == POS_EFFECT_NTH;
+        int64_t          n = 0;
+
+        for (uint32_t seg = s->first[var->item]; seg != POS_NIL; seg = s->segs[seg].next) {
+            const uint64_t *bits = &s->bits[(size_t) seg * words];
+
+            n += pos_bit(bits, act->touch + var->role) || (nth && pos_bit(bits, act->touch + 1)) ? s->segs[seg].units : 0;
+        }
+        var->x = (int32_t) n;
+    }
+}
+
+static int64_t
+base_of(const pos_solve_t *z, uint32_t component)
+{
+    int64_t sum = 0;
+
+    for (uint32_t i = 0; i < z->item_count; i++) {
+        const pos_sitem_t *item = &z->items[i];
+
+        if (item->var_count && z->deals[z->vars[item->vars[0]].deal].component == component) {
+            sum += item->rate * item->units;
+        }
+    }
+    return sum;
+}
+
+/* The smallest component of those not searched yet, so that what it leaves of the
+ * budget is there for the largest. */
+static uint32_t
+next_component(uint32_t *sizes, uint32_t count)
+{
+    uint32_t best = POS_NIL;
+
+    for (uint32_t c = 0; c < count; c++) {
+        if (sizes[c] != POS_NIL && (best == POS_NIL || sizes[c] < sizes[best])) {
+            best = c;
+        }
+    }
+    sizes[best] = POS_NIL;
+    return best;
+}
+
+static void
+search_components(pos_solve_t *z)
+{
+    uint32_t count = find_components(z), *sizes = pos_pool_alloc(z, (count + 1) * sizeof(*sizes));
+    uint64_t whole = z->budget;
+    int64_t  saved = 0, least;
+    bool     better = false, open = false;
+
+    if (sizes == NULL) {
+        return;
+    }
+    memset(sizes, 0, (count + 1) * sizeof(*sizes));
+    x_from_state(z);
+    for (uint32_t v = 0; v < z->var_count; v++) {
+        z->best_x[v] = z->vars[v].x;
+        sizes[z->deals[z->vars[v].deal].component]++;
+    }
+    for (uint32_t n = 0; n < count && !pos_broken(z); n++) {
+        uint32_t c = next_component(sizes, count);
+        int64_t  cost, before;
+
+        for (uint32_t v = 0; v < z->var_count; v++) {
+            z->vars[v].x = z->best_x[v];
+        }
+        z->component = c;
+        cost = pos_model_exact(z, c);
+        z->best = before = cost < 0 ? 0 : base_of(z, c) - cost;
+        better |= cost < 0;
+        z->open = INT64_MIN;
+        /* what earlier components left of the budget, shared by those to come */
+        z->budget = z->work + (whole > z->work ? (whole - z->work) / (count - n) : 0);
+        z->stop = false;
+        pos_search_deals(z, INT64_MAX / 4);
+        better |= z->best > before;
+        open |= z->stop;
+        saved += z->open > z->best ? z->open : z->best;
+    }
+    z->budget = whole;
+    z->component = POS_NIL;
+    for (uint32_t v = 0; v < z->var_count; v++) {
+        z->vars[v].x = z->best_x[v];
+    }
+    z->stop = false;
+    if (better && !pos_broken(z)) {
+        z->budget = UINT64_MAX;
+        pos_settle(z);
+        z->budget = whole;
+    }
+    least = pos_model_after(z, z->base - z->constant - saved);
+    z->least = least < z->least ? least : z->least;
+    z->stop |= open;
+}
+
+/* ---- sets of promotions used ---- */
+
+/* Under what is decided, all deals and settlements. */
+static void
+search_under(pos_solve_t *z, bool monotone, int64_t above)
+{
+    int64_t before = z->least;
+
+    for (uint32_t i = 0; i < z->item_count; i++) {
+        z->items[i].lambda = 0;
+    }
+    if (pos_model_make(z) != POS_OK || z->too_large) {
+        z->least = 0;
+        return;
+    }
+    if (monotone && z->exact && z->whole_order && !z->ties) {
+        search_components(z);
+        return;
+    }
+    z->component = POS_NIL;
+    z->least = POS_INF;
+    pos_search_deals(z, INT64_MAX / 4);
+    /* what was left open is bounded from above as well */
+    z->least = z->least > above ? z->least : above;
+    z->least = z->least < before && z->stop ? z->least : before;
+}
+
+static void
+decide(pos_solve_t *z, uint32_t k, bool changed, int64_t above)
+{
+    pos_pool_mark_t mark = z->pool.at;
+
+    if (z->status != POS_OK) {
+        return;
+    }
+    while (k < z->plan->candidate_count && (!z->allowed[k] || !is_open(z, k))) {
+        k++;
+    }
+    if (k == z->plan->candidate_count) {
+        search_under(z, false, above);
+        z->pool.at = mark;
+        return;
+    }
+    if (changed) {
+        int64_t bound, least;
+
+        z->component = POS_NIL;
+        z->work += 50;
+        if (pos_model_make(z) != POS_OK || z->too_large) {
+            z->least = 0;
+            return;
+        }
+        bound = pos_search_bound(z);
+        least = bound == INT64_MIN ? POS_INF : pos_model_after(z, z->base - z->constant - bound);
+        z->pool.at = mark;
+        above = least > above ? least : above;
+        if (least >= z->state->objective + z->ties) {
+            return;
+        }
+        if (z->work > z->budget) {
+            z->stop = true;
+            z->least = least < z->least ? least : z->least;
+            return;
+        }
+    }
+    z->must[k] = 1;
+    decide(z, k + 1, z->whole_order == false, above);
+    z->must[k] = 0;
+    z->allowed[k] = 0;
+    decide(z, k + 1, true, above);
+    z->allowed[k] = 1;
+}
+
+static void
+search_set(pos_solve_t *z)
+{
+    pos_pool_mark_t mark = z->pool.at;
+
+    if (is_monotone(z)) {
+        search_under(z, true, 0);
+    } else {
+        decide(z, 0, true, 0);
+    }
+    z->pool.at = mark;
+}
+
+static bool
+is_alone(const pos_plan_t *plan, uint32_t k)
+{
+    return plan->candidates[k].promotion->stacking == POS_STACK_ALONE;
+}
+
+/* ---- memory ---- */
+
+static pos_claims_t *
+new_claims(const pos_plan_t *plan, uint32_t room)
+{
+    pos_arena_t  *arena = plan->work->arena;
+    pos_claims_t *c = pos_arena_zalloc(arena, sizeof(*c));
+
+    if (c == NULL) {
+        return NULL;
+    }
+    c->room = room;
+    c->items = pos_arena_alloc(arena, (room + 1) * sizeof(*c->items));
+    c->units = pos_arena_alloc(arena, (room + 1) * sizeof(*c->units));
+    c->bits = pos_arena_alloc(arena, (size_t) (room + 1) * plan->words * sizeof(*c->bits));
+    c->times = pos_arena_array(arena, plan->act_count + 1, sizeof(*c->times));
+    return c->items && c->units && c->bits && c->times ? c : NULL;
+}
+
+static pos_choice_t *
+new_choice(const pos_plan_t *plan)
+{
+    pos_arena_t  *arena = plan->work->arena;
+    size_t        n = plan->candidate_count + 1;
+    pos_choice_t *c = pos_arena_zalloc(arena, sizeof(*c));
+
+    if (c == NULL) {
+        return NULL;
+    }
+    c->used = pos_arena_zalloc(arena, n);
+    c->order = pos_arena_alloc(arena, n * sizeof(*c->order));
+    c->repeat = pos_arena_alloc(arena, n * sizeof(*c->repeat));
+    return c->used && c->order && c->repeat ? c : NULL;
+}
+
+#define MOST_DEPTH  400
+#define SMALL_CART  10     /* units */
+
+static bool
+make_room(pos_solve_t *z, const pos_solution_t *known)
+{
+    const pos_plan_t *plan = z->plan;
+    pos_arena_t      *arena = plan->work->arena;
+    size_t            vars = 0, deals = 0, units = 0, cands = plan->candidate_count + 1;
+    uint32_t          subsets = 1;
+
+    z->item_count = plan->work->cart.item_count;
+    for (uint32_t i = 0; i < z->item_count; i++) {
+        units += (size_t) plan->work->cart.items[i].units;
+    }
+    for (uint32_t a = 0; a < plan->act_count; a++) {
+        vars += (size_t) plan->acts[a].pick_count * (1 + plan->acts[a].effect->get_count);
+        subsets = plan->acts[a].subset_count > subsets ? plan->acts[a].subset_count : subsets;
+        deals += plan->acts[a].phase == POS_PHASE_DEAL;
+    }
+    z->too_large = vars > POS_SOLVE_VARS || units > POS_SOLVE_TABLE;
+    vars = vars < POS_SOLVE_VARS ? vars : POS_SOLVE_VARS;
+    units = units < 4096 ? units : 4096;
+    z->depth_room = MOST_DEPTH;
+    z->trail_room = (uint32_t) vars * 4 + 4096;
+    z->allowed = pos_arena_zalloc(arena, cands);
+    z->must = pos_arena_zalloc(arena, cands);
+    z->in_chain = pos_arena_zalloc(arena, plan->act_count + 1);
+    z->items = pos_arena_array(arena, z->item_count + 1, sizeof(*z->items));
+    z->vars = pos_arena_alloc(arena, (vars + 1) * sizeof(*z->vars));
+    z->deals = pos_arena_alloc(arena, (deals + 1) * sizeof(*z->deals));
+    z->slack = pos_arena_alloc(arena, subsets * sizeof(int64_t));
+    z->best_x = pos_arena_alloc(arena, (vars + 1) * sizeof(int32_t));
+    z->trail = pos_arena_alloc(arena, z->trail_room * sizeof(*z->trail));
+    z->lambdas = pos_arena_alloc(arena, (size_t) z->depth_room * (z->item_count + 1) * sizeof(int64_t));
+    z->mus = pos_arena_alloc(arena, z->depth_room * sizeof(int64_t));
+    z->halves = pos_arena_alloc(arena, z->depth_room * sizeof(int32_t));
+    z->left = pos_arena_alloc(arena, (z->item_count + 1) * sizeof(int32_t));
+    z->elsewhere = pos_arena_alloc(arena, (z->item_count + 1) * sizeof(int64_t));
+    z->keep = pos_arena_alloc(arena, (2 * vars + 1) * sizeof(int32_t));
+    z->claims = new_claims(plan, (uint32_t) units);
+    z->best_claims = new_claims(plan, (uint32_t) units);
+    z->choice = new_choice(plan);
+    z->try_choice = new_choice(plan);
+    z->trial = pos_arena_zalloc(arena, sizeof(*z->trial));
+    z->state = known->state;
+    return z->vars && z->deals && z->allowed && z->must && z->in_chain && z->items && z->slack && z->best_x && z->trail && z->lambdas && z->mus &&
+        z->halves && z->left && z->elsewhere && z->keep && z->claims && z->best_claims && z->choice && z->try_choice && z->trial &&
+        pos_state_init(z->trial, plan) == POS_OK;
+}
+
+/* All sets of promotions: those that stand with others, and each that stands
+ * alone. */
+static void
+search_all(pos_solve_t *z, uint32_t banned)
+{
+    const pos_plan_t *plan = z->plan;
+
+    for (uint32_t k = 0; k < plan->candidate_count; k++) {
+        z->allowed[k] = k != banned && !is_alone(plan, k);
+    }
+    search_set(z);
+    for (uint32_t k = 0; k < plan->candidate_count && z->status == POS_OK; k++) {
+        if (is_alone(plan, k) && k != banned) {
+            memset(z->allowed, 0, plan->candidate_count);
+            z->allowed[k] = 1;
+            search_set(z);
+        }
+    }
+}
+
+/* For a small cart, whose optimum is proved, the ties are settled as the page
+ * says; a larger one keeps the first that was found. */
+static void
+break_ties(pos_solve_t *z, uint32_t banned)
+{
+    int64_t units = 0, least = z->least;
+
+    for (uint32_t i = 0; i < z->item_count; i++) {
+        units += z->plan->work->cart.items[i].units;
+    }
+    if (units > SMALL_CART || z->stop || pos_broken(z) || banned != POS_NIL) {
+        return;
+    }
+    z->ties = true;
+    z->budget += z->budget;
+    search_all(z, banned);
+    z->ties = false;
+    z->stop = false;
+    z->too_large = false;
+    z->least = least;
+}
+
+/* `out` holds the best known choice, and is left with a better one and with
+ * what is proved. */
+pos_status_t
+pos_solve(const pos_plan_t *plan, uint32_t banned, uint64_t budget, pos_solution_t *out)
+{
+    pos_solve_t *z = pos_arena_zalloc(plan->work->arena, sizeof(*z));
+
+    if (z == NULL) {
+        return POS_NO_MEMORY;
+    }
+    z->plan = plan;
+    z->budget = budget;
+    z->component = POS_NIL;
+    z->least = POS_INF;
+    if (!make_room(z, out)) {
+        return POS_NO_MEMORY;
+    }
+    search_all(z, banned);
+    break_ties(z, banned);
+    if (z->status != POS_OK) {
+        return z->status;
+    }
+    if (z->better) {
+        out->state = z->state;
+        out->choice = z->choice;
+    }
+    /* The cart's facts are those of the choice again, not of what was tried. */
+    if (pos_evaluate(out->state, out->choice) != POS_OK) {
+        return out->state->status;
+    }
+    out->nodes += z->nodes + z->leaves;
+    out->work = z->work;
+    if (z->least > out->state->objective || (!z->stop && !z->too_large)) {
+        z->least = z->least < out->state->objective && (z->stop || z->too_large) ? z->least : out->state->objective;
+    }
+    z->least = z->blind ? 0 : z->least;
+    out->bound = z->least;
+    out->optimal = z->least >= out->state->objective;
+    return POS_OK;
+}

@@ -1,0 +1,191 @@
+/*
+ * The exact solver (docs/solver.md): a relaxed model of what units can cost,
+ * bounds over it, and branch and bound over which units each deal takes.
+ *
+ * All model amounts are scaled by POS_SCALE, so that rates by unit lose little;
+ * they are bounds, never what a customer pays: that evaluate.c alone says.
+ */
+
+#ifndef POS_SOLVE_H
+#define POS_SOLVE_H
+
+#include "engine/state.h"
+
+#define POS_SCALE        INT64_C(1024)
+#define POS_SOLVE_UNITS  400      /* of one item, in the model's tables      */
+#define POS_SOLVE_TABLE  400000   /* entries of all tables                   */
+#define POS_SOLVE_VARS   20000
+#define POS_SOLVE_COVERS 14       /* units whose split by amount is searched */
+
+/* Units of one item in one role of a deal: a bundle's and an nth's have one
+ * role, a buy-and-get's pay in role 0 and are got in role 1 + g. */
+typedef struct {
+    uint32_t deal, item, pick, role;
+    int32_t  cap;          /* units at most                                 */
+    int32_t  lo, hi;       /* what the search has decided so far            */
+    int32_t  x, seen;      /* in the relaxed solution; kept while probing   */
+    int64_t *cost;         /* [n]: what n such units cost at least          */
+    int64_t *gain;         /* [j]: what one more than j saves at most; falling */
+    int64_t *pay;          /* nth: [n]: n of them that only pay             */
+    int64_t  most_gain;    /* nth: of any count, per unit                   */
+    int64_t  most_pay;     /* nth: the same of those that pay               */
+} pos_var_t;
+
+typedef struct {
+    int64_t  weight;
+    uint32_t var;
+} pos_entry_t;
+
+typedef struct {
+    uint32_t     act;
+    uint32_t     first, count;      /* vars                                 */
+    uint32_t     role_count;
+    int64_t      most;              /* repetitions                          */
+    int64_t      need;              /* units bought or bundled at a time (counted) */
+    int64_t      half;              /* half of all units of one repetition  */
+    int64_t      times;             /* in the relaxed solution              */
+    int64_t      price;             /* bundles: scaled, what one costs or saves */
+    int64_t      cap;               /* what it may save in all, scaled      */
+    int64_t      value;             /* priced: what it saves at most        */
+    uint32_t     component;
+    bool         dirty, done;
+    pos_entry_t *entries;           /* scratch, as many as units            */
+    uint32_t     entry_count;
+    int64_t     *row;               /* scratch of an nth                    */
+    int32_t     *row_from;
+} pos_deal_t;
+
+typedef struct {
+    int32_t   units;
+    int64_t  *cost;        /* [n]: n units that no deal takes               */
+    int64_t   rate;        /* least cost of one of them                     */
+    int64_t   lambda;      /* the multiplier                                */
+    int32_t   excess;      /* wanted beyond its units                       */
+    uint32_t  var_count;
+    uint32_t *vars;
+} pos_sitem_t;
+
+/* Memory that is given back in the order it was taken, while the search goes
+ * back and forth: chunks of the quote's arena. */
+#define POS_POOL_CHUNK   131072
+#define POS_POOL_CHUNKS  64
+typedef struct { uint32_t chunk; size_t used; } pos_pool_mark_t;
+typedef struct {
+    uint32_t        count;
+    char           *chunks[POS_POOL_CHUNKS];
+    pos_pool_mark_t at;
+} pos_pool_t;
+
+typedef struct pos_solve_s pos_solve_t;
+struct pos_solve_s {
+    const pos_plan_t *plan;
+    pos_pool_t        pool;
+    uint8_t          *allowed;      /* by candidate: not decided against    */
+    uint8_t          *must;         /* by candidate: decided for            */
+    uint64_t          work, budget;
+    bool              stop;         /* the budget is spent                  */
+    bool              better;       /* something better than the first was found */
+    bool              ties;         /* choices that cost the same are of interest */
+    pos_status_t      status;
+    /* the model */
+    uint32_t          item_count, deal_count, var_count;
+    pos_sitem_t      *items;
+    pos_deal_t       *deals;
+    pos_var_t        *vars;
+    uint8_t          *in_chain;     /* by act: bears on units one by one    */
+    bool              whole_order;  /* every order discount bears on all items */
+    bool              exact;        /* costs are what a customer pays       */
+    bool              too_large;
+    bool              blind;        /* some deal is not searched in full    */
+    int64_t           base;         /* all items at their rates             */
+    int64_t           constant;     /* what else may be saved at most       */
+    int64_t          *slack;        /* scratch: by subset of parts          */
+    int64_t           mu;           /* multiplier of the halves' sum        */
+    int64_t           halves_most;  /* half of all units, rounded down      */
+    /* the search over deals */
+    uint32_t          component;    /* searched now; POS_NIL: all           */
+    int64_t           best;         /* savings of the best found in it      */
+    int64_t           open;         /* the most that what was left unsearched could save */
+    int32_t          *best_x;
+    struct pos_trail_s { uint32_t var; int32_t lo, hi; } *trail;
+    uint32_t          trail_count, trail_room;
+    int64_t          *lambdas, *mus;    /* by depth                         */
+    int32_t          *halves;       /* by depth                             */
+    int32_t          *left, *keep;  /* scratch of repairs                   */
+    int64_t          *elsewhere;    /* by item                              */
+    int64_t          *rewarded, *counts;    /* scratch of settling          */
+    uint32_t          depth_room;
+    uint32_t          nodes;
+    /* what is best in all */
+    pos_state_t      *state, *trial;
+    pos_choice_t     *choice, *try_choice;
+    pos_claims_t     *claims, *best_claims;    /* of the trial, of the best */
+    int64_t           least;        /* no unsearched choice makes less      */
+    uint32_t          leaves;
+};
+
+/* model.c: costs and deals under what is allowed. */
+pos_status_t pos_model_make(pos_solve_t *z) POS_MUSTCHECK;
+/* Lines plus shipping at least, when lines cost `lines` (scaled) before order
+ * discounts; POS_INF: not permitted. */
+int64_t pos_model_after(const pos_solve_t *z, int64_t lines);
+/* What an act may take off in all, by its own cap and its promotion's. */
+int64_t pos_model_cap(const pos_solve_t *z, const pos_act_t *act);
+/* model_tables.c: every item's and every deal's costs by number of units. */
+void pos_model_tables(pos_solve_t *z);
+/* Do these two share no unit? */
+bool pos_shuns(const pos_plan_t *plan, uint32_t a, uint32_t b);
+/* What n units of an item cost at least in a deal's role (`deal` POS_NIL:
+ * in none), touched by the candidates marked (NULL: by the best set). Scaled. */
+int64_t pos_model_cost(const pos_solve_t *z, uint32_t item, int64_t n, uint32_t act, uint32_t role,
+    const uint8_t *touched);
+
+/* solve_price.c: the most a deal saves at the items' multipliers within the vars'
+ * bounds; sets its vars' x. INT64_MIN: not possible. */
+int64_t pos_price_deal(pos_solve_t *z, pos_deal_t *d);
+/* solve_take.c: how often the deal is done when it takes exactly x; -1: it cannot. */
+int64_t pos_deal_times(const pos_solve_t *z, const pos_deal_t *d);
+/* An nth's rewarded units among those claimed, by var. */
+void pos_nth_rewarded(const pos_solve_t *z, const pos_deal_t *d, int64_t *rewarded);
+
+/* solve_search.c: branch and bound over the deals' vars, which are known to
+ * save no more than `above`. */
+void pos_search_deals(pos_solve_t *z, int64_t above);
+/* What the deals save at most; INT64_MIN: what was decided cannot be. */
+int64_t pos_search_bound(pos_solve_t *z);
+/* Does an nth take the first units of its row, but for those taken elsewhere (by
+ * item)? */
+bool pos_nth_from_start(const pos_solve_t *z, const pos_deal_t *d, const int64_t *taken_elsewhere);
+/* What the deal's units cost, done so often with its vars' x. */
+int64_t pos_deal_cost(const pos_solve_t *z, const pos_deal_t *d, int64_t times);
+/* What all items cost with the deals' x, scaled; -1: not permitted. */
+int64_t pos_model_exact(const pos_solve_t *z, uint32_t component);
+
+/* The x of now as a solution of the component. */
+void pos_search_note(pos_solve_t *z);
+
+/* solve_frontier.c: a component deal by deal, at the multipliers there are,
+ * which save `*bound` at most. */
+bool pos_frontier(pos_solve_t *z, int64_t *bound);
+
+/* solve_settle.c: every way to settle what is left once the deals' vars are fixed. */
+void pos_settle(pos_solve_t *z);
+
+static inline bool
+pos_broken(const pos_solve_t *z)
+{
+    return z->status != POS_OK || z->too_large;
+}
+
+/* solve_judge.c: the claims of now, with what is allowed used. */
+void pos_judge(pos_solve_t *z);
+
+/* solve.c: memory of the search, not zeroed; NULL sets `too_large` or `status`. */
+void *pos_pool_alloc(pos_solve_t *z, size_t size);
+/* The trial is better: it is what is best now. */
+void pos_solve_keep(pos_solve_t *z);
+/* Improves `state` and `choice`; says whether that is proved best. */
+pos_status_t pos_solve(const pos_plan_t *plan, uint32_t banned, uint64_t budget,
+    pos_solution_t *out) POS_MUSTCHECK;
+
+#endif
