@@ -25,7 +25,7 @@
 
 /* Goes up with every change by which the same book, request and inputs give another
  * figure. */
-#define POS_ENGINE_VERSION  "1"
+#define POS_ENGINE_VERSION  "2"
 
 /* ---- what a source serves ---- */
 

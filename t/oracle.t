@@ -16,29 +16,23 @@ my $carts = $ENV{POS_ORACLE_CARTS} || 3000;
 my $seed  = $ENV{POS_SEED} || 1;
 
 # Once the engine proves every small cart, this is 1: then an answer that is not proved fails.
+# Two of three thousand are not yet.
 my $prove = 0;
 
 # What the engine does not do yet: the share of carts (in percent) that may show it, and why.
 # A kind that no longer occurs must go from here (a rare one need not occur in every run).
 my %open = (
     'another choice of a tie: units'           => [0.2, 'the earliest units are not looked for'],
-    'another choice of a tie: units, not proved' => [6, 'the search stops at the first of equal choices'],
     'another choice of a tie: used promotions' => [0.3, 'conflicts are not settled unit by unit when that saves nothing'],
-    'another choice of a tie: used promotions, not proved' => [2.5, 'the search stops at the first of equal choices'],
-    'below the optimum'                        => [2, 'the search forgets `choose`, the order of nth, or that a markdown takes every unit it may'],
-    'optimal, and is not'                      => [0.5, 'a proof overlooks measured rewards, a bought unit that is better rewarded, or a cent of a floor'],
-    'no permitted choice comes to this'        => [0.6, 'a floor rounds the net price up before tax is added'],
-    'worse than by priority'                   => [4, 'a deal is not repeated while that still saves'],
+    'below the optimum'                        => [0.15, 'a deal counts `choose` or the order of nth over the units that are open, or over the cart'],
+    'optimal, and is not'                      => [0.3, 'measured rewards, a bought unit that is better rewarded, or the two readings of a deal just named'],
+    'worse than by priority'                   => [0.1, 'a deal is not repeated while that still saves'],
     'priority: objective'                      => [2.5, 'a deal by priority takes the first units, not the best; `amount` is not always reached'],
     'priority: another choice of a tie: units' => [0.8, 'the earliest units are not looked for'],
     'priority: another choice of a tie: used promotions' => [0.4, 'what lowers nothing more is still counted'],
-    'figures: cash_total'                      => [4.5, 'cash is always rounded half up'],
-    'priority: figures: cash_total'            => [0.8, 'cash is always rounded half up'],
-    'worse choice: figures: cash_total'        => [0.8, 'cash is always rounded half up'],
     'figures: discount'                        => [0.8, 'max_amount takes from the first lines first where it is per line; a cent of a split'],
-    'worse choice: figures: discount'          => [0.2, 'as above'],
-    'priority: figures: discount'              => [0.3, 'as above'],
     'figures: promotions'                      => [0.4, 'a cent between two promotions'],
+    'figures: taxes'                           => [0.1, 'a cent of tax between two lines, where it is rounded by order'],
     'figures: units'                           => [0.2, 'a cent between two units'],
     'priority: figures: units'                 => [0.2, 'a cent between two units'],
     'priority: figures: taxes'                 => [0.2, 'a cent of tax between two lines'],
@@ -70,6 +64,7 @@ is("@missing", '', 'every effect, filter, condition, stacking, limit and floor o
 my $found = eval { decode_json($out) } or BAIL_OUT("compare.py: $said");
 my $tally = $found->{tally};
 cmp_ok($tally->{compared}, '>=', 0.97 * $carts, 'nearly all carts are compared');
+cmp_ok($tally->{'not proved'} // 0, '<=', 3 + 0.002 * $carts, 'nearly all small carts are proved');
 my %kinds = %{ $found->{differences} };
 for my $kind (sort keys %kinds) {
     my $share = sprintf '%.2f', 100 * $kinds{$kind} / $carts;
