@@ -292,7 +292,10 @@ end_subject(pos_rehearsal_t *r, pos_subject_t *s)
             pos_str("none of the carts tried lets the script run: its when, times, coupon or "
             "filters keep it out; a case with such a cart would show that it can"));
     }
-    if (status == POS_OK && s->promotion->script == NULL && !s->applied && s->carts > 0) {
+    /* Its own cases bring goods along that a shop may not have yet. */
+    if (status == POS_OK && s->promotion->script == NULL && !s->applied && s->carts > 0
+        && s->case_number == 0)
+    {
         status = warn(r, s, "never_applied",
             pos_str("none of the carts tried gets anything of it: see whether its conditions, times, "
             "effects and limits can all hold at once"));
