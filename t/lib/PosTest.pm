@@ -444,7 +444,7 @@ sub lines {
 # Whether several connections in a row, so both workers, answer by revision n or later.
 sub at_revision {
     my ($self, $n) = @_;
-    for (1 .. 6) {
+    for (1 .. 16) {
         my $r = $self->quote({ lines => lines('TEA', 1) });
         my ($rev) = ($r->{headers}{'pos-revision'} // '') =~ /^(\d+)/;
         return 0 if !defined $rev || $rev < $n;
