@@ -86,89 +86,10 @@ pos_take_off(pos_state_t *s, uint32_t act, uint32_t seg, int64_t amount)
     }
 }
 
-/* Splits `amount` by weights, each part at most its cap; what one cannot bear
- * goes to the others, again by weight. Returns false on overflow. */
-static bool
-spread(int64_t amount, int64_t *weights, const int64_t *caps, size_t n, int64_t *parts)
-{
-    __int128 room = 0;
-    bool     over = true;
-
-    for (size_t i = 0; i < n; i++) {
-        room += caps[i];
-        parts[i] = 0;
-    }
-    amount = amount < room ? amount : (int64_t) room;
-    if (n == 1) {
-        parts[0] = amount;
-        return true;
-    }
-    if (amount == room) {
-        memcpy(parts, caps, n * sizeof(*caps));
-        return true;
-    }
-    if (amount <= 0) {
-        return true;
-    }
-    if (!pos_split(amount, weights, n, parts)) {
-        return false;
-    }
-    while (over) {
-        int64_t  back = 0;
-        __int128 open = 0;
-
-        /* Parts over their cap stand at it; their weight leaves. */
-        for (size_t i = 0; i < n; i++) {
-            if (weights[i] >= 0 && parts[i] > caps[i]) {
-                parts[i] = caps[i];
-                weights[i] = -1;
-            }
-        }
-        back = amount;
-        for (size_t i = 0; i < n; i++) {
-            back -= weights[i] < 0 ? parts[i] : 0;
-            open += weights[i] > 0 ? weights[i] : 0;
-        }
-        over = false;
-        for (size_t i = 0; i < n && open > 0; i++) {
-            if (weights[i] >= 0) {
-                int64_t share = (int64_t) ((__int128) back * weights[i] / open);
-
-                over |= share > caps[i];
-                parts[i] = share;
-            }
-        }
-        if (!over && open > 0) {
-            int64_t left = back;
-
-            for (size_t i = 0; i < n; i++) {
-                left -= weights[i] >= 0 ? parts[i] : 0;
-            }
-            /* Fewer than n odd units: to the largest remainders that have room. */
-            while (left > 0) {
-                size_t   best = n;
-                __int128 most = -1;
-
-                for (size_t i = 0; i < n; i++) {
-                    if (weights[i] >= 0 && parts[i] < caps[i]) {
-                        __int128 rest = (__int128) back * weights[i] - (__int128) parts[i] * open;
-
-                        if (rest > most) {
-                            most = rest;
-                            best = i;
-                        }
-                    }
-                }
-                if (best == n) {
-                    return true;
-                }
-                parts[best]++;
-                left--;
-            }
-        }
-    }
-    return true;
-}
+/* Of an amount: what is left for the parts that do not stand at their caps, and their weights. */
+typedef struct {
+    int64_t left, open;
+} rest_t;
 
 static bool
 fits(const int64_t *parts, const int64_t *caps, size_t n)
@@ -181,25 +102,135 @@ fits(const int64_t *parts, const int64_t *caps, size_t n)
     return true;
 }
 
-/* The usual case first: nothing meets its cap. `weights` is used up. */
+/* Parts over their caps stand there from now on: their weight becomes -1. */
+static rest_t
+stand_at_caps(int64_t amount, int64_t *weights, const int64_t *caps, size_t n, int64_t *parts)
+{
+    rest_t rest = { amount, 0 };
+
+    for (size_t i = 0; i < n; i++) {
+        if (weights[i] >= 0 && parts[i] > caps[i]) {
+            parts[i] = caps[i];
+            weights[i] = -1;
+        }
+        rest.left -= weights[i] < 0 ? parts[i] : 0;
+        rest.open += weights[i] > 0 ? weights[i] : 0;
+    }
+    return rest;
+}
+
+/* Whole minor units of a part's exact share; over the cap wherever the exact share is, be it by a
+ * fraction, since that part will bear its cap and no more. */
+static int64_t
+whole_share(const rest_t *rest, int64_t weight, int64_t cap)
+{
+    __int128 share = (__int128) rest->left * weight;
+
+    return share > (__int128) cap * rest->open ? cap + 1 : (int64_t) (share / rest->open);
+}
+
+/* What a part's exact share is over its whole units, in `open`ths; -1: it stands at its cap. */
+static int64_t
+remainder_of(const rest_t *rest, int64_t weight, int64_t part)
+{
+    return weight < 0
+        ? -1
+        : (int64_t) ((__int128) rest->left * weight - (__int128) part * rest->open);
+}
+
+/* The least remainder above which at most `odd` parts lie, by bisection: without memory, and
+ * quick for ten thousand parts. */
+static int64_t
+least_remainder(const rest_t *rest, const int64_t *weights, const int64_t *parts, size_t n,
+    int64_t odd, int64_t *above)
+{
+    int64_t low = -1, high = rest->open - 1;
+
+    *above = 0;
+    while (low < high) {
+        int64_t mid = low + (high - low) / 2, count = 0;
+
+        for (size_t i = 0; i < n; i++) {
+            count += remainder_of(rest, weights[i], parts[i]) > mid;
+        }
+        if (count <= odd) {
+            high = mid;
+            *above = count;
+        } else {
+            low = mid + 1;
+        }
+    }
+    return high;
+}
+
+/* Floors lose less than one minor unit a part: what they lose goes to the largest remainders,
+ * ties to the earlier part. Each of these has room, since its exact share is below its cap. */
+static void
+place_odd(const rest_t *rest, const int64_t *weights, int64_t *parts, size_t n)
+{
+    int64_t odd = rest->left, above, least, ties;
+
+    for (size_t i = 0; i < n; i++) {
+        odd -= weights[i] >= 0 ? parts[i] : 0;
+    }
+    if (odd == 0) {
+        return;
+    }
+    least = least_remainder(rest, weights, parts, n, odd, &above);
+    ties = odd - above;
+    for (size_t i = 0; i < n; i++) {
+        int64_t remainder = remainder_of(rest, weights[i], parts[i]);
+
+        if (remainder > least || (remainder == least && ties-- > 0)) {
+            parts[i]++;
+        }
+    }
+}
+
+/* Splits an amount by weights, each part at most its cap, no cap above its weight; what one
+ * cannot bear goes to the others, again by weight. `weights` is used up. False: overflow. */
 static bool
 share_out(int64_t amount, int64_t *weights, const int64_t *caps, size_t n, int64_t *parts)
 {
-    __int128 room = 0, all = 0;
+    __int128 room = 0;
+    rest_t   rest;
+    bool     over;
 
     for (size_t i = 0; i < n; i++) {
         room += caps[i];
-        all += weights[i];
     }
-    if (n > 1 && amount < room && amount > 0 && all > 0) {
-        if (!pos_split(amount, weights, n, parts)) {
-            return false;
-        }
-        if (fits(parts, caps, n)) {
-            return true;
-        }
+    if (amount >= room) {
+        memcpy(parts, caps, n * sizeof(*caps));
+        return true;
     }
-    return spread(amount, weights, caps, n, parts);
+    if (amount <= 0) {
+        memset(parts, 0, n * sizeof(*parts));
+        return true;
+    }
+    if (n == 1) {
+        parts[0] = amount;
+        return true;
+    }
+    if (!pos_split(amount, weights, n, parts)) {
+        return false;
+    }
+    if (fits(parts, caps, n)) {
+        return true;
+    }
+    do {
+        over = false;
+        rest = stand_at_caps(amount, weights, caps, n, parts);
+        for (size_t i = 0; i < n && rest.open > 0; i++) {
+            if (weights[i] >= 0) {
+                parts[i] = whole_share(&rest, weights[i], caps[i]);
+                over |= parts[i] > caps[i];
+            }
+        }
+    } while (over);
+    if (rest.open > 0) {
+        place_odd(&rest, weights, parts, n);
+    }
+    return true;
 }
 
 /* Splits one amount by what the classes touched still cost: over items first,
