@@ -139,17 +139,26 @@ known_sku(pos_work_t *w, uint32_t i)
     return true;
 }
 
+/* What its product alone says of a line. */
+static bool
+fits_product(pos_work_t *w, uint32_t i)
+{
+    if (!known_sku(w, i)) {
+        return false;
+    }
+    if (!w->skus[w->sku_of_line[i]].product->measured && w->cart.lines[i].quantity % POS_THOUSANDTHS != 0) {
+        (void) pos_line_fault(w, i, "/quantity", "quantity", "this product is sold in whole units");
+        return false;
+    }
+    return true;
+}
+
 static void
 check_line(pos_work_t *w, uint32_t i)
 {
-    pos_line_t *line = &w->cart.lines[i];
-    pos_sku_t  *sku = &w->skus[w->sku_of_line[i]];
+    pos_sku_t *sku = &w->skus[w->sku_of_line[i]];
 
-    if (!known_sku(w, i)) {
-        return;
-    }
-    if (!sku->product->measured && line->quantity % POS_THOUSANDTHS != 0) {
-        (void) pos_line_fault(w, i, "/quantity", "quantity", "this product is sold in whole units");
+    if (!fits_product(w, i)) {
         return;
     }
     if (!sku->priced && !sku->reported) {
@@ -404,14 +413,14 @@ merge_lines(pos_work_t *w, const uint32_t *order)
 }
 
 pos_status_t
-pos_items_name_unknown(pos_work_t *w)
+pos_items_name_faults(pos_work_t *w)
 {
     if (gather_skus(w) != POS_OK) {
         return POS_NO_MEMORY;
     }
     for (uint32_t i = 0; i < w->cart.line_count; i++) {
         if (w->cart.lines[i].sku.len > 0) {
-            (void) known_sku(w, i);
+            (void) fits_product(w, i);
         }
     }
     return POS_INVALID;

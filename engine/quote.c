@@ -89,7 +89,7 @@ pos_quote(const pos_quote_options_t *options, const pos_json_t *request, pos_are
     if (status == POS_OK) {
         status = pos_items_make(&w);
     } else if (status == POS_INVALID && w.invalid) {
-        status = pos_items_name_unknown(&w);
+        status = pos_items_name_faults(&w);
     }
     stats->forbidden = w.forbidden && !w.invalid;
     if (status == POS_OK) {

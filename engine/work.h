@@ -91,9 +91,9 @@ pos_status_t pos_price_lowest(const pos_cart_t *cart, const pos_product_t *produ
 
 /* item.c: looks up every SKU, prices the lines and makes the items. */
 pos_status_t pos_items_make(pos_work_t *w) POS_MUSTCHECK;
-/* A request with other faults has its unknown SKUs named too, since all faults are
- * told at once. POS_INVALID, or no memory. */
-pos_status_t pos_items_name_unknown(pos_work_t *w) POS_MUSTCHECK;
+/* A request with other faults has its unknown SKUs, and parts of what is sold whole, named too,
+ * since all faults are told at once. POS_INVALID, or no memory. */
+pos_status_t pos_items_name_faults(pos_work_t *w) POS_MUSTCHECK;
 /* Adds a gift's item behind the others, `each` (thousandths) so many `times`, whose
  * product fits an int64_t; NULL: no such product or price, a part of what is sold each,
  * or no memory (`*status`). */
