@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define ZONE_DIR      "/usr/share/zoneinfo"
 #define ZONE_MAX      (256 * 1024)
 #define BOOK_MAX      (UINT32_MAX - 64)
 #define REQUEST_MAX   (64u << 20)
@@ -558,153 +557,7 @@ run_batch(pos_calc_t *calc)
 }
 
 
-/* ---- command line ---- */
-
-static const char *const help_text =
-"usage: poscalc --book BOOK.json [OPTIONS] < LINES.ndjson\n"
-"       poscalc --batch [OPTIONS] < BATCH.ndjson\n"
-"\n"
-"One JSON document a line in, one a line out: a quote for a request, or a problem\n"
-"(RFC 9457) that names every fault by its pointer. Exit code 0: every line was\n"
-"answered; 1: the book is at fault (its problem is the one line out); 2: wrong use.\n"
-"\n"
-"  --batch           the books come along, one a line with the requests to it:\n"
-"                    {\"book\": BOOK, \"requests\": [REQUEST, ...]}; each request has its\n"
-"                    line out, the book's problem where the book is at fault\n"
-"  --explain         as if every request said so\n"
-"  --at TIME         what `at` is where a request does not say; else now\n"
-"  --for-order       each discount of a line says what each of its `units` bore\n"
-"  --return          lines are returns, see below\n"
-"  --order-book FILE with --return: the book that the orders were priced by, where\n"
-"                    it is not that of --book\n"
-"  --budget N        steps of the solver (docs/solver.md); else 1500000\n"
-"  --stats           what the solver did for each line, instead of the quote\n"
-"  --bench N         all lines N times over; prints what one costs\n"
-"  --bench           alone: a table of what quotes of its own cost\n"
-"  --check           reads the book, prints its revision\n"
-"  --zoneinfo DIR    time zones; else " ZONE_DIR "\n"
-"\n"
-"Inputs. A request may carry `inputs`, what is read beside the book:\n"
-"  {\"lines\": [...], \"inputs\": {\"usage\": [{\"promotion\": \"p\", \"of\": \"uses\",\n"
-"   \"per\": \"customer\", \"subject\": \"cus_1\", \"window\": \"day\", \"from\": \"2026-11-27\",\n"
-"   \"used\": 3}], \"scripts_skipped\": [\"q\"]}}\n"
-"`usage` counts what earlier orders took of a limit: `of` orders, uses or amount; `per`\n"
-"customer, store or all (`subject` is the customer's id or the store's code); with a\n"
-"window, `from` is its first day in the retailer's zone (a week's is Monday). What is\n"
-"not there is 0. Without `usage`, and for customers and stores that the request does\n"
-"not name, a limit bounds each order by itself. The quote's own `inputs` are what was\n"
-"read: the same book, request and those inputs give the same bytes.\n"
-"\n"
-"Returns. With --return a line is\n"
-"  {\"quote\": the stored quote, \"request\": what it was asked with,\n"
-"   \"before\": the `state` of the return before (none: nothing came back yet),\n"
-"   \"lines\": [{\"line\": 0, \"quantity\": 1, \"unit\": 1}], \"shipping\": false,\n"
-"   \"sale\": a request, \"inputs\": its inputs}\n"
-"`line` counts the quote's lines from 0 (or `id` names one); `quantity` is all that is\n"
-"left unless said; `unit` counts the line's `units` from 0: unless said, those that\n"
-"paid least come back first. `shipping` refunds the shipping paid too. The answer:\n"
-"  lines       what came back, with what it paid, its fees, taxes and discounts\n"
-"  goods, fees, shipping, tax, taxes   what is refunded; tax within the others where\n"
-"              prices include it, beside them where they do not\n"
-"  promotions  what the units that came back had of each; points: to take back\n"
-"  refund      the sum to pay out\n"
-"  gifts       gifts the customer keeps, and how many of them are charged\n"
-"  state       `before` of the next return; send it as it is\n"
-"Policy `paid`: each unit gets back what it paid, in any order; discounts are never\n"
-"spread anew over what is kept, and a gift that is kept is not charged. Policy\n"
-"`reprice` (of the retailer, or of a promotion that applied): what is kept is priced\n"
-"again by the order's own revision, time and inputs, `kept` is what it costs, and the\n"
-"refund is what the order paid so far less that, never below zero; a gift that is kept\n"
-"and not earned any more is charged at its price; promotions whose own policy is\n"
-"`paid` keep their share. It needs `request` and the order's book.\n"
-"With `sale` it is an exchange: the sale is priced by --book, and `balance` is its\n"
-"total less the refund: above zero the customer pays it, below it is paid out.\n";
-
-
-static void
-usage(void)
-{
-    fputs(help_text, stderr);
-    exit(2);
-}
-
-
-static const char *
-value_of(int argc, char **argv, int *i)
-{
-    if (*i + 1 >= argc) {
-        usage();
-    }
-    return argv[++*i];
-}
-
-
-static int64_t
-time_now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_REALTIME, &t);
-    return (int64_t) t.tv_sec * 1000000 + t.tv_nsec / 1000;
-}
-
-
-static pos_calc_options_t
-read_options(int argc, char **argv)
-{
-    pos_calc_options_t o = { .zone_dir = ZONE_DIR, .now = time_now() };
-
-    for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--book") == 0) {
-            o.book = value_of(argc, argv, &i);
-        } else if (strcmp(argv[i], "--explain") == 0) {
-            o.explain = true;
-        } else if (strcmp(argv[i], "--check") == 0) {
-            o.check = true;
-        } else if (strcmp(argv[i], "--batch") == 0) {
-            o.batch = true;
-        } else if (strcmp(argv[i], "--for-order") == 0) {
-            o.for_order = true;
-        } else if (strcmp(argv[i], "--stats") == 0) {
-            o.stats = true;
-        } else if (strcmp(argv[i], "--budget") == 0) {
-            o.budget = strtoull(value_of(argc, argv, &i), NULL, 10);
-            if (o.budget == 0) {
-                pos_calc_die(2, "--budget", "needs a number of steps above zero");
-            }
-        } else if (strcmp(argv[i], "--return") == 0) {
-            o.returns = true;
-        } else if (strcmp(argv[i], "--order-book") == 0) {
-            o.order_book = value_of(argc, argv, &i);
-        } else if (strcmp(argv[i], "--help") == 0) {
-            fputs(help_text, stdout);
-            exit(0);
-        } else if (strcmp(argv[i], "--zoneinfo") == 0) {
-            o.zone_dir = value_of(argc, argv, &i);
-        } else if (strcmp(argv[i], "--bench") == 0 && argc == 2) {
-            o.table = true;
-            return o;
-        } else if (strcmp(argv[i], "--bench") == 0) {
-            o.bench = strtol(value_of(argc, argv, &i), NULL, 10);
-            if (o.bench < 1 || o.bench > 10000000) {
-                usage();
-            }
-        } else if (strcmp(argv[i], "--at") == 0) {
-            if (!pos_time_read(pos_str_z(value_of(argc, argv, &i)), NULL, &o.now)) {
-                pos_calc_die(2, "--at needs a time such as", "2026-11-27T09:00:00Z");
-            }
-        } else {
-            usage();
-        }
-    }
-    if ((o.book == NULL) != o.batch || (o.batch && (o.check || o.bench > 0 || o.order_book))
-        || (o.returns ? o.explain : o.order_book != NULL))
-    {
-        usage();
-    }
-    return o;
-}
-
+/* ---- a run ---- */
 
 static void
 run_book(pos_calc_t *calc)
@@ -736,7 +589,7 @@ run_book(pos_calc_t *calc)
 int
 main(int argc, char **argv)
 {
-    pos_calc_t calc = { .options = read_options(argc, argv) };
+    pos_calc_t calc = { .options = pos_calc_options(argc, argv) };
 
     calc.arena = pos_arena_create(65536, 0);
     calc.quote = pos_arena_create(QUOTE_BLOCK, 0);

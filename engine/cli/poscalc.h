@@ -17,16 +17,16 @@ typedef struct {
 } pos_calc_options_t;
 
 typedef struct pos_calc_s {
-    pos_calc_options_t          options;
-    struct pos_calc_s     *order;     /* of --order-book, or the same book      */
-    pos_arena_t       *arena;     /* as long as the program                  */
-    pos_arena_t       *quote;     /* one answer                              */
-    pos_json_reader_t *reader;
-    pos_memory_book_t *memory;
-    pos_book_source_t  source;
-    pos_script_vm_t   *vm;
-    pos_book_t        *book;
-    pos_quote_stats_t  stats;     /* of the last answer                      */
+    pos_calc_options_t  options;
+    struct pos_calc_s  *order;    /* of --order-book, or the same book      */
+    pos_arena_t        *arena;    /* as long as the program                  */
+    pos_arena_t        *quote;    /* one answer                              */
+    pos_json_reader_t  *reader;
+    pos_memory_book_t  *memory;
+    pos_book_source_t   source;
+    pos_script_vm_t    *vm;
+    pos_book_t         *book;
+    pos_quote_stats_t   stats;    /* of the last answer                      */
 } pos_calc_t;
 
 #define POS_CALC_STEPS  1500000    /* some 20 ms */
@@ -41,6 +41,11 @@ void pos_calc_unload(pos_calc_t *calc);
 pos_str_t pos_calc_answer(pos_calc_t *calc, pos_str_t text, bool *is_quote);
 /* The next line of standard input that is not blank; false: there is none. */
 bool pos_calc_next_line(char **data, size_t *room, pos_str_t *line);
+
+/* ---- poscalc_options.c ---- */
+
+/* Wrong use ends the program with code 2, --help with 0. */
+pos_calc_options_t pos_calc_options(int argc, char **argv);
 
 /* ---- poscalc_bench.c ---- */
 
