@@ -135,6 +135,28 @@ mark_required(pos_schema_compiler_t *c, pos_schema_t *s, pos_str_t where)
 }
 
 
+static void
+compile_reference(pos_schema_compiler_t *c, pos_schema_t *schema, const pos_json_t *json,
+    const pos_json_t *ref, pos_str_t where)
+{
+    const pos_json_t *member;
+
+    for (member = json->first; member != NULL; member = member->next) {
+        if (member != ref && !pos_str_eq(member->key, pos_str("description"))) {
+            pos_schema_bad(c, pos_schema_child(c, where, member->key),
+                           "nothing may stand beside $ref");
+        }
+    }
+
+    if (ref->type != POS_JSON_STRING) {
+        pos_schema_bad(c, where, "$ref must be text");
+        return;
+    }
+
+    compile_ref(c, schema, ref->text, where);
+}
+
+
 pos_schema_t *
 pos_schema_compile_at(pos_schema_compiler_t *c, const pos_json_t *json, pos_str_t where)
 {
@@ -175,19 +197,7 @@ pos_schema_compile_at(pos_schema_compiler_t *c, const pos_json_t *json, pos_str_
     ref = pos_json_get(json, "$ref");
 
     if (ref != NULL) {
-        for (member = json->first; member != NULL; member = member->next) {
-            if (member != ref && !pos_str_eq(member->key, pos_str("description"))) {
-                pos_schema_bad(c, pos_schema_child(c, where, member->key),
-                               "nothing may stand beside $ref");
-            }
-        }
-
-        if (ref->type != POS_JSON_STRING) {
-            pos_schema_bad(c, where, "$ref must be text");
-            return schema;
-        }
-
-        compile_ref(c, schema, ref->text, where);
+        compile_reference(c, schema, json, ref, where);
         return schema;
     }
 
