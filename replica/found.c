@@ -5,19 +5,24 @@
 #include "replica/found.h"
 
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #define ADDRESS_BITS  48
 #define LENGTH_BITS   12
 #define ADDRESS_MASK  ((UINT64_C(1) << ADDRESS_BITS) - 1)
 #define LENGTH_MAX    ((UINT64_C(1) << LENGTH_BITS) - 1)
 #define TAG_SHIFT     (ADDRESS_BITS + LENGTH_BITS)
+#define SLOT_SIZE     (sizeof(uint64_t) + sizeof(uint32_t))
 
 
+/* Mapped, not allocated: an allocator clears what it has used before, and this is
+ * made in nginx's loop with each change of the book. */
 pos_found_t *
 pos_found_create(size_t rows)
 {
     pos_found_t *found = malloc(sizeof(*found));
     size_t       slots = POS_FOUND_SLOTS_MIN;
+    void        *map;
 
     if (found == NULL) {
         return NULL;
@@ -27,14 +32,16 @@ pos_found_create(size_t rows)
         slots *= 2;
     }
 
-    found->mask = slots - 1;
-    found->rows = calloc(slots, sizeof(*found->rows));
-    found->owners = calloc(slots, sizeof(*found->owners));
-    if (found->rows == NULL || found->owners == NULL) {
-        pos_found_destroy(found);
+    map = mmap(NULL, slots * SLOT_SIZE, PROT_READ | PROT_WRITE,
+               MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (map == MAP_FAILED) {
+        free(found);
         return NULL;
     }
 
+    found->mask = slots - 1;
+    found->rows = map;
+    found->owners = (uint32_t *) (found->rows + slots);
     return found;
 }
 
@@ -43,8 +50,7 @@ void
 pos_found_destroy(pos_found_t *found)
 {
     if (found != NULL) {
-        free(found->rows);
-        free(found->owners);
+        (void) munmap(found->rows, (found->mask + 1) * SLOT_SIZE);
         free(found);
     }
 }

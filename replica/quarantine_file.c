@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -93,6 +94,37 @@ file_write(const char *path)
 }
 
 
+/* Holding the damaged one's lock: has nobody else replaced it meanwhile? */
+static bool
+file_is(const char *path, int fd)
+{
+    struct stat held, named;
+
+    return fstat(fd, &held) == 0 && stat(path, &named) == 0
+           && held.st_ino == named.st_ino && held.st_dev == named.st_dev;
+}
+
+
+/* Of those that find it damaged at once, the first replaces it. */
+static bool
+file_replace(const char *path, const char *temporary)
+{
+    int  error, fd = open(path, O_RDWR | O_CLOEXEC);
+    bool made;
+
+    if (fd < 0) {
+        return false;
+    }
+
+    made = flock(fd, LOCK_EX) == 0
+           && (!file_is(path, fd) || rename(temporary, path) == 0);
+    error = errno;
+    close(fd);
+    errno = error;
+    return made;
+}
+
+
 /* A damaged one is replaced; one that another process made meanwhile stays. */
 static bool
 file_make(const char *path, bool damaged)
@@ -105,9 +137,8 @@ file_make(const char *path, bool damaged)
     (void) unlink(temporary);
     made = file_write(temporary);
     if (made && damaged) {
-        return rename(temporary, path) == 0;
-    }
-    if (made) {
+        made = file_replace(path, temporary);
+    } else if (made) {
         made = link(temporary, path) == 0 || errno == EEXIST;
     }
 

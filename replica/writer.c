@@ -52,15 +52,18 @@ writer_grow(pos_replica_writer_t *w)
 }
 
 
+/* LMDB takes the flag from the environment alone (a transaction's own is passed
+ * over), which is this writer's. */
 static pos_status_t
-writer_transact(pos_replica_writer_t *w, unsigned flags, pos_writer_work_t work,
+writer_transact(pos_replica_writer_t *w, bool soon, pos_writer_work_t work,
     void *arg)
 {
     MDB_txn *txn;
     int      rc;
 
     for (;;) {
-        rc = mdb_txn_begin(w->target->env, NULL, flags, &txn);
+        rc = mdb_env_set_flags(w->target->env, MDB_NOMETASYNC, soon);
+        rc = rc ? rc : mdb_txn_begin(w->target->env, NULL, 0, &txn);
         if (rc != 0) {
             return pos_writer_fail(w, "begin", rc);
         }
@@ -87,7 +90,7 @@ writer_transact(pos_replica_writer_t *w, unsigned flags, pos_writer_work_t work,
 pos_status_t
 pos_writer_transact(pos_replica_writer_t *w, pos_writer_work_t work, void *arg)
 {
-    return writer_transact(w, 0, work, arg);
+    return writer_transact(w, false, work, arg);
 }
 
 
@@ -95,7 +98,7 @@ pos_status_t
 pos_writer_transact_soon(pos_replica_writer_t *w, pos_writer_work_t work,
     void *arg)
 {
-    return writer_transact(w, MDB_NOMETASYNC, work, arg);
+    return writer_transact(w, true, work, arg);
 }
 
 
@@ -338,9 +341,7 @@ levels_put(pos_replica_writer_t *w, const char *name, const uint8_t *framed,
     MDB_val  value = pos_store_val(framed, len);
     int      rc;
 
-    /* A clock of before a power failure is worth nothing, and the file's number
-     * is a hint: neither is worth waiting for. */
-    rc = mdb_txn_begin(w->levels, NULL, MDB_NOMETASYNC, &txn);
+    rc = mdb_txn_begin(w->levels, NULL, 0, &txn);
     if (rc != 0) {
         return rc;
     }
@@ -401,10 +402,12 @@ writer_open_levels(pos_replica_writer_t *w)
     int  rc;
 
     snprintf(path, sizeof(path), "%s/levels.mdb", w->dir);
-    rc = env_open(path, POS_STORE_LEVELS_MAP, 0, &w->levels);
+    /* A clock of before a power failure is worth nothing, and the file's number
+     * is a hint: neither is worth waiting for. */
+    rc = env_open(path, POS_STORE_LEVELS_MAP, MDB_NOMETASYNC, &w->levels);
     if (is_damage(rc)) {
         (void) unlink(path);
-        rc = env_open(path, POS_STORE_LEVELS_MAP, 0, &w->levels);
+        rc = env_open(path, POS_STORE_LEVELS_MAP, MDB_NOMETASYNC, &w->levels);
     }
     if (rc != 0) {
         w->levels = NULL;

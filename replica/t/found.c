@@ -3,6 +3,9 @@
  * no harm where two products share an entry.
  */
 
+#include <stdio.h>
+#include <unistd.h>
+
 #include "base/t/tap.h"
 #include "replica/found.h"
 
@@ -52,9 +55,45 @@ test_bounds(void)
 }
 
 
+static long
+resident_kb(void)
+{
+    long  size = 0, pages = 0;
+    FILE *f = fopen("/proc/self/statm", "r");
+
+    if (f == NULL || fscanf(f, "%ld %ld", &size, &pages) != 2) {
+        pages = 0;
+    }
+    if (f != NULL) {
+        fclose(f);
+    }
+    return pages * (sysconf(_SC_PAGESIZE) / 1024);
+}
+
+
+/* A snapshot after the other, as publishing makes them: the new one before the old one goes. */
+static void
+test_empty(void)
+{
+    pos_found_t *old = pos_found_create(POS_FOUND_SLOTS_MAX), *found;
+    long         before = resident_kb();
+    int          i;
+
+    for (i = 0; i < 10; i++) {
+        found = pos_found_create(POS_FOUND_SLOTS_MAX);
+        pos_found_put(found, 1, HASH, pos_str("row"));
+        pos_found_destroy(old);
+        old = found;
+    }
+    pos_found_destroy(old);
+    ok(before > 0 && resident_kb() - before < 1024, "large tables take memory only as they are used");
+}
+
+
 int
 main(void)
 {
+    test_empty();
     test_remembers();
     test_bounds();
     return tap_done();

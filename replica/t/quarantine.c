@@ -104,6 +104,52 @@ test_damaged(void)
 }
 
 
+/* Processes that find it damaged at once: each must end with the file that is there. */
+static void
+test_together(void)
+{
+    int round, i, gate[2], status, apart = 0;
+
+    for (round = 0; round < 40; round++) {
+        change(0, "x", 1, 0);
+        if (pipe(gate) != 0) {
+            break;
+        }
+        for (i = 0; i < 4; i++) {
+            if (fork() == 0) {
+                pos_quarantine_t *q;
+                char              line[1024], byte;
+                bool              deleted = false;
+                FILE             *maps;
+
+                close(gate[1]);
+                (void) !read(gate[0], &byte, 1);
+                if (pos_quarantine_open(dir, &q) != POS_OK) {
+                    _exit(2);
+                }
+                usleep(20000);
+                maps = fopen("/proc/self/maps", "r");
+                while (maps != NULL && fgets(line, sizeof(line), maps) != NULL) {
+                    /* What this test has mapped before was replaced, and is gone by right. */
+                    char *at = strchr(line, '-');
+
+                    deleted |= strtoull(line, NULL, 16) <= (uintptr_t) q && at != NULL
+                               && strtoull(at + 1, NULL, 16) > (uintptr_t) q
+                               && strstr(line, "(deleted)") != NULL;
+                }
+                _exit(deleted);
+            }
+        }
+        close(gate[0]);
+        close(gate[1]);
+        while (wait(&status) > 0) {
+            apart += status != 0;
+        }
+    }
+    ok(round == 40 && apart == 0, "four processes that find it damaged at once share one: %d apart", apart);
+}
+
+
 static void
 test_refused(void)
 {
@@ -129,6 +175,7 @@ main(void)
     snprintf(path, sizeof(path), "%s/quarantine", dir);
     test_shared();
     test_damaged();
+    test_together();
     test_refused();
     return tap_done();
 }
