@@ -266,6 +266,12 @@ ngx_pos_pg_on_connected(ngx_pos_pg_conn_t *conn)
     }
 
     ngx_pos_pg_on_ready(conn);
+
+    /* For those who still wait, since one asked for all: each that is given asks for the next, so
+     * that a server that is full refuses one and not a row of them. */
+    if (!ngx_queue_empty(&pool->waiting) && !pool->closing) {
+        ngx_pos_pg_grow(pool);
+    }
 }
 
 /* Free to work: the next in the queue, else into the pool. */

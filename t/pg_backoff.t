@@ -92,6 +92,11 @@ subtest 'the pool would take more connections than PostgreSQL gives' => sub {
     cmp_ok($refused, '<=', $waits + 7, "and each refusal is waited out before the next attempt: $refused, $waits waits");
 
     close $_ for @others;
+    PgTest::wait_for('room', 10, sub { $t->psql(q{select count(*) from pg_stat_activity where usename = 'shop' and application_name <> 'ngx_pos'}) == 0 });
+    # Longer than calls may wait, so that each needs a connection of its own; and none comes after.
+    %status = ();
+    $status{ PgTest::answer($_)->{status} }++ for map { $t->begin('GET', '/v1/sleep/0.9') } 1 .. 5;
+    is_deeply(\%status, { 200 => 5 }, 'when the others leave, calls that wait together each get a connection') or diag(explain \%status);
     ok(PgTest::wait_for('the pool to grow', 30, sub { connections($t, 5, 1) }), 'when the others leave, the pool takes what is free');
     is($t->psql("select count(*) from pg_stat_activity where usename = 'shop'"), 5, 'and PostgreSQL has no room for more');
     $t->stop;
