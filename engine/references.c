@@ -14,7 +14,7 @@ typedef struct {
     const pos_book_source_t *source;
     pos_arena_t             *scratch;
     pos_decoder_t            d;
-    uint32_t                 asked;
+    uint32_t                *left;
     pos_status_t             status;
 } references_t;
 
@@ -83,10 +83,10 @@ is_elsewhere(pos_str_t key)
 static void
 look_up(references_t *r, const pos_at_t *at, const reference_t *kind, const pos_json_t *name)
 {
-    if (name->type != POS_JSON_STRING || r->asked >= POS_REFERENCES_MAX) {
+    if (name->type != POS_JSON_STRING || *r->left == 0) {
         return;
     }
-    r->asked++;
+    --*r->left;
     if (!kind->known(r, name->text)) {
         pos_decode_fault(&r->d, at, kind->code, "there is no %s \"%.*s\" in the book now", kind->what,
             (int) (name->text.len > 100 ? 100 : name->text.len), name->text.data);
@@ -102,11 +102,11 @@ check_gift(references_t *r, const pos_at_t *up, const pos_json_t *gift)
     pos_at_t             at = pos_at_key(up, "quantity");
     int64_t              quantity;
 
-    if (sku == NULL || sku->type != POS_JSON_STRING || r->asked >= POS_REFERENCES_MAX ||
+    if (sku == NULL || sku->type != POS_JSON_STRING || *r->left == 0 ||
         !pos_json_decimal(pos_member(gift, "quantity"), 3, &quantity) || quantity % POS_THOUSANDTHS == 0) {
         return;
     }
-    r->asked++;
+    --*r->left;
     pos_arena_reset(r->scratch);
     if (r->source->product(r->source->ctx, sku->text, r->scratch, &product) == POS_OK && !product->measured) {
         pos_decode_fault(&r->d, &at, "quantity", "this product is sold in whole units: nothing is given");
@@ -137,9 +137,9 @@ walk(references_t *r, const pos_at_t *at, const pos_json_t *json, const referenc
 
 pos_status_t
 pos_references_check(const pos_json_t *document, pos_str_t base, const pos_book_t *book,
-    const pos_book_source_t *source, pos_faults_t *missing)
+    const pos_book_source_t *source, uint32_t *left, pos_faults_t *missing)
 {
-    references_t r = { .book = book, .source = source };
+    references_t r = { .book = book, .source = source, .left = left };
     pos_at_t     at = pos_at_base(base);
 
     r.scratch = pos_arena_create(4096, 0);

@@ -315,7 +315,7 @@ ngx_pos_rehearse_event(ngx_event_t *ev)
 static pos_status_t
 ngx_pos_rehearse_references(ngx_pos_rehearse_t *work, ngx_pos_shop_t *shop)
 {
-    uint32_t           i = 0;
+    uint32_t           i = 0, left = POS_REFERENCES_MAX;
     pos_str_t          base;
     pos_json_t        *documents;
     pos_status_t       rc;
@@ -327,7 +327,8 @@ ngx_pos_rehearse_references(ngx_pos_rehearse_t *work, ngx_pos_shop_t *shop)
     for (document = rc == POS_OK ? documents->first : NULL; document != NULL && rc == POS_OK; document = document->next) {
         base = ngx_pos_promotion_base(ctx, &work->promotion, i++);
         rc = base.data != NULL
-             ? pos_references_check(document, base, shop->book, &shop->source, &work->missing) : POS_NO_MEMORY;
+             ? pos_references_check(document, base, shop->book, &shop->source, &left, &work->missing)
+             : POS_NO_MEMORY;
     }
 
     if (ctx->json == NULL) {
