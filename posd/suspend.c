@@ -87,6 +87,18 @@ suspend_one(suspend_t *s, const char *retailer, const char *sources)
 }
 
 
+/* One that is locked for long, by an import say, holds up none behind it. */
+static void
+suspend_give_up(suspend_t *s, const char *retailer)
+{
+    pos_log("error", "suspend: retailer %s: %s", retailer, s->pg.error);
+    if (s->pg.conn != NULL && !pos_pg_run(&s->pg, SUSPEND_TIMEOUT, "rollback")) {
+        pos_pg_close(&s->pg);
+    }
+    s->pg.error[0] = '\0';
+}
+
+
 /* Rows come by retailer in both. */
 static bool
 suspend_seen(const suspend_t *s, const PGresult *heads, int row, int *at)
@@ -109,7 +121,8 @@ suspend_look(suspend_t *s)
     char           sources[SUSPEND_SOURCES];
     unsigned long  changes = pos_quarantine_changes(s->quarantine);
     PGresult      *heads;
-    int            i, at = 0, n = 0;
+    bool           failed = false;
+    int            i, at = 0, n;
 
     suspend_sources(s->quarantine, sources);
     heads = pos_pg_query(&s->pg, SUSPEND_TIMEOUT,
@@ -118,16 +131,20 @@ suspend_look(suspend_t *s)
         return false;
     }
 
-    for (i = 0; n >= 0 && i < PQntuples(heads); i++) {
+    for (i = 0; s->pg.conn != NULL && i < PQntuples(heads); i++) {
         if (suspend_seen(s, heads, i, &at) && changes == s->changes) {
             continue;
         }
         do {
             n = suspend_one(s, PQgetvalue(heads, i, 0), sources);
         } while (n > 0 && !pos_stop);
+        if (n < 0) {
+            failed = true;
+            suspend_give_up(s, PQgetvalue(heads, i, 0));
+        }
     }
 
-    if (n < 0) {
+    if (failed) {
         PQclear(heads);
         return false;
     }
@@ -139,7 +156,7 @@ suspend_look(suspend_t *s)
 }
 
 
-/* What was seen stays known: a look that fails is taken again from there. */
+/* What a whole look has seen stays known; one that fails in part is taken again. */
 static void
 suspend_turn(suspend_t *s, const char *database, int64_t *backoff)
 {
@@ -157,7 +174,7 @@ suspend_turn(suspend_t *s, const char *database, int64_t *backoff)
         return;
     }
 
-    if (!pos_stop) {
+    if (!pos_stop && s->pg.error[0] != '\0') {
         pos_log("error", "suspend: %s", s->pg.error);
     }
     pos_pg_close(&s->pg);
