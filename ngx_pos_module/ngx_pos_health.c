@@ -258,7 +258,7 @@ ngx_pos_metrics_watchdog(pos_writer_t *w)
     const pos_quarantine_t  *quarantine = ngx_pos_watchdog_quarantine();
 
     ngx_pos_metrics_about(w, "pos_script_watchdog_total", "counter",
-        "Workers ended because a script ran on behind the sandbox's limits.");
+        "Processes ended because a script ran on behind the sandbox's limits.");
     ngx_pos_metrics_printf(w, "pos_script_watchdog_total %ui\n", (ngx_uint_t) quarantine->claimed);
     ngx_pos_metrics_about(w, "pos_script_quarantined", "gauge",
         "1 for each script, by the SHA-256 of its source, that is kept out for it.");

@@ -46,7 +46,7 @@ begin
                 select i.ordinal, '/prices/' || i.ordinal || '/until', 'empty_period', 'it ends before it starts'
                   from pos.price_input(rows) i where i.valid_until <= i.valid_from) f), '[]'));
     with input as (
-        select distinct i.sku, i.list, i.kind, i.min_quantity, i.valid_from from pos.price_input(rows) i
+        select i.sku, i.list, i.kind, i.min_quantity, i.valid_from from pos.price_input(rows) i
     ), gone as (
         delete from pos.price p using input i
          where p.retailer_id = me and p.sku = i.sku and p.list = i.list and p.kind = i.kind
