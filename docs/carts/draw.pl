@@ -33,7 +33,7 @@ sub main {
     my @differ = grep { text($_) ne $drawn{$_} } sort keys %drawn;
     push @differ, grep { !exists $drawn{$_} } glob "$Bin/*.svg";
     if (@options) {
-        print map { (s{^\Q$Bin/\E(?:\.\./)?}{docs/carts/}r) . " is not as docs/carts/draw.pl draws it\n" } @differ;
+        print map { (s{^\Q$Bin/\E}{docs/carts/}r =~ s{carts/\.\./}{}r) . " is not as docs/carts/draw.pl draws it\n" } @differ;
         return @differ ? 1 : 0;
     }
     for my $path (@differ) {
@@ -214,16 +214,18 @@ sub draw_explain {
 
 sub draw_return {
     my ($name) = @_;
-    my ($cart, $quote) = (cart($name), quote($name));
+    my ($quote, @back) = (quote($name), Carts::returned($name));
     my $money = sub { money($_[0], $quote->{currency}) };
-    my $out = row("`$name`", 'of what was paid', 'what is kept costs', 'refund', 'tax in it') . "| --- | ---: | ---: | ---: | ---: |\n";
-    for my $back (Carts::returned($name)) {
-        my @what = map { "$_->{quantity} × " . ($_->{name} || $_->{sku}) } @{ $back->{lines} };
-        $out .= row(join(', ', @what), $money->(sum(map { $_->{paid} } @{ $back->{lines} })), defined $back->{kept} ? $money->($back->{kept}) : '', $money->($back->{refund}),
-            $money->($back->{tax}));
-        $out .= row('and takes ' . join(', ', map { "$_->{quantity} × " . title($_) } @{ $back->{sale}{lines} }) . ' for ' . $money->($back->{sale}{total}), '', '',
-            'to pay ' . $money->($back->{balance}), '')
-            if $back->{sale};
+    my $kept  = grep { defined $_->{kept} } @back;
+    my $cells = sub { my ($what, $paid, $left, @rest) = @_; return row($what, $paid, $kept ? $left : (), @rest) };
+    my $out   = $cells->("`$name`", 'had paid', 'what is kept costs', 'refund', 'tax in it') . $cells->('---', ('---:') x 4);
+    for my $back (@back) {
+        my $what = join ', ', map { "$_->{quantity} × " . ($_->{name} || $_->{sku}) } @{ $back->{lines} };
+        $out .= $cells->("$what comes back", $money->(sum(map { $_->{paid} } @{ $back->{lines} })), defined $back->{kept} ? $money->($back->{kept}) : '',
+            $money->($back->{refund}), $money->($back->{tax}));
+        my $sale = $back->{sale} or next;
+        $out .= $cells->(join(', ', map { "$_->{quantity} × " . title($_) } @{ $sale->{lines} }) . ' goes out for ' . $money->($sale->{total}), '', '',
+            ($back->{balance} < 0 ? 'paid out: ' : 'to pay: ') . $money->(abs $back->{balance}), '');
     }
     return $out;
 }
