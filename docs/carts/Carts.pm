@@ -102,17 +102,23 @@ sub claimed {
             push @units, map { { sku => $line->{sku}, title => $line->{name} || $line->{sku}, price => $line->{unit_price}, paid => $paid / $n, deal => $deal, role => $role } } 1 .. $n;
         }
     }
-    for my $used (@{ $quote->{promotions} }) {
+    for my $used (grep { $_->{times} } @{ $quote->{promotions} }) {
         my ($effect, $id) = ($promotion{ $used->{id} }{then}[0], $used->{id});
-        my $need = $used->{times} ? $used->{times} * ($effect->{nth} ? $effect->{nth}{group} : sum(map { $_->{quantity} // 1 } @{ $effect->{buy} // [] })) : 0;
-        next if !$need;
-        my $filter = $effect->{nth} ? $effect->{nth}{items} : $effect->{buy}[0]{items};
+        my $filter = $effect->{nth} ? $effect->{nth}{items} : $effect->{buy} ? $effect->{buy}[0]{items} : next;
         die "$id: several parts to buy cannot be drawn\n" if @{ $effect->{buy} // [] } > 1;
-        $need -= grep { ($_->{deal} // '') eq $id } @units if $effect->{nth};
         my @open = grep { !defined $_->{deal} && fits($cart, $filter, $_->{sku}) } @units;
+        if (my $nth = $effect->{nth}) {
+            my $way = ($effect->{order} // 'priciest') eq 'priciest' ? -1 : 1;
+            my @row = (sort { $way * ($a->{price} <=> $b->{price}) } @open, grep { ($_->{deal} // '') eq $id } @units)[0 .. $used->{times} * $nth->{group} - 1];
+            my @wrong = grep { defined $row[$_]{deal} != ($_ % $nth->{group} == $nth->{position} - 1) } 0 .. $#row;
+            die "$id: which units it counts is not for certain\n" if @wrong;
+            $_->{deal} // (@$_{qw(deal role)} = ($id, 'counted')) for @row;
+            next;
+        }
+        my $need = $used->{times} * $effect->{buy}[0]{quantity};
         my %skus = map { $_->{sku} => 1 } @open;
         die "$id: which units it counts is not for certain\n" if @open < $need || (@open > $need && keys %skus > 1);
-        @$_{qw(deal role)} = ($id, $effect->{nth} ? 'counted' : 'bought') for @open[0 .. $need - 1];
+        @$_{qw(deal role)} = ($id, 'bought') for @open[0 .. $need - 1];
     }
     return @units;
 }

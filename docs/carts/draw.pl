@@ -326,11 +326,11 @@ sub draw_claims {
             push @told, $head . ':';
             $last = $deal // '~';
         }
-        $body .= box($x, $y, 74, 74, defined $deal ? $colour{$deal} . ($unit->{role} =~ /free|reduced/ ? ' got' : '') : 'paid');
-        $body .= label($x + 37, $y + 18, 'm', $unit->{title}) . label($x + 37, $y + 34, 'm s', 'at ' . $money->($unit->{price}));
-        $body .= label($x + 37, $y + 50, 'm s', $unit->{role}) . label($x + 37, $y + 67, 'm s b', 'paid ' . $money->($unit->{paid}));
+        $body .= box($x, $y, 84, 74, defined $deal ? $colour{$deal} . ($unit->{role} =~ /free|reduced/ ? ' got' : '') : 'paid');
+        $body .= label($x + 42, $y + 18, 'm', $unit->{title}) . label($x + 42, $y + 34, 'm s', 'at ' . $money->($unit->{price}));
+        $body .= label($x + 42, $y + 50, 'm s', $unit->{role}) . label($x + 42, $y + 67, 'm s b', 'paid ' . $money->($unit->{paid}));
         push @told, "$unit->{title} at " . $money->($unit->{price}) . ($unit->{role} ? " ($unit->{role})" : '') . ' pays ' . $money->($unit->{paid}) . ';';
-        $x += 80;
+        $x += 90;
     }
     die "$name: too many units for one row\n" if $x > $width + 6;
     my $told = join(' ', @told) =~ s/;(?= [^;]*:|$)/./gr;
