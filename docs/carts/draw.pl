@@ -85,15 +85,19 @@ sub money {
     return "$sign$text";
 }
 
-# How to call a promotion: by the page's mark, its name or its id.
+# How to call a promotion: by the page's mark, its name or its id. What a mark says of
+# percents and amounts must stand in the promotion.
 sub caller_of {
     my ($cart, $names) = @_;
-    my %called = map { $_->{id} => $_->{name} // $_->{id} } @{ $cart->{book}{promotions} };
+    my %promotion = map { $_->{id} => $_ } @{ $cart->{book}{promotions} };
     for my $id (keys %$names) {
-        die "there is no promotion '$id' in this cart\n" if !exists $called{$id};
-        $called{$id} = $names->{$id};
+        my $said = encode($promotion{$id} // die "there is no promotion '$id' in this cart\n");
+        for my $figure ($names->{$id} =~ /(\d+\.\d\d|\d+(?= %))/g) {
+            my $stands = $figure =~ tr/.//dr + 0;
+            die "promotion '$id' is called '$names->{$id}', but says $said\n" if $said !~ /:$stands\b/;
+        }
     }
-    return sub { my ($id) = @_; $called{$id} // $id };
+    return sub { my ($id) = @_; return $names->{$id} // $promotion{$id}{name} // $id };
 }
 
 sub unit_of {
