@@ -21,12 +21,12 @@ my %digits = (JPY => 0, KRW => 0, KWD => 3, TND => 3);
 
 sub main {
     my (@options) = @_;
-    binmode $_, ':utf8' for *STDOUT, *STDERR;
     if (@options == 2 && $options[0] eq '--cart') {
         my $cart = cart($options[1]);
         print encode({ book => $cart->{book}, requests => [$cart->{request}] }), "\n";
         return 0;
     }
+    binmode $_, ':utf8' for *STDOUT, *STDERR;
     die "usage: draw.pl [--check | --cart NAME]\n" if @options && "@options" ne '--check';
     my %drawn;
     $drawn{$_} = drawn_page(text($_), \%drawn) for map { "$Bin/../$_.md" } qw(pricing promotions);
