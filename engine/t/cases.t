@@ -12,7 +12,7 @@ use warnings;
 use FindBin qw($Bin);
 use lib "$FindBin::Bin/../../t/lib";
 use Cpanel::JSON::XS ();
-use PosCarts qw(price_all calculator encode decode slurp differences broken_invariants fault_differences);
+use PosCarts qw(price_all calculator encode decode slurp whole_book differences broken_invariants fault_differences);
 use Test::More;
 
 my $calculator = calculator();
@@ -28,7 +28,7 @@ for my $file (sort glob "$Bin/cases/*.json") {
     my (@order, %of);
     for my $case (@$cases) {
         die "$file: the id '$case->{id}' is taken" if $seen{ $case->{id} }++;
-        my $book = encode(whole_book($case, $books));
+        my $book = encode(whole_book($shop, $case, $books));
         push @order, $book if !$of{$book};
         push @{ $of{$book} }, $case;
     }
@@ -42,26 +42,6 @@ for my $file (sort glob "$Bin/cases/*.json") {
 }
 is("@held", '', 'what is to be done is not done yet');
 done_testing();
-
-# Prices of products and lists that the case leaves out go with them.
-sub whole_book {
-    my ($case, $books) = @_;
-    my $part = $case->{book} // {};
-    my $name = ref $part ? $part->{like} : $part;
-    if (defined $name) {
-        my $shared = $books->{$name} or die "$case->{id}: there is no book '$name'";
-        $part = { %$shared, ref $part ? %$part : () };
-        delete $part->{like};
-    }
-    my %book = (%$shop, %$part);
-    for my $of ([products => 'sku', 'sku'], [price_lists => 'code', 'list']) {
-        my ($section, $key, $member) = @$of;
-        next if !$part->{$section} || $part->{prices};
-        my %there = map { $_->{$key} => 1 } @{ $book{$section} };
-        $book{prices} = [grep { $there{ $_->{$member} } } @{ $book{prices} }];
-    }
-    return \%book;
-}
 
 # The cart as it is, and the other way round: last line first, explained or not.
 sub both_ways {

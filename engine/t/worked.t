@@ -1,75 +1,154 @@
 #!/usr/bin/perl
-# The worked examples of docs/pricing.md, to the cent.
-
-use strict;
+# docs/pricing.md and docs/promotions.md say what the engine does: their tables and
+# pictures are its answers, their figures stand in those or are worked out from them here,
+# their lists have every word that it takes or says, their commands run.
+use v5.30;
 use warnings;
-use FindBin;
-use File::Temp qw(tempdir);
-use JSON::PP;
+use utf8;
+use FindBin qw($Bin);
+use lib "$Bin/../../t/lib", "$Bin/../../docs/carts";
+use Carts qw(cart quote words);
+use List::Util qw(uniq);
+use PosCarts qw(calculator price_all differences broken_invariants encode decode slurp);
 use Test::More;
 
-my $calc = "$FindBin::Bin/../../" . ($ENV{BUILD} || 'build') . '/poscalc';
-plan skip_all => "no $calc: build first" unless -x $calc;
-my $dir  = tempdir(CLEANUP => 1);
-my $json = JSON::PP->new->canonical;
+my $root = "$Bin/../..";
+plan skip_all => calculator() . ' is not built' if !-x calculator();
+binmode $_, ':utf8' for map { Test::More->builder->$_ } qw(output failure_output todo_output);
 
-sub quote {
-    my ($prices, $promotions, $request) = @_;
-    my $book = {
-        retailer => { code => 'acme', currency => 'GBP', timezone => 'Europe/London', shipping_tax_category => 'standard', points_per => 100 },
-        stores => [ { code => 'london', tax_region => 'GB', timezone => 'Europe/London' } ],
-        products => [ map { { sku => $_, name => $_, unit => $_ eq 'KG' ? 'kg' : 'each', tax_category => 'standard' } } sort keys %$prices ],
-        price_lists => [ { code => 'base', currency => 'GBP', tax_included => JSON::PP::true, priority => 0 } ],
-        prices => [ map { { sku => $_, list => 'base', amount => $prices->{$_} } } sort keys %$prices ],
-        taxes => [ { region => 'GB', category => 'standard', code => 'vat', percent => 20 } ],
-        promotions => $promotions,
-    };
-    open my $f, '>', "$dir/book" or die $!;
-    print $f $json->encode($book);
-    close $f;
-    open $f, '>', "$dir/in" or die $!;
-    print $f $json->encode({ store => 'london', at => '2026-11-27T09:00:00Z', %$request }), "\n";
-    close $f;
-    return $json->decode(scalar `$calc --book $dir/book < $dir/in`);
+my %page = map { $_ => text("$root/docs/$_.md") } qw(pricing promotions);
+my $out = qx{perl $root/docs/carts/draw.pl --check 2>&1};
+is($?, 0, 'the pages show what the engine answers') or diag("$out\ndocs/carts/draw.pl draws them anew");
+
+# ---- the pages' own carts come to the figures that were worked out by hand ----
+
+for my $path (grep { !/words\.json$/ } glob "$root/docs/carts/*.json") {
+    my ($name) = $path =~ m{([^/]+)\.json$};
+    my $cart = cart($name);
+    die "$name expects nothing" if !%{ decode(slurp($path))->{expect} // {} };
+    my ($expect, @back) = ($cart->{expect}, Carts::returned($name));
+    my @bad = (differences($expect, quote($name)), broken_invariants(quote($name)));
+    for (['refunds', 'refund'], ['balances', 'balance']) {
+        my ($want, $member) = @$_;
+        my ($is, $ought) = map { join ' ', map { $_ // 'none' } @$_ } [map { $_->{$member} } @back], $expect->{$want} // [];
+        push @bad, "$want: expected $ought, got $is" if $is ne $ought && ($want eq 'refunds' || $expect->{$want});
+    }
+    ok(!@bad, "$name: $cart->{shows}") or diag(map { "  $_\n" } @bad);
+    like($page{pricing}, qr/^<!-- \w+ \Q$name\E\b/m, "and the page shows $name");
+}
+cmp_ok(scalar @{ quote('many-units')->{lines}[0]{units} }, '<=', 4, 'the units of a hundred thousand are told in runs');
+
+# ---- figures in sentences ----
+
+# What is worked out in words, from figures that stand in the same section.
+my %worked = ('24.99' => '49.99 - 25.00', '100.00' => '50.00 + 50.00', '105.00' => '100.00 + 5.00', '1.80' => '60.00 - 58.20', '9.00' => '5.00 + 4.00');
+my ($head, @sections) = split /^(?=## )/m, $page{pricing};
+$sections[0] .= $head;
+for my $section (@sections) {
+    my ($title) = $section =~ /^## ([^\n]*)/;
+    my %stands;
+    for my $name (uniq $section =~ /^<!-- (?:receipt|split|claims|explain|return) ([\w-]+)/mg) {
+        my $cart = cart($name);
+        $stands{ sprintf '%.2f', $_ / 100 } = 1 for map { encode($_) =~ /:(\d+)\b(?!\.)/g } $cart->{book}, $cart->{request};
+    }
+    (my $prose = $section) =~ s{(<!-- \w+ [^\n]*-->\n)(.*?)<!-- end -->}{ $stands{$_} = 1 for $2 =~ /(\d+\.\d\d)(?!\d)/g; '' }gse;
+    $prose =~ s/```.*?```//gs;
+    my (@nowhere, @wrong);
+    for my $figure (uniq $prose =~ /(?<![\d.])(\d+\.\d\d)(?!\d)/g) {
+        next if $stands{$figure};
+        my ($x, $sign, $y) = split / /, $worked{$figure} // '';
+        if (!defined $y || !$stands{$x} || !$stands{$y}) { push @nowhere, $figure; next }
+        push @wrong, "$figure is not $worked{$figure}" if sprintf('%.2f', $sign eq '+' ? $x + $y : $x - $y) ne $figure;
+    }
+    is("@nowhere @wrong", ' ', "$title: its figures stand in its carts");
 }
 
-my $half = { id => 'second-half', name => 'Second pair half price', class => 'line',
-    then => [ { buy => [ { items => {}, quantity => 1 } ], get => [ { items => {}, quantity => 1, percent_off => 50 } ] } ] };
-my $off = { id => '25-off-order', name => '25 off', class => 'order', then => [ { amount_off => 2500 } ] };
-my $ship = { id => 'free-shipping', name => 'Free shipping', class => 'shipping', then => [ { percent_off => 100 } ] };
+# ---- the lists ----
 
-my $q = quote({ S1 => 4999 }, [ $half, $off, $ship ],
-    { lines => [ { id => '1', sku => 'S1', quantity => 2 } ], shipping => { method => 'standard', amount => 495 } });
-is($q->{total}, 4998, 'second pair half price, 25.00 off, free shipping: 49.98');
-is_deeply($q->{lines}[0]{units}, [ { quantity => 1, paid => 3332 }, { quantity => 1, paid => 1666 } ], 'each unit knows what it paid');
-is_deeply([ @$q{qw(subtotal discount shipping_total tax points)} ], [ 9998, 5495, 0, 833, 49 ], 'and the figures around it');
-is_deeply([ map { [ @$_{qw(promotion amount quantity)} ] } @{ $q->{lines}[0]{adjustments} } ],
-    [ [ 'second-half', -2500, 1 ], [ '25-off-order', -2500, undef ] ], 'each discount is named on its line');
-is_deeply($q->{promotions}, [ { id => 'second-half', amount => 2500, times => 1 }, { id => '25-off-order', amount => 2500 },
-    { id => 'free-shipping', amount => 495 } ], 'and on the order');
-ok($q->{optimal}, 'proved');
+# Every word of the reader's lists stands in the page's, in an example or in words.
+my %reader = (filters => 'filter.c', conditions => 'condition.c', effects => 'promotion_effects.c', members => 'promotion.c');
+for my $list (sort keys %reader) {
+    my $said = join ' ', map { ref ? encode($_) : $_ } map { @$_ } @{ words($list)->{rows} };
+    my $source = slurp("$root/engine/$reader{$list}");
+    my @words = uniq map { /"(\w+)"/g } $source =~ /static const char \*const \w+\[\] = \{([^}]*)\}/g;
+    cmp_ok(scalar @words, '>=', 8, "$list: the reader's words are found");
+    my @missing = grep { $said !~ /\b\Q$_\E\b/ } @words;
+    is("@missing", '', "$list: every word that the reader takes is there");
+}
 
-$q = quote({ T => 95 }, [ { id => 'ten', name => 'ten', class => 'line', then => [ { percent_off => 10 } ] },
-    { id => 'third', name => 'third', class => 'line', then => [ { nth => { items => {}, group => 3, position => 3, percent_off => 100 } } ] } ],
-    { lines => [ { sku => 'T', quantity => 3 } ] });
-is($q->{total}, 171, '3 × 95 with 10 % off and one of three free: each class is rounded once');
+# Every example is a promotion that the book takes.
+my $book = cart('price-plain')->{book};
+my %order = (class => 'order', then => [{ amount_off => 100 }]);
+my @tried = (
+    (map { [ $_->[0], { class => 'line', then => [{ percent_off => 10, items => $_->[0] }] } ] } @{ words('filters')->{rows} }),
+    (map { [ $_->[0], { %order, when => $_->[0] } ] } @{ words('conditions')->{rows} }),
+    (map { my ($class, $effect) = @$_; map { [ $effect, { class => $_, then => [$effect] } ] } $class eq 'any' ? qw(line order shipping) : $class } @{ words('effects')->{rows} }),
+    (map { [ $_->[0], $_->[0]{script} ? $_->[0] : { %order, %{ $_->[0] } } ] } @{ words('members')->{rows} }),
+);
+my $example = decode($page{promotions} =~ /```json\n(.*?)```/s ? do { my $json = $1; utf8::encode($json); $json } : 'null');
+push @tried, [ $example, $example ];
+my @answers = price_all(map { {
+    book => { %$book, promotions => [{ id => 'p', %{ $_->[1] } }], experiments => [{ code => 'exp-1', unit => 'customer', arms => [{ code => 'b', weight => 1 }] }] },
+    requests => [cart('price-plain')->{request}] } } @tried);
+my @refused = map { $answers[$_][0]{lines} ? () : encode($tried[$_][0]) . ' ' . encode($answers[$_][0]{errors}) } 0 .. $#tried;
+is(join("\n", @refused), '', scalar(@tried) . ' examples are taken');
 
-my @twice = map { { id => "p$_", name => "p$_", class => 'line', then => [ { percent_off => $_ } ] } } 10, 20;
-is(quote({ C => 10000 }, \@twice, { lines => [ { sku => 'C', quantity => 1 } ] })->{total}, 7200, '10 % and then 20 % off 100.00 leave 72.00');
-$_->{then}[0]{of} = 'original' for @twice;
-is(quote({ C => 10000 }, \@twice, { lines => [ { sku => 'C', quantity => 1 } ] })->{total}, 7000, 'of the original they leave 70.00');
+# What a list's row says of money is what its example says.
+for my $row (map { @{ words($_)->{rows} } } sort keys %reader) {
+    my $example = join ' ', map { ref ? encode($_) : () } @$row;
+    for my $figure (map { ref() ? () : /(\d+\.\d\d)/g } @$row) {
+        my $amount = $figure =~ tr/.//dr + 0;
+        like($example, qr/:$amount\b/, "$figure is what $example says");
+    }
+}
 
-$q = quote({ KG => 1299 }, [], { lines => [ map { { sku => 'KG', quantity => $_ } } 0.354, 0.354 ] });
-is_deeply([ map { $_->{total} } @{ $q->{lines} } ], [ 460, 460 ], 'a measured amount is rounded once, at its line, and lines are not merged');
+# Every reason and status is told, and the cart beside it shows it.
+my ($contract) = slurp("$root/api/pricing.yaml") =~ /Why not: (.*?), or what its script says/;
+my %told = map { my $list = $_; $list => { map { my @row = @$_; map { tr/`//dr } @row[0, -1] } @{ words($list)->{rows} } } } qw(reasons coupons);
+is_deeply([sort keys %{ $told{reasons} }], [sort split /, /, $contract], 'every reason of the contract is told');
+my @cases = map { my $page = decode(slurp($_)); ref $page eq 'HASH' ? @{ $page->{cases} } : @$page } glob "$Bin/cases/*.json";
+my %status;
+for my $expected (map { $_->{expect}{quote} // {} } @cases) {
+    $status{$_} = 1 for map { m{^/coupons/\d+/status$} ? $expected->{$_} : m{^/coupons$} ? map { $_->{status} } @{ $expected->{$_} } : () } keys %$expected;
+}
+is_deeply([sort keys %{ $told{coupons} }], [sort keys %status], 'every status that a case shows is told');
+for my $reason (sort keys %{ $told{reasons} }) {
+    my $name = $told{reasons}{$reason};
+    ok((grep { ($_->{reason} // '') eq $reason } @{ quote($name, explain => 1)->{explain} }), "$reason: $name shows it");
+}
+for my $status (sort keys %{ $told{coupons} }) {
+    my $name = $told{coupons}{$status};
+    ok((grep { $_->{status} eq $status } @{ quote($name)->{coupons} }), "$status: $name shows it");
+}
 
-my $best = quote({ A => 1000, B => 600 }, [
-    { id => 'x', name => 'x', class => 'line', priority => 5, stacking => 'exclusive', then => [ { percent_off => 5 } ] },
-    { id => 'y', name => 'y', class => 'line', stacking => 'exclusive', then => [ { percent_off => 30, items => { sku => ['A'] } } ] } ],
-    { lines => [ { sku => 'A', quantity => 1 }, { sku => 'B', quantity => 1 } ] });
-is($best->{total}, 700 + 570, 'exclusive promotions are settled item by item, for the customer');
+# ---- commands and links ----
 
-my $many = quote({ S1 => 4999 }, [ $half ], { lines => [ { sku => 'S1', quantity => 100000 } ] });
-is($many->{promotions}[0]{times}, 50000, 'a deal over 100,000 units is as quick as over two');
-cmp_ok(scalar @{ $many->{lines}[0]{units} }, '<=', 4, 'and its units are told in runs');
+my @blocks = map { $page{$_} =~ /^```sh\n(.*?)^```$/gms } sort keys %page;
+cmp_ok(scalar @blocks, '>=', 2, 'the pages have commands');
+my $calculator = calculator();
+s{build/poscalc}{$calculator}g for @blocks;
+{
+    local $ENV{SCRIPT} = join "\n", 'set -euo pipefail', @blocks;
+    my $said = qx{cd $root && bash -c "\$SCRIPT" 2>&1};
+    is($?, 0, 'which run') or diag($said);
+    like($said, qr/"total":4998\b.*"explain":.*^the same bytes$/ms, 'and say what the page says of them');
+}
+for my $name (sort keys %page, 'quickstart') {
+    my $page = $page{$name} // text("$root/docs/$name.md");
+    for my $link (uniq grep { !/^https?:/ } $page =~ /\]\(([^)\s]+)\)/g) {
+        my ($file, $anchor) = $link =~ /^([^#]*)#?(.*)$/;
+        ok(-e "$root/docs/" . ($file || "$name.md"), "$name: $link is there");
+        next if $anchor eq '' || $file;
+        my @anchors = map { lc =~ s/[^\w -]//gr =~ tr/ /-/r } $page =~ /^#+ ([^\n]*)$/mg;
+        ok((grep { $_ eq $anchor } @anchors), "$name: $link is a heading");
+    }
+}
 
-done_testing;
+done_testing();
+
+sub text {
+    my ($path) = @_;
+    my $text = slurp($path);
+    utf8::decode($text);
+    return $text;
+}

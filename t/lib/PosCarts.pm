@@ -14,7 +14,7 @@ use Exporter qw(import);
 use File::Basename qw(dirname);
 use File::Temp qw(tempdir);
 
-our @EXPORT_OK = qw(price_all calculator encode decode slurp sum differences broken_invariants fault_differences);
+our @EXPORT_OK = qw(price_all calculator encode decode slurp sum whole_book differences broken_invariants fault_differences);
 
 my $root = dirname(__FILE__) . '/../..';
 my $json = Cpanel::JSON::XS->new->utf8->canonical->allow_nonref;
@@ -37,6 +37,27 @@ sub spew {
     print $f @text;
     close $f or die "$path: $!";
     return;
+}
+
+# The book of a case: its own sections, those of the shared book that it names, and the
+# shop's. Prices of products and lists that the case leaves out go with them.
+sub whole_book {
+    my ($shop, $case, $books) = @_;
+    my $part = $case->{book} // {};
+    my $name = ref $part ? $part->{like} : $part;
+    if (defined $name) {
+        my $shared = $books->{$name} or die "$case->{id}: there is no book '$name'";
+        $part = { %$shared, ref $part ? %$part : () };
+        delete $part->{like};
+    }
+    my %book = (%$shop, %$part);
+    for my $of ([products => 'sku', 'sku'], [price_lists => 'code', 'list']) {
+        my ($section, $key, $member) = @$of;
+        next if !$part->{$section} || $part->{prices};
+        my %there = map { $_->{$key} => 1 } @{ $book{$section} };
+        $book{prices} = [grep { $there{ $_->{$member} } } @{ $book{prices} }];
+    }
+    return \%book;
 }
 
 # Answers to books with their requests, [{book, requests}, ...]: for each a list with a
