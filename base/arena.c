@@ -129,6 +129,38 @@ pos_arena_reset(pos_arena_t *arena)
 }
 
 
+pos_arena_mark_t
+pos_arena_mark(const pos_arena_t *arena)
+{
+    return (pos_arena_mark_t) { arena->current, arena->pos, arena->used };
+}
+
+
+/* Blocks are filled in the order of the chain: those behind the mark's are free again. */
+void
+pos_arena_rewind(pos_arena_t *arena, pos_arena_mark_t mark)
+{
+    pos_arena_block_t *block;
+
+    if (mark.current == NULL) {
+        pos_arena_reset(arena);
+        return;
+    }
+
+    for (block = mark.current->next; block; block = block->next) {
+        pos_arena_poison(block + 1, block->size);
+#if !POS_ARENA_GUARDED
+        break;
+#endif
+    }
+
+    pos_arena_enter(arena, mark.current);
+    arena->pos = mark.pos;
+    arena->used = mark.used;
+    pos_arena_poison(arena->pos, (size_t) (arena->end - arena->pos));
+}
+
+
 size_t
 pos_arena_used(const pos_arena_t *arena)
 {

@@ -63,6 +63,15 @@ pos_arena_alloc(pos_arena_t *arena, size_t size)
     return p;
 }
 
+/* What was handed out since the mark is forgotten, and its blocks are kept for reuse. */
+typedef struct {
+    pos_arena_block_t *current;
+    char              *pos;
+    size_t             used;
+} pos_arena_mark_t;
+pos_arena_mark_t pos_arena_mark(const pos_arena_t *arena);
+void             pos_arena_rewind(pos_arena_t *arena, pos_arena_mark_t mark);
+
 /* Makes the piece that was cut last, of `old` bytes, larger where it stands. False:
  * it was not the last, or there is no room behind it. */
 bool pos_arena_extend(pos_arena_t *arena, void *piece, size_t old, size_t size);

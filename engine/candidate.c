@@ -194,18 +194,13 @@ look_at(pos_plan_t *plan, uint32_t looked, const pos_coupon_t *const *good, uint
     if (l->reason == NULL && p->coupon && !has_coupon(good, good_count, p->id)) {
         l->reason = "needs_coupon";
     }
-    if (l->reason == NULL && !pos_condition_holds(p->when, cart) &&
-        (p->class == POS_CLASS_LINE || !reachable || !asks_later(p->when))) {
-        l->reason = "condition";
-        if (cart->explain) {
-            pos_unmet_t unmet = { "condition", { NULL, 0 } };
-
-            pos_condition_unmet(p->when, cart, &unmet);
-            l->reason = unmet.reason;
-        }
-    }
+    /* Why exactly is for explain to find out, as far as its work goes. */
     if (l->reason == NULL && !reachable) {
         l->reason = "no_items";
+    }
+    if (l->reason == NULL && !pos_condition_holds(p->when, cart) &&
+        (p->class == POS_CLASS_LINE || !asks_later(p->when))) {
+        l->reason = "condition";
     }
     if (l->reason) {
         return POS_OK;

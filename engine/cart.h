@@ -96,17 +96,6 @@ pos_filter_match(const pos_filter_t *filter, const pos_item_t *item)
 /* condition.c: does it hold? A NULL condition holds. */
 bool pos_condition_holds(const pos_condition_t *condition, const pos_cart_t *cart);
 
-/* Why it does not hold, for explain: the reason and, where one exists, the
- * smallest change that would make it hold, as a JSON object in the arena. */
-typedef struct {
-    const char *reason;    /* condition, wrong_store, wrong_channel, wrong_tender, customer, no_items */
-    pos_str_t   missing;   /* JSON object text, or empty */
-} pos_unmet_t;
-void pos_condition_unmet(const pos_condition_t *condition, const pos_cart_t *cart, pos_unmet_t *out);
-/* The same of a promotion: its condition and what its effects ask for, the nearest of
- * them; reason NULL: neither lacks anything. */
-void pos_promotion_unmet(const pos_promotion_t *promotion, const pos_cart_t *cart, pos_unmet_t *out);
-
 /* active.c: NULL when live at the cart's time; else not_started, ended,
  * outside_hours. */
 const char *pos_promotion_inactive(const pos_promotion_t *promotion, const pos_cart_t *cart);

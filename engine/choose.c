@@ -7,7 +7,7 @@
 #include "engine/solve.h"
 
 #define DEFAULT_STEPS  150000 /* some 2 ms; docs/solver.md */
-#define EXPLAIN_SHARE  8      /* for a cart without one promotion */
+#define EXPLAIN_ROUNDS 8      /* of settling it: POS_LIMIT */
 
 typedef struct {
     const pos_plan_t *plan;
@@ -54,6 +54,10 @@ settle(search_t *x, pos_state_t *s, pos_choice_t *c)
 
     for (uint32_t round = 0; again && round <= x->count; round++) {
         again = false;
+        if (x->banned != POS_NIL && x->nodes == EXPLAIN_ROUNDS) {
+            x->status = POS_LIMIT;
+            return false;
+        }
         x->nodes++;
         x->status = pos_evaluate(s, c);
         if (x->status != POS_OK) {
@@ -120,15 +124,12 @@ by_priority(search_t *x)
     }
 }
 
-/* Steps of the solver at most, the same whatever the machine, so that a quote
- * replays. */
-static uint64_t
-budget_of(const search_t *x)
+uint64_t
+pos_choose_steps(const pos_plan_t *plan)
 {
-    uint64_t budget = x->plan->work->options->node_budget;
+    uint64_t budget = plan->work->options->node_budget;
 
-    budget = budget ? budget : DEFAULT_STEPS;
-    return x->banned == POS_NIL ? budget : budget / EXPLAIN_SHARE;
+    return budget ? budget : DEFAULT_STEPS;
 }
 
 static pos_status_t
@@ -154,7 +155,7 @@ trial_init(search_t *x)
 
 /* From what `priority` gives to what is best. */
 static pos_status_t
-solve(search_t *x, pos_solution_t *out)
+solve(search_t *x, uint64_t steps, pos_solution_t *out)
 {
     int64_t      bound;
     pos_status_t status;
@@ -167,7 +168,7 @@ solve(search_t *x, pos_solution_t *out)
     out->state = x->best;
     out->state->choice = out->choice;
     out->nodes = x->nodes;
-    status = pos_solve(x->plan, x->banned, budget_of(x), out);
+    status = pos_solve(x->plan, x->banned, steps, out);
     if (status != POS_OK || out->optimal) {
         return status;
     }
@@ -180,7 +181,7 @@ solve(search_t *x, pos_solution_t *out)
 }
 
 pos_status_t
-pos_choose(const pos_plan_t *plan, uint32_t banned, pos_solution_t *out)
+pos_choose(const pos_plan_t *plan, uint32_t banned, uint64_t steps, pos_solution_t *out)
 {
     search_t     x;
     bool         by_rule = plan->work->book->optimise_priority;
@@ -204,7 +205,7 @@ pos_choose(const pos_plan_t *plan, uint32_t banned, pos_solution_t *out)
     }
     out->work = 0;
     if (!by_rule && !out->optimal) {
-        return solve(&x, out);
+        return solve(&x, steps, out);
     }
     out->choice = pos_arena_alloc(plan->work->arena, sizeof(*out->choice));
     if (out->choice == NULL) {

@@ -1,44 +1,79 @@
 /*
- * Why each promotion that was looked at applied or not, and what would make it
- * apply. Nothing here changes the quote: alternatives are judged apart.
+ * Why each promotion that was looked at applied or not, what would make it
+ * apply, and what the cart would cost without it. Nothing here changes the
+ * quote: alternatives are judged apart.
+ *
+ * All of it is done in bounded work, counted before it is done (unmet.h): first
+ * what each one lacks, then to whom the others lost, then the totals without.
+ * What there is no room for is left out, and its entry says so.
  */
 
 #include "engine/quote_write.h"
+#include "engine/unmet.h"
 
-#define WORK_MAX  2000000    /* items and effects judged for one answer's alternatives */
-#define SOLVING   8          /* a cart without one promotion: its room, in choices judged */
+#define TICKS_A_STEP   24    /* of a quote's budget: explaining may take twice what solving does */
+#define STEP           15    /* what a step of the solver takes */
+#define SHARE          8     /* of a quote's steps, for a total without, at first */
 
 typedef struct {
-    const char *reason;
-    uint32_t    rival;        /* candidate, POS_NIL: none */
-    int64_t     by;           /* of not_best; -1: not said */
+    const char *reason;        /* NULL: not known */
+    uint32_t    rival;         /* candidate, POS_NIL: none */
+    int64_t     by;            /* of not_best; -1: not said */
     pos_str_t   missing;
+    int64_t     without;
+    bool        without_known;
+    bool        stopped;       /* something is left out */
 } verdict_t;
 
-/* Alternatives leave their own figures in the cart, which is put right before the
- * quote's own are read again. */
 typedef struct {
     pos_quoted_t *q;
+    pos_effort_t  effort;
+    uint64_t      each;       /* ticks of judging one choice */
+    verdict_t    *verdicts;   /* by promotion looked at */
     pos_state_t   state;      /* of an alternative */
     pos_choice_t  choice;
     bool          ready;
-    bool          stale;      /* the cart has another's figures */
-    uint64_t      work;
     pos_status_t  status;     /* sticks: no memory */
 } explaining_t;
 
-/* Is there work left for one more choice? By size and never by time. */
-static bool
-may_judge(explaining_t *x, uint64_t choices)
-{
-    uint64_t each = x->q->plan->span + x->q->plan->act_count;
+/* ---- what judging takes ---- */
 
-    if (x->work >= WORK_MAX) {
-        return false;
-    }
-    x->work += choices * each;
-    return true;
+/* A deal is tried for several numbers of times, over all sets of its parts. */
+static uint64_t
+act_ticks(const pos_act_t *act, uint64_t each_class)
+{
+    uint64_t parts = 2 + (uint64_t) act->effect->part_count + act->effect->get_count;
+    uint64_t sets = act->subset_count ? act->subset_count : 1;
+
+    return 20 + act->match.count * each_class + 4 * (uint64_t) act->effect->tier_count +
+        (act->phase == POS_PHASE_DEAL ? 8 * act->pick_count * sets * parts : 0);
 }
+
+static uint64_t
+choice_ticks(const pos_quoted_t *q)
+{
+    const pos_plan_t *plan = q->plan;
+    uint64_t          classes = 1 + q->solution.state->seg_count / plan->span;
+    uint64_t          n = 500 + (uint64_t) plan->span * 120 + (uint64_t) plan->candidate_count * 30;
+
+    for (uint32_t a = 0; a < plan->act_count; a++) {
+        n += act_ticks(&plan->acts[a], classes * (12 + 2 * (uint64_t) plan->words));
+    }
+    return n;
+}
+
+static uint64_t
+matched(const pos_plan_t *plan, const pos_candidate_t *c)
+{
+    uint64_t n = 1;
+
+    for (uint32_t i = 0; i < c->act_count; i++) {
+        n += plan->acts[c->acts[i]].match.count;
+    }
+    return n;
+}
+
+/* ---- why not ---- */
 
 static bool
 matches_nothing(const pos_plan_t *plan, const pos_candidate_t *c)
@@ -54,11 +89,24 @@ matches_nothing(const pos_plan_t *plan, const pos_candidate_t *c)
     return true;
 }
 
+/* Whom it lost to: the first that did something and that it does not go with. */
 static uint32_t
-rival_of(const pos_quoted_t *q, uint32_t k)
+rival_of(const pos_quoted_t *q, uint32_t k, pos_effort_t *effort)
 {
-    for (uint32_t j = 0; j < q->plan->candidate_count; j++) {
-        if (j != k && q->solution.state->worked[j] && pos_excludes(q->plan, k, j)) {
+    const pos_plan_t      *plan = q->plan;
+    const pos_candidate_t *c = &plan->candidates[k];
+    uint64_t               own = matched(plan, c);
+
+    for (uint32_t j = 0; j < plan->candidate_count; j++) {
+        const pos_candidate_t *other = &plan->candidates[j];
+
+        if (j == k || !q->solution.state->worked[j] || !pos_may_exclude(plan, k, j)) {
+            continue;
+        }
+        if (effort && !pos_effort_take(effort, 20 + 3 * (own * other->act_count + c->act_count * matched(plan, other)))) {
+            return POS_NIL;
+        }
+        if (pos_excludes(plan, k, j)) {
             return j;
         }
     }
@@ -66,10 +114,14 @@ rival_of(const pos_quoted_t *q, uint32_t k)
 }
 
 static bool
-held_by_floor(const pos_quoted_t *q, const pos_candidate_t *c)
+held_by_floor(explaining_t *x, const pos_candidate_t *c)
 {
-    const pos_state_t *s = q->solution.state;
+    const pos_quoted_t *q = x->q;
+    const pos_state_t  *s = q->solution.state;
 
+    if (!pos_effort_take(&x->effort, 5 * matched(q->plan, c) * (1 + s->seg_count / q->plan->span))) {
+        return false;
+    }
     for (uint32_t i = 0; i < c->act_count; i++) {
         const pos_match_t *m = &q->plan->acts[c->acts[i]].match;
 
@@ -100,6 +152,17 @@ held_by_budget(const pos_quoted_t *q, const pos_candidate_t *c)
 }
 
 static bool
+all_off(const pos_quoted_t *q, const pos_candidate_t *c)
+{
+    for (uint32_t i = 0; i < c->act_count; i++) {
+        if (!q->solution.state->off_act[c->acts[i]]) {
+            return false;
+        }
+    }
+    return c->act_count > 0;
+}
+
+static bool
 make_ready(explaining_t *x)
 {
     pos_arena_t *arena = x->q->w->arena;
@@ -116,7 +179,8 @@ make_ready(explaining_t *x)
     return x->ready;
 }
 
-/* How much dearer the cart would be, were this one used before its rivals. */
+/* How much dearer the cart would be, were this one used before its rivals; -1: it would
+ * do nothing then either, or there is no room to find out. */
 static int64_t
 forced(explaining_t *x, uint32_t k)
 {
@@ -124,8 +188,8 @@ forced(explaining_t *x, uint32_t k)
     uint32_t          n = plan->candidate_count, at = 0;
     bool              alone = plan->candidates[k].promotion->stacking == POS_STACK_ALONE;
 
-    if (!may_judge(x, 1) || !make_ready(x)) {
-        return -1;    /* not said */
+    if (!pos_effort_take(&x->effort, x->each) || !make_ready(x)) {
+        return -1;
     }
     x->choice.order[at++] = k;
     for (uint32_t j = 0; j < n; j++) {
@@ -136,7 +200,6 @@ forced(explaining_t *x, uint32_t k)
             x->choice.order[at++] = j;
         }
     }
-    x->stale = true;
     if (pos_evaluate(&x->state, &x->choice) != POS_OK || !x->state.worked[k] ||
         x->state.objective < x->q->solution.state->objective) {
         return -1;
@@ -156,31 +219,35 @@ put_out(const explaining_t *x)
     return POS_NIL;
 }
 
-static verdict_t
-judge(explaining_t *x, uint32_t k)
+/* Of a candidate that lacks nothing. */
+static void
+judge(explaining_t *x, uint32_t k, verdict_t *v)
 {
     pos_quoted_t          *q = x->q;
     const pos_candidate_t *c = &q->plan->candidates[k];
-    verdict_t              v = { NULL, POS_NIL, -1, { NULL, 0 } };
+    bool                   best = !q->w->book->optimise_priority;
 
-    if (q->solution.state->off[k] == 2) {
-        v.reason = "condition";
+    x->effort.stopped = false;
+    if (q->solution.state->off[k] == 2 || all_off(q, c)) {
+        v->reason = "condition";
     } else if (held_by_budget(q, c)) {
-        v.reason = "budget";
+        v->reason = "budget";
     } else if (matches_nothing(q->plan, c)) {
-        v.reason = c->act_count ? "no_items" : "condition";
-    } else if ((v.rival = rival_of(q, k)) != POS_NIL) {
-        v.reason = q->w->book->optimise_priority ? "excluded_by" : "not_best";
-        v.by = q->w->book->optimise_priority ? -1 : forced(x, k);
-        if (v.by < 0) {
-            v.reason = "excluded_by";
-        }
-    } else if (held_by_floor(q, c)) {
-        v.reason = "floor";
-    } else {
-        v.reason = "no_items";
+        v->reason = c->act_count ? "no_items" : "condition";
+    } else if ((v->rival = rival_of(q, k, &x->effort)) != POS_NIL) {
+        v->by = best ? forced(x, k) : -1;
+        v->reason = v->by < 0 && !x->effort.stopped ? "excluded_by" : "not_best";
+    } else if (held_by_floor(x, c)) {
+        v->reason = "floor";
+    } else if (!x->effort.stopped) {
+        v->by = best ? forced(x, k) : -1;
+        v->rival = v->by < 0 ? POS_NIL : put_out(x);
+        v->reason = v->by < 0 ? "no_items" : "not_best";
     }
-    return v;
+    v->stopped = x->effort.stopped;
+    if (v->stopped && v->rival == POS_NIL) {
+        v->reason = NULL;
+    }
 }
 
 /* ---- coupons ---- */
@@ -206,77 +273,93 @@ pos_coupon_status(const pos_quoted_t *q, uint32_t coupon)
         if (q->solution.state->off[k] == 2 || matches_nothing(q->plan, &q->plan->candidates[k])) {
             continue;
         }
-        status = rival_of(q, k) != POS_NIL ? "excluded" : "not_needed";
+        status = rival_of(q, k, NULL) != POS_NIL ? "excluded" : "not_needed";
     }
     return status;
+}
+
+/* ---- totals without ---- */
+
+/* What is charged beforehand is what it may take at most (ties are searched for once
+ * more); what it did not take is given back. What is made for it is forgotten again. */
+static void
+total_without(explaining_t *x, uint32_t k, uint64_t steps, verdict_t *v)
+{
+    pos_quoted_t    *q = x->q;
+    pos_arena_mark_t mark = pos_arena_mark(q->w->arena);
+    pos_work_t       work = *q->w;
+    pos_plan_t       plan = *q->plan;
+    uint64_t         solving = q->solution.work ? 2 * STEP * steps : 0, more;
+    pos_solution_t   other = { 0 };
+    pos_totals_t     totals;
+    pos_status_t     status;
+
+    x->effort.stopped = false;
+    /* A cart that does not keep to its steps would not do so without one either. */
+    if (q->solution.work > 2 * pos_choose_steps(q->plan) || !pos_effort_take(&x->effort, 3 * x->each + solving)) {
+        v->stopped = true;
+        return;
+    }
+    status = pos_choose(q->plan, k, steps, &other);
+    more = STEP * other.work + (other.work || other.nodes < 2 ? 0 : (other.nodes - 2) * x->each);
+    x->effort.done -= solving;
+    more = more < x->effort.most - x->effort.done ? more : x->effort.most - x->effort.done;
+    (void) pos_effort_take(&x->effort, more);
+    if (status == POS_OK) {
+        status = pos_totals(other.state, &totals);
+    }
+    if (status == POS_OK) {
+        v->without = totals.total;
+        v->without_known = true;
+    }
+    v->stopped = status != POS_OK || (!other.optimal && steps < pos_choose_steps(q->plan));
+    x->status = status == POS_NO_MEMORY ? status : x->status;
+    *q->w = work;
+    *q->plan = plan;
+    pos_arena_rewind(q->w->arena, mark);
+}
+
+/* First each with a share of a quote's steps; then, as far as there is room, those that
+ * these did not do for with all that a quote has. */
+static void
+find_totals(explaining_t *x)
+{
+    const pos_quoted_t *q = x->q;
+    uint64_t            all = pos_choose_steps(q->plan);
+
+    for (int pass = 0; pass < 2; pass++) {
+        for (uint32_t i = 0; i < q->plan->looked_count && x->status == POS_OK; i++) {
+            uint32_t   k = q->plan->looked[i].candidate;
+            verdict_t *v = &x->verdicts[i];
+
+            if (k != POS_NIL && q->solution.state->worked[k] && (pass == 0 || (v->stopped && v->without_known))) {
+                total_without(x, k, pass ? all : all / SHARE, v);
+            }
+        }
+    }
 }
 
 /* ---- the list ---- */
 
-/* False: the work for alternatives is used up, or the total is past all bounds. */
-static bool
-total_without(explaining_t *x, uint32_t k, int64_t *out)
+/* The cart as the quote left it, alternatives or not: what line discounts left. */
+static void
+put_right(const pos_quoted_t *q)
 {
-    pos_solution_t other;
-    pos_totals_t   totals;
-    pos_status_t   status;
+    const pos_state_t *s = q->solution.state;
+    pos_cart_t        *cart = &q->w->cart;
 
-    if (!may_judge(x, SOLVING)) {
-        return false;
-    }
-    x->stale = true;
-    status = pos_choose(x->q->plan, k, &other);
-    if (status == POS_OK) {
-        (void) may_judge(x, other.nodes);
-        status = pos_totals(other.state, &totals);
-    }
-    if (status != POS_OK) {
-        x->status = status == POS_NO_MEMORY ? status : x->status;
-        return false;
-    }
-    *out = totals.total;
-    return true;
-}
+    cart->subtotal_after_line = 0;
+    for (uint32_t i = 0; i < cart->item_count; i++) {
+        int64_t left = cart->items[i].subtotal;
 
-/* The cart as the quote left it. Where nothing follows the line discounts, what they
- * left is what is left. */
-static pos_status_t
-put_right(explaining_t *x)
-{
-    pos_quoted_t *q = x->q;
-    pos_cart_t   *cart = &q->w->cart;
-    pos_status_t  status = POS_OK;
+        for (uint32_t at = s->adjust_first[i]; at != POS_NIL; at = s->adjusts[at].next) {
+            uint32_t act = s->adjusts[at].act;
 
-    if (x->stale) {
-        status = pos_evaluate(q->solution.state, q->solution.choice);
-    }
-    if (status == POS_OK && !cart->after_line_known) {
-        cart->subtotal_after_line = 0;
-        for (uint32_t i = 0; i < cart->item_count; i++) {
-            cart->items[i].after_line = q->totals.left[i];
-            cart->subtotal_after_line += q->totals.left[i];
+            left -= act == POS_NIL || q->plan->acts[act].phase < POS_PHASE_ORDER ? s->adjusts[at].amount : 0;
         }
-        cart->after_line_known = true;
+        cart->items[i].after_line = left;
+        cart->subtotal_after_line += left;
     }
-    x->stale = false;
-    return status;
-}
-
-/* What the promotion's own words ask for and the cart lacks. Line promotions are
- * judged before there are line discounts. */
-static pos_unmet_t
-unmet_of(explaining_t *x, const pos_promotion_t *p)
-{
-    pos_cart_t *cart = &x->q->w->cart;
-    pos_unmet_t unmet = { NULL, { NULL, 0 } };
-
-    if (x->work < WORK_MAX) {
-        x->work += cart->item_count;
-        cart->after_line_known = p->class != POS_CLASS_LINE;
-        pos_promotion_unmet(p, cart, &unmet);
-        cart->after_line_known = true;
-    }
-    return unmet;
 }
 
 /* Reasons that a change of the cart may mend. */
@@ -294,49 +377,37 @@ is_mendable(const char *reason)
     return false;
 }
 
-static bool
-all_off(const pos_quoted_t *q, const pos_candidate_t *c)
+/* What the promotion's own words ask for and the cart lacks. Line promotions are
+ * judged before there are line discounts. */
+static void
+find_unmet(explaining_t *x, const pos_looked_t *l, verdict_t *v)
 {
-    for (uint32_t i = 0; i < c->act_count; i++) {
-        if (!q->solution.state->off_act[c->acts[i]]) {
-            return false;
-        }
-    }
-    return c->act_count > 0;
-}
+    pos_cart_t *cart = &x->q->w->cart;
+    pos_unmet_t unmet;
 
-static verdict_t
-verdict_of(explaining_t *x, const pos_looked_t *l)
-{
-    const pos_quoted_t *q = x->q;
-    verdict_t           v = { l->reason, POS_NIL, -1, l->missing };
-    pos_unmet_t         unmet = { NULL, { NULL, 0 } };
-
-    if (l->missing.len == 0 && (l->candidate != POS_NIL || is_mendable(l->reason))) {
-        unmet = unmet_of(x, l->promotion);
+    if (l->missing.len || (l->candidate == POS_NIL && !is_mendable(l->reason))) {
+        return;
     }
+    x->effort.stopped = false;
+    cart->after_line_known = l->promotion->class != POS_CLASS_LINE;
+    pos_promotion_unmet(l->promotion, &x->effort, &unmet);
+    cart->after_line_known = true;
+    v->stopped = x->effort.stopped;
     if (unmet.reason) {
-        v.reason = unmet.reason;
-        v.missing = unmet.missing;
-    } else if (l->candidate != POS_NIL && all_off(q, &q->plan->candidates[l->candidate])) {
-        v.reason = "condition";
-    } else if (l->candidate != POS_NIL) {
-        v = judge(x, l->candidate);
-        if (strcmp(v.reason, "no_items") == 0 && !q->w->book->optimise_priority &&
-            !matches_nothing(q->plan, &q->plan->candidates[l->candidate])) {
-            v.by = forced(x, l->candidate);
-            v.rival = v.by < 0 ? POS_NIL : put_out(x);
-            v.reason = v.by < 0 ? "no_items" : "not_best";
-        }
+        v->reason = unmet.reason;
+        v->missing = unmet.missing;
     }
-    return v;
 }
 
 static void
 write_verdict(const pos_quoted_t *q, pos_writer_t *out, const pos_looked_t *l, const verdict_t *v)
 {
     pos_write_key(out, "reason");
-    pos_write_string(out, pos_str_z(v->reason ? v->reason : "no_items"));
+    if (v->reason) {
+        pos_write_string(out, pos_str_z(v->reason));
+    } else {
+        pos_write_null(out);
+    }
     if (v->rival != POS_NIL) {
         pos_write_key(out, "promotion");
         pos_write_string(out, q->plan->candidates[v->rival].promotion->id);
@@ -355,13 +426,10 @@ write_verdict(const pos_quoted_t *q, pos_writer_t *out, const pos_looked_t *l, c
     }
 }
 
-/* Where the work for alternatives is used up, `without` is null. */
 static void
-write_looked(explaining_t *x, pos_writer_t *out, const pos_looked_t *l)
+write_looked(const pos_quoted_t *q, pos_writer_t *out, const pos_looked_t *l, const verdict_t *v)
 {
-    pos_quoted_t *q = x->q;
-    bool          applied = l->candidate != POS_NIL && q->solution.state->worked[l->candidate];
-    int64_t       without = q->totals.total;
+    bool applied = l->candidate != POS_NIL && q->solution.state->worked[l->candidate];
 
     pos_write_object_begin(out);
     pos_write_key(out, "id");
@@ -369,33 +437,68 @@ write_looked(explaining_t *x, pos_writer_t *out, const pos_looked_t *l)
     pos_write_key(out, "applied");
     pos_write_bool(out, applied);
     if (!applied) {
-        verdict_t v = verdict_of(x, l);
-
-        write_verdict(q, out, l, &v);
+        write_verdict(q, out, l, v);
     }
     pos_write_key(out, "without");
-    if (applied && !total_without(x, l->candidate, &without)) {
+    if (applied && !v->without_known) {
         pos_write_null(out);
     } else {
-        pos_write_int(out, without);
+        pos_write_int(out, applied ? v->without : q->totals.total);
+    }
+    if (v->stopped) {
+        pos_write_key(out, "stopped");
+        pos_write_bool(out, true);
     }
     pos_write_object_end(out);
+}
+
+static void
+find_out(explaining_t *x)
+{
+    const pos_quoted_t *q = x->q;
+    const uint8_t      *worked = q->solution.state->worked;
+    uint64_t            most = x->effort.most;
+
+    put_right(q);
+    /* None starves the ones after it. */
+    x->effort.most = most / 2;
+    for (uint32_t i = 0; i < q->plan->looked_count; i++) {
+        const pos_looked_t *l = &q->plan->looked[i];
+
+        x->verdicts[i] = (verdict_t) { .reason = l->reason, .rival = POS_NIL, .by = -1, .missing = l->missing };
+        if (l->candidate == POS_NIL || !worked[l->candidate]) {
+            find_unmet(x, l, &x->verdicts[i]);
+        }
+    }
+    x->effort.most = most / 4 * 3;
+    for (uint32_t i = 0; i < q->plan->looked_count; i++) {
+        uint32_t   k = q->plan->looked[i].candidate;
+        verdict_t *v = &x->verdicts[i];
+
+        if (k != POS_NIL && !worked[k] && v->reason == NULL && !v->stopped) {
+            judge(x, k, v);
+        }
+    }
+    x->effort.most = most;
+    find_totals(x);
 }
 
 pos_status_t
 pos_explain_write(pos_quoted_t *q, pos_writer_t *out)
 {
-    explaining_t x = { .q = q, .stale = true };
+    explaining_t x = { .q = q, .each = choice_ticks(q) };
 
+    pos_effort_init(&x.effort, &q->w->cart, TICKS_A_STEP * pos_choose_steps(q->plan));
+    x.verdicts = pos_arena_array(q->w->arena, q->plan->looked_count + 1, sizeof(*x.verdicts));
+    if (x.verdicts == NULL) {
+        return POS_NO_MEMORY;
+    }
+    find_out(&x);
+    q->explain_work = x.effort.done;
     pos_write_key(out, "explain");
     pos_write_array_begin(out);
     for (uint32_t i = 0; i < q->plan->looked_count; i++) {
-        pos_status_t status = put_right(&x);
-
-        if (status != POS_OK) {
-            return status;
-        }
-        write_looked(&x, out, &q->plan->looked[i]);
+        write_looked(q, out, &q->plan->looked[i], &x.verdicts[i]);
     }
     pos_write_array_end(out);
     return x.status;

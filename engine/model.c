@@ -244,7 +244,7 @@ find_local(sets_t *t, uint8_t *touched, bool *contested)
             continue;
         }
         touched[k] = 1;
-        for (uint32_t j = 0; j < t->count; j++) {
+        for (uint32_t j = 0; j < t->count && j < MOST_LOCAL; j++) {
             *contested |= pos_shuns(plan, t->local[j], k);
         }
         if (t->count < MOST_LOCAL) {

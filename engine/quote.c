@@ -49,7 +49,7 @@ calculate(pos_quoted_t *q)
     pos_status_t       status = pos_plan_make(q->w, q->plan);
 
     if (status == POS_OK) {
-        status = pos_choose(q->plan, POS_NIL, &q->solution);
+        status = pos_choose(q->plan, POS_NIL, pos_choose_steps(q->plan), &q->solution);
     }
     if (status == POS_OK) {
         status = pos_totals(q->solution.state, &q->totals);
@@ -98,5 +98,9 @@ pos_quote(const pos_quote_options_t *options, const pos_json_t *request, pos_are
     if (status == POS_OK) {
         status = note_stats(&q, stats);
     }
-    return status == POS_OK ? pos_quote_write(&q, out) : status;
+    if (status == POS_OK) {
+        status = pos_quote_write(&q, out);
+        stats->explain_work = q.explain_work;
+    }
+    return status;
 }

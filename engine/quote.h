@@ -38,6 +38,7 @@ typedef struct {
     uint32_t lines, candidates, applied, script_errors;
     bool     optimal;
     uint64_t nodes, work;     /* of the solver: of its tree, and its steps   */
+    uint64_t explain_work;    /* ticks of some nanosecond                    */
     int64_t  total;
     bool     compare_differs;
     bool     forbidden;       /* the faults are scope_required ones: 403     */

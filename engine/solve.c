@@ -540,7 +540,7 @@ break_ties(pos_solve_t *z, uint32_t banned)
     for (uint32_t i = 0; i < z->item_count; i++) {
         units += z->plan->work->cart.items[i].units;
     }
-    if (units > SMALL_CART || z->stop || pos_broken(z) || banned != POS_NIL) {
+    if (units > SMALL_CART || z->stop || pos_broken(z)) {
         return;
     }
     z->ties = true;

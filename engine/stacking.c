@@ -45,6 +45,15 @@ has_deal(const pos_plan_t *plan, const pos_candidate_t *c)
 }
 
 bool
+pos_may_exclude(const pos_plan_t *plan, uint32_t x, uint32_t y)
+{
+    const pos_candidate_t *a = &plan->candidates[x], *b = &plan->candidates[y];
+
+    return a->promotion->stacking != POS_STACK_COMBINE || b->promotion->stacking != POS_STACK_COMBINE ||
+        (a->group && a->group == b->group) || (has_deal(plan, a) && has_deal(plan, b));
+}
+
+bool
 pos_excludes(const pos_plan_t *plan, uint32_t x, uint32_t y)
 {
     const pos_candidate_t *a = &plan->candidates[x], *b = &plan->candidates[y];
@@ -52,8 +61,5 @@ pos_excludes(const pos_plan_t *plan, uint32_t x, uint32_t y)
     if (a->promotion->stacking == POS_STACK_ALONE || b->promotion->stacking == POS_STACK_ALONE) {
         return true;
     }
-    return (a->promotion->stacking == POS_STACK_EXCLUSIVE ||
-            b->promotion->stacking == POS_STACK_EXCLUSIVE || (a->group && a->group == b->group) ||
-            (has_deal(plan, a) && has_deal(plan, b))) &&
-        meet(plan, a, b);
+    return pos_may_exclude(plan, x, y) && meet(plan, a, b);
 }

@@ -156,7 +156,7 @@ bool pos_better(const pos_state_t *a, const pos_state_t *b);
 bool pos_earlier(const pos_state_t *a, const pos_state_t *b);
 
 /* choose.c: the best choice found. `banned` (POS_NIL: none) is left out, as if
- * it did not exist. */
+ * it did not exist; POS_LIMIT: that takes too long to settle. */
 typedef struct {
     pos_state_t  *state;
     pos_choice_t *choice;
@@ -165,8 +165,11 @@ typedef struct {
     uint64_t      nodes;       /* of the search, and choices judged          */
     uint64_t      work;        /* of the solver, in its steps                */
 } pos_solution_t;
-pos_status_t pos_choose(const pos_plan_t *plan, uint32_t banned, pos_solution_t *out)
-    POS_MUSTCHECK;
+/* `steps` of the solver at most. */
+pos_status_t pos_choose(const pos_plan_t *plan, uint32_t banned, uint64_t steps,
+    pos_solution_t *out) POS_MUSTCHECK;
+/* Of a quote: the same whatever the machine, so that it replays. */
+uint64_t pos_choose_steps(const pos_plan_t *plan);
 
 /* bound.c: no permitted choice makes lines plus shipping less than this. */
 int64_t pos_bound(const pos_plan_t *plan);
@@ -176,6 +179,8 @@ bool pos_proved(const pos_state_t *s);
 
 /* stacking.c: can two candidates' promotions never share a unit? */
 bool pos_excludes(const pos_plan_t *plan, uint32_t a, uint32_t b);
+/* The same, were there units that both could touch. */
+bool pos_may_exclude(const pos_plan_t *plan, uint32_t a, uint32_t b);
 
 /* points.c: after the amounts are known. */
 int64_t pos_points(pos_state_t *s);

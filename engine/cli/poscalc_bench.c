@@ -103,9 +103,9 @@ pos_calc_stats(pos_calc_t *calc)
         (void) pos_calc_answer(calc, lines[i], &is_quote);
         start = (seconds() - start) * 1e6;
         printf("{\"quote\":%s,\"optimal\":%s,\"lines\":%u,\"candidates\":%u,\"nodes\":%" PRIu64
-               ",\"work\":%" PRIu64 ",\"us\":%.0f,\"total\":%" PRId64 "}\n",
+               ",\"work\":%" PRIu64 ",\"explain_work\":%" PRIu64 ",\"us\":%.0f,\"total\":%" PRId64 "}\n",
             is_quote ? "true" : "false", calc->stats.optimal ? "true" : "false", calc->stats.lines,
-            calc->stats.candidates, calc->stats.nodes, calc->stats.work, start, calc->stats.total);
+            calc->stats.candidates, calc->stats.nodes, calc->stats.work, calc->stats.explain_work, start, calc->stats.total);
     }
 }
 
