@@ -219,6 +219,19 @@ tax_one_rate(taxing_t *t, const pos_tax_row_t *rate, int64_t *weights, int64_t *
     return POS_OK;
 }
 
+static bool
+is_done(const pos_tax_row_t **done, uint32_t count, const pos_tax_row_t *rate)
+{
+    for (uint32_t k = 0; k < count; k++) {
+        if (same_rate(done[k], rate)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The rates are those of the pieces: other sets may have been asked for, a floor's for one, of
+ * which nothing is taxed. */
 static pos_status_t
 tax_by_order(taxing_t *t)
 {
@@ -226,33 +239,25 @@ tax_by_order(taxing_t *t)
     int64_t              *weights = pos_arena_alloc(t->w->arena, 2 * room * sizeof(int64_t));
     const pos_tax_row_t **done = pos_arena_alloc(t->w->arena, room * sizeof(*done));
     uint32_t              done_count = 0;
+    pos_status_t          status = POS_OK;
 
     if (weights == NULL || done == NULL) {
         return POS_NO_MEMORY;
     }
-    for (uint32_t c = 0; c < t->w->taxset_count; c++) {
-        const pos_taxset_t *set = &t->w->taxsets[c];
+    for (uint32_t k = 0; k < t->piece_count && status == POS_OK; k++) {
+        const pos_taxset_t *set = t->pieces[k].set;
 
-        for (uint32_t r = 0; r < set->count; r++) {
-            uint32_t     k = 0;
-            pos_status_t status;
-
-            while (k < done_count && !same_rate(done[k], set->rows[r])) {
-                k++;
-            }
-            if (k < done_count || t->piece_count == 0) {
-                continue;
-            }
-            if (done_count < room) {
+        if (k > 0 && set == t->pieces[k - 1].set) {
+            continue;
+        }
+        for (uint32_t r = 0; r < set->count && status == POS_OK; r++) {
+            if (!is_done(done, done_count, set->rows[r])) {
                 done[done_count++] = set->rows[r];
-            }
-            status = tax_one_rate(t, set->rows[r], weights, weights + room);
-            if (status != POS_OK) {
-                return status;
+                status = tax_one_rate(t, set->rows[r], weights, weights + room);
             }
         }
     }
-    return POS_OK;
+    return status;
 }
 
 static int64_t
