@@ -98,5 +98,8 @@ pos_quote(const pos_quote_options_t *options, const pos_json_t *request, pos_are
     if (status == POS_OK) {
         status = note_stats(&q, stats);
     }
-    return status == POS_OK ? pos_quote_write(&q, out) : status;
+    if (status == POS_OK) {
+        status = pos_quote_write(&q, out);
+    }
+    return status == POS_INVALID && faults->lost ? POS_NO_MEMORY : status;
 }
