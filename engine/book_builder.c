@@ -214,10 +214,14 @@ pos_book_builder_step(pos_book_builder_t *b, unsigned rows, pos_book_t **out)
 
     rows = rows > 0 ? rows : 1;
     if (reads_rows(b->phase)) {
-        return step_rows(b, rows);
+        status = step_rows(b, rows);
+        return b->lost ? POS_NO_MEMORY : status;
     }
     if (b->phase < PHASE_DONE) {
         status = finish(b, rows);
+        if (b->lost) {
+            return POS_NO_MEMORY;
+        }
         if (status != POS_OK) {
             return status;
         }

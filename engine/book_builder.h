@@ -46,6 +46,7 @@ struct pos_book_builder_s {
     pos_book_t         *book;
     phase_t             phase;
     bool                begun;          /* `after` is set                    */
+    bool                lost;           /* memory ran out for a report       */
     pos_str_t           after;          /* last key, in key_bytes            */
     char                key_bytes[512];
     pos_arena_t        *scratch;        /* one row's tree and faults         */
@@ -74,7 +75,7 @@ pos_book_t *pos_book_new(pos_script_vm_t *vm);
 pos_status_t pos_builder_grow(growing_t *g, size_t size) POS_MUSTCHECK;
 
 /* book_builder_report.c: `where` is a pointer or a line, or "". `kept`: the row's
- * version before serves. Without memory there is no report. */
+ * version before serves. Without memory for it the build fails. */
 void pos_builder_report(pos_book_builder_t *b, pos_kind_t kind, pos_str_t key,
     const char *where, pos_str_t message, bool kept);
 /* The first of the faults. */
