@@ -190,21 +190,11 @@ write_units(pos_writer_t *out, const line_out_t *l)
 
 /* The law of the EU wants it beside a reduced price. */
 static void
-write_lowest(const pos_quoted_t *q, pos_writer_t *out, const pos_item_t *item, uint32_t index)
+write_lowest(pos_writer_t *out, const pos_lowest_t *lowest)
 {
-    const pos_work_t *w = q->w;
-    int64_t           lowest = 0;
-    bool              known = false;
-    pos_status_t      status = pos_price_lowest(&w->cart, item->product,
-        item->gift ? item->quantity : w->skus[w->sku_of_line[index]].quantity, &known, &lowest);
-
-    if (status != POS_OK) {
-        out->status = status;
-        return;
-    }
     pos_write_key(out, "lowest_30d");
-    if (known) {
-        pos_write_int(out, lowest);
+    if (lowest->known) {
+        pos_write_int(out, lowest->amount);
     } else {
         pos_write_null(out);
     }
@@ -276,7 +266,8 @@ write_line(const pos_quoted_t *q, pos_writer_t *out, uint32_t index)
     l.run_count = pos_line_runs(q->solution.state, line, l.runs);
     write_goods(out, line, item, index < q->w->cart.line_count ? q->w->cart.lines[index].id : none);
     if (item->on_sale) {
-        write_lowest(q, out, item, index);
+        write_lowest(out, item->gift ? &q->lowest_of_gift[line->item - q->w->cart.item_count]
+                                     : &q->w->skus[q->w->sku_of_line[index]].lowest);
     }
     write_amounts(out, line, item);
     write_adjustments(q, out, &l);
@@ -307,6 +298,54 @@ make_runs(pos_quoted_t *q)
     }
     q->runs = pos_arena_alloc(q->w->arena, most * sizeof(*q->runs));
     return q->runs != NULL;
+}
+
+static pos_status_t
+find_lowest_of_gifts(pos_quoted_t *q, pos_lowest_room_t *room)
+{
+    const pos_work_t *w = q->w;
+    const pos_item_t *item = &w->cart.items[w->cart.item_count], *before = NULL;
+    pos_status_t      status = POS_OK;
+
+    for (uint32_t g = 0; g < w->gift_count && status == POS_OK; g++, item++) {
+        if (!q->solution.state->gifts[g] || !item->on_sale) {
+            continue;
+        }
+        if (q->lowest_of_gift == NULL) {
+            q->lowest_of_gift = pos_arena_array(w->arena, w->gift_count, sizeof(*q->lowest_of_gift));
+        }
+        if (q->lowest_of_gift == NULL) {
+            return POS_NO_MEMORY;
+        }
+        /* Many promotions may give the same. */
+        if (before && before->quantity == item->quantity && pos_str_eq(before->product->sku, item->product->sku)) {
+            q->lowest_of_gift[g] = q->lowest_of_gift[before - &w->cart.items[w->cart.item_count]];
+        } else {
+            status = pos_price_lowest(&w->cart, item->product, item->quantity, room, &q->lowest_of_gift[g]);
+        }
+        before = item;
+    }
+    return status;
+}
+
+/* Once a product: ten thousand lines may be of the same. */
+static pos_status_t
+find_lowest(pos_quoted_t *q)
+{
+    pos_work_t       *w = q->w;
+    pos_lowest_room_t room = { 0 };
+    pos_status_t      status = POS_OK;
+
+    for (uint32_t i = 0; i < w->cart.line_count && status == POS_OK; i++) {
+        const pos_item_t *item = &w->cart.items[w->cart.lines[i].item];
+        pos_sku_t        *sku = &w->skus[w->sku_of_line[i]];
+
+        if (item->on_sale && !sku->lowest_asked) {
+            sku->lowest_asked = true;
+            status = pos_price_lowest(&w->cart, sku->product, sku->quantity, &room, &sku->lowest);
+        }
+    }
+    return status == POS_OK ? find_lowest_of_gifts(q, &room) : status;
 }
 
 static void
@@ -512,6 +551,10 @@ pos_quote_write(pos_quoted_t *q, pos_writer_t *out)
 
     if (!make_runs(q)) {
         return POS_NO_MEMORY;
+    }
+    status = find_lowest(q);
+    if (status != POS_OK) {
+        return status;
     }
     /* From here on the answer is what grows, and it does so in place. */
     (void) pos_writer_claim(out, ANSWER_LEAST + LINE_LEAST * (size_t) q->line_count);

@@ -34,6 +34,19 @@ typedef struct {
     bool                    sale;
 } pos_chosen_price_t;
 
+/* The lowest price before a reduction. */
+typedef struct {
+    bool    known;
+    int64_t amount;
+} pos_lowest_t;
+
+/* What working it out takes, used for one product after the other. Zeroed, it is empty. */
+typedef struct {
+    uint8_t     *fits;                  /* by list */
+    pos_price_t *rows;
+    uint32_t     row_room;
+} pos_lowest_room_t;
+
 /* One SKU of the cart. */
 typedef struct {
     pos_str_t            sku;
@@ -44,6 +57,8 @@ typedef struct {
     bool                 priced;
     bool                 reported;      /* its fault is told already */
     pos_chosen_price_t   price;
+    bool                 lowest_asked;
+    pos_lowest_t         lowest;        /* if it was asked for */
 } pos_sku_t;
 
 typedef struct {
@@ -87,7 +102,7 @@ bool pos_price_choose(const pos_cart_t *cart, uint8_t *list_fits, const pos_prod
  * reduction began (directive 98/6/EC, article 6a); not known when the price is no
  * reduction, has no beginning, or there was no price then. */
 pos_status_t pos_price_lowest(const pos_cart_t *cart, const pos_product_t *product,
-    int64_t quantity, bool *known, int64_t *lowest) POS_MUSTCHECK;
+    int64_t quantity, pos_lowest_room_t *room, pos_lowest_t *out) POS_MUSTCHECK;
 
 /* item.c: looks up every SKU, prices the lines and makes the items. */
 pos_status_t pos_items_make(pos_work_t *w) POS_MUSTCHECK;
