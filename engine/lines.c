@@ -15,13 +15,18 @@ overlap(int64_t a, int64_t b, int64_t c, int64_t d)
 }
 
 int64_t
+pos_units_share(int64_t amount, int64_t units, int64_t shift, int64_t from, int64_t until)
+{
+    int64_t end = shift + amount % units, share = amount / units * (until - from);
+
+    share += overlap(from, until, shift, end < units ? end : units);
+    return share + (end > units ? overlap(from, until, 0, end - units) : 0);
+}
+
+int64_t
 pos_adjust_share(const pos_state_t *s, const pos_adjust_t *adjust, int64_t from, int64_t until)
 {
-    int64_t n = s->segs[adjust->seg].units, odd = adjust->amount % n, end = adjust->shift + odd;
-    int64_t share = adjust->amount / n * (until - from);
-
-    share += overlap(from, until, adjust->shift, end < n ? end : n);
-    return share + (end > n ? overlap(from, until, 0, end - n) : 0);
+    return pos_units_share(adjust->amount, s->segs[adjust->seg].units, adjust->shift, from, until);
 }
 
 int64_t

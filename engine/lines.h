@@ -28,6 +28,9 @@ typedef struct {
 uint32_t pos_line_runs_most(const pos_state_t *s, const pos_line_result_t *line);
 uint32_t pos_line_runs(const pos_state_t *s, const pos_line_result_t *line, pos_unit_run_t *out);
 
+/* What the units [from, until) of so many bear of an amount that is dealt to them evenly, the odd
+ * minor units going round from the unit `shift` on. */
+int64_t pos_units_share(int64_t amount, int64_t units, int64_t shift, int64_t from, int64_t until);
 /* What the units [from, until) of a class bear of one adjustment. */
 int64_t pos_adjust_share(const pos_state_t *s, const pos_adjust_t *adjust, int64_t from, int64_t until);
 /* What the units [from, until) of a class paid. */
