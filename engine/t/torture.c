@@ -10,8 +10,6 @@
 
 /* ---- malloc, failing ---- */
 
-static uint64_t fail_in;    /* 0: never */
-
 #if POS_ARENA_GUARDED
 /* The sanitizer's own malloc stands there: arenas alone fail, and it looks for leaks. */
 static const long held = 0;
@@ -22,7 +20,8 @@ fail_nth(uint64_t nth)
     pos_arena_fail_nth(nth);
 }
 #else
-static long held;           /* blocks */
+static uint64_t fail_in;    /* 0: never */
+static long     held;       /* blocks */
 
 void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t count, size_t size);
