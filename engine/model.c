@@ -244,13 +244,13 @@ find_local(sets_t *t, uint8_t *touched, bool *contested)
             continue;
         }
         touched[k] = 1;
-        for (uint32_t j = 0; j < t->count; j++) {
+        if (++t->count > MOST_LOCAL) {
+            continue;    /* too many for their sets to be tried */
+        }
+        for (uint32_t j = 0; j < t->count - 1; j++) {
             *contested |= pos_shuns(plan, t->local[j], k);
         }
-        if (t->count < MOST_LOCAL) {
-            t->local[t->count] = k;
-        }
-        t->count++;
+        t->local[t->count - 1] = k;
     }
 }
 
