@@ -28,6 +28,7 @@ typedef enum {
     PHASE_SORT_LISTS,      /* each in its order, and where it is asked for by */
     PHASE_NAME_LISTS,      /* name then entered there                        */
     PHASE_SORT_TAXES,
+    PHASE_NAME_TAXES,
     PHASE_SORT_PROMOTIONS,
     PHASE_CLEAR_IDS,
     PHASE_NAME_PROMOTIONS,
@@ -54,6 +55,7 @@ struct pos_book_builder_s {
     pos_map_t           zones;          /* name to pos_zone_t                */
     pos_map_t           parents;        /* category's code to parent's code  */
     uint8_t             zone_digest[POS_SHA256_SIZE];   /* of the retailer's */
+    pos_map_t           rates;          /* a tax's head to its number + 1    */
     pos_map_t           zone_values;    /* name to its digest                */
     pos_book_report_t **last_report;
     growing_t           categories, lists, taxes;
@@ -114,6 +116,7 @@ void pos_builder_drop_promotions(pos_book_builder_t *b);
 pos_status_t pos_builder_sort_lists(pos_book_builder_t *b, unsigned rows) POS_MUSTCHECK;
 pos_status_t pos_builder_name_lists(pos_book_builder_t *b, unsigned rows) POS_MUSTCHECK;
 pos_status_t pos_builder_sort_taxes(pos_book_builder_t *b, unsigned rows) POS_MUSTCHECK;
+pos_status_t pos_builder_name_taxes(pos_book_builder_t *b, unsigned rows) POS_MUSTCHECK;
 pos_status_t pos_builder_sort_promotions(pos_book_builder_t *b, unsigned rows) POS_MUSTCHECK;
 pos_status_t pos_builder_name_promotions(pos_book_builder_t *b, unsigned rows) POS_MUSTCHECK;
 

@@ -17,14 +17,16 @@
 
 /* The rates of one tax category for this cart, in order of application. A
  * rate's fraction is of the net price, over `scale`, compounding included. */
-typedef struct {
+typedef struct pos_taxset_s pos_taxset_t;
+struct pos_taxset_s {
     pos_str_t             category;
     uint32_t              count;
     const pos_tax_row_t **rows;
     __int128             *fractions;
     __int128              scale;
     __int128              sum;         /* of the fractions */
-} pos_taxset_t;
+    pos_taxset_t         *next;        /* that was asked for before it */
+};
 
 /* What price selection found for a SKU at a quantity. */
 typedef struct {
@@ -81,8 +83,9 @@ typedef struct {
     uint32_t                  *item_first;   /* into item_lines; item_count + 1 */
     uint32_t                   gift_room;    /* items allocated behind item_count */
     uint32_t                   gift_count;
-    uint32_t                   taxset_count, taxset_room;
+    uint32_t                   taxset_count;
     pos_taxset_t              *taxsets;
+    pos_map_t                  taxset_of;    /* by category, once there are many */
     pos_coupon_state_t        *coupons;
     bool                       forbidden;    /* a scope was lacking */
     bool                       invalid;      /* any other fault */
