@@ -38,26 +38,17 @@ typedef struct {
     const pos_item_t        *item;
     uint32_t                 run_count;
     pos_unit_run_t          *runs;
+    uint32_t                 adjust_count;
+    const uint32_t          *adjusts;       /* that touch it, in order of application */
 } line_out_t;
-
-/* Where a class begins among its item's units. */
-static int64_t
-class_start(const pos_state_t *s, uint32_t seg)
-{
-    int64_t at = 0;
-
-    for (uint32_t k = s->first[s->segs[seg].item]; k != seg; k = s->segs[k].next) {
-        at += s->segs[k].units;
-    }
-    return at;
-}
 
 /* Adds what the units [from, until) of an item bear of an adjustment, and how many of
  * them do. */
 static inline __attribute__((always_inline)) void
-add_share(const pos_state_t *s, uint32_t at, int64_t from, int64_t until, int64_t *amount,
+add_share(const pos_quoted_t *q, uint32_t at, int64_t from, int64_t until, int64_t *amount,
     int64_t *units)
 {
+    const pos_state_t  *s = q->solution.state;
     const pos_adjust_t *adjust = &s->adjusts[at];
 
     /* An item of one class, and all of its units. */
@@ -66,7 +57,7 @@ add_share(const pos_state_t *s, uint32_t at, int64_t from, int64_t until, int64_
         *units += until;
         return;
     }
-    int64_t             start = class_start(s, adjust->seg), n = s->segs[adjust->seg].units;
+    int64_t             start = q->index.starts ? q->index.starts[adjust->seg] : 0, n = s->segs[adjust->seg].units;
     int64_t             low = from > start ? from - start : 0;
     int64_t             high = until - start < n ? until - start : n;
 
@@ -76,20 +67,18 @@ add_share(const pos_state_t *s, uint32_t at, int64_t from, int64_t until, int64_
     }
 }
 
-/* For an order: what each run of units bore, since its units come back one by one. */
+/* For an order: what each run of units bore of the adjustments [from, until), since its units
+ * come back one by one. */
 static void
-write_borne(const pos_quoted_t *q, pos_writer_t *out, const line_out_t *l, uint32_t first)
+write_borne(const pos_quoted_t *q, pos_writer_t *out, const line_out_t *l, uint32_t from, uint32_t until)
 {
-    const pos_state_t *s = q->solution.state;
-
     pos_write_key(out, "units");
     pos_write_array_begin(out);
     for (uint32_t r = 0; r < l->run_count; r++) {
         int64_t amount = 0, units = 0;
 
-        for (uint32_t at = first; at != POS_NIL && s->adjusts[at].act == s->adjusts[first].act;
-             at = s->adjusts[at].next) {
-            add_share(s, at, l->runs[r].from, l->runs[r].until, &amount, &units);
+        for (uint32_t k = from; k < until; k++) {
+            add_share(q, l->adjusts[k], l->runs[r].from, l->runs[r].until, &amount, &units);
         }
         pos_write_int(out, amount);
     }
@@ -116,11 +105,11 @@ write_label(pos_writer_t *out, pos_str_t label, pos_str_t tail)
 }
 
 static void
-write_adjustment(const pos_quoted_t *q, pos_writer_t *out, const line_out_t *l, uint32_t at,
-    int64_t amount, int64_t units)
+write_adjustment(const pos_quoted_t *q, pos_writer_t *out, const line_out_t *l, uint32_t from,
+    uint32_t until, int64_t amount, int64_t units)
 {
     const pos_plan_t *plan = q->plan;
-    uint32_t          a = q->solution.state->adjusts[at].act;
+    uint32_t          a = q->solution.state->adjusts[l->adjusts[from]].act;
     const pos_act_t  *act = a == POS_NIL ? NULL : &plan->acts[a];
     pos_str_t         head = pos_str("{\"promotion\":null,\"amount\":"), tail = pos_str("");
     pos_str_t         label = l->item->line->discount_reason;
@@ -144,7 +133,7 @@ write_adjustment(const pos_quoted_t *q, pos_writer_t *out, const line_out_t *l, 
     }
     pos_writer_tell(out, p, true);
     if (q->w->options->for_order) {
-        write_borne(q, out, l, at);
+        write_borne(q, out, l, from, until);
     }
     write_label(out, label, tail);
 }
@@ -153,17 +142,17 @@ static void
 write_adjustments(const pos_quoted_t *q, pos_writer_t *out, const line_out_t *l)
 {
     const pos_state_t *s = q->solution.state;
-    uint32_t           at = s->adjust_first[l->line->item];
+    uint32_t           at = 0;
 
-    while (at != POS_NIL) {
-        uint32_t first = at, act = s->adjusts[at].act;
+    while (at < l->adjust_count) {
+        uint32_t from = at, act = s->adjusts[l->adjusts[at]].act;
         int64_t  amount = 0, units = 0;
 
-        for (; at != POS_NIL && s->adjusts[at].act == act; at = s->adjusts[at].next) {
-            add_share(s, at, l->line->from, l->line->until, &amount, &units);
+        for (; at < l->adjust_count && s->adjusts[l->adjusts[at]].act == act; at++) {
+            add_share(q, l->adjusts[at], l->line->from, l->line->until, &amount, &units);
         }
         if (amount > 0) {
-            write_adjustment(q, out, l, first, amount, units);
+            write_adjustment(q, out, l, from, at, amount, units);
         }
     }
 }
@@ -264,6 +253,7 @@ write_line(const pos_quoted_t *q, pos_writer_t *out, uint32_t index)
     line_out_t               l = { .line = line, .item = item, .runs = q->runs };
 
     l.run_count = pos_line_runs(q->solution.state, line, l.runs);
+    l.adjusts = pos_line_adjusts(&q->index, q->solution.state, line, &l.adjust_count);
     write_goods(out, line, item, index < q->w->cart.line_count ? q->w->cart.lines[index].id : none);
     if (item->on_sale) {
         write_lowest(out, item->gift ? &q->lowest_of_gift[line->item - q->w->cart.item_count]
@@ -553,6 +543,9 @@ pos_quote_write(pos_quoted_t *q, pos_writer_t *out)
         return POS_NO_MEMORY;
     }
     status = find_lowest(q);
+    if (status == POS_OK) {
+        status = pos_lines_index(q->solution.state, &q->index);
+    }
     if (status != POS_OK) {
         return status;
     }
@@ -569,7 +562,7 @@ pos_quote_write(pos_quoted_t *q, pos_writer_t *out)
     pos_write_bool(out, w->tax_included);
     pos_write_key(out, "lines");
     pos_write_array_begin(out);
-    for (uint32_t i = 0; i < q->line_count; i++) {
+    for (uint32_t i = 0; i < q->line_count && out->status == POS_OK; i++) {
         write_line(q, out, i);
     }
     pos_write_array_end(out);

@@ -13,6 +13,7 @@ typedef struct {
     const pos_line_result_t *lines;
     uint32_t                 line_count;
     pos_unit_run_t          *runs;         /* scratch: of one line */
+    pos_lines_index_t        index;
     pos_lowest_t            *lowest_of_gift;   /* by gift; NULL: none is on sale */
 } pos_quoted_t;
 

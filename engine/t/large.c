@@ -86,14 +86,29 @@ categories(text_t *t)
     add(t, "]}");
 }
 
+/* Its ten thousand units fall into a thousand classes. */
 static void
-cart(text_t *t, bool one_product)
+classes(text_t *t)
+{
+    add_head(t, "");
+    add(t, ",\"products\":[{\"sku\":\"S0\",\"name\":\"S\"}],\"prices\":[{\"sku\":\"S0\",\"list\":\"l\",\"amount\":2000}],"
+           "\"promotions\":[");
+    for (int i = 0; i < 1000; i++) {
+        add(t, "%s{\"id\":\"p%d\",\"class\":\"line\",\"then\":[{\"percent_off\":1,\"max_units\":%d}]}", i ? "," : "", i, i + 1);
+    }
+    add(t, "]}");
+}
+
+typedef enum { MANY, ONE_PRODUCT, ONE_ITEM } cart_t;
+
+static void
+cart(text_t *t, cart_t of)
 {
     t->len = 0;
     add(t, "{\"store\":\"s\",\"at\":\"2026-06-20T12:00:00Z\",\"lines\":[");
     for (int i = 0; i < LINES; i++) {
         add(t, "%s{\"id\":\"%d\",\"sku\":\"S%d\",\"quantity\":1,\"attributes\":{\"a\":\"%d\"}}", i ? "," : "", i,
-            one_product ? 0 : i, i);
+            of == MANY ? i : 0, of == ONE_ITEM ? 0 : i);
     }
     add(t, "]}");
 }
@@ -173,7 +188,7 @@ quote(shop_t *s, pos_str_t text, size_t *used, pos_status_t *status)
 
 /* `ms` is ten times what it takes, since machines differ. */
 static void
-test(const char *what, void (*book)(text_t *t), bool one_product, int64_t ms, size_t most)
+test(const char *what, void (*book)(text_t *t), cart_t of, int64_t ms, size_t most)
 {
     text_t       text = { malloc(TEXT), 0 };
     shop_t       s;
@@ -185,7 +200,7 @@ test(const char *what, void (*book)(text_t *t), bool one_product, int64_t ms, si
     if (text.text == NULL || !ok(open_shop(&s, str_of(&text)) == POS_OK, "%s", what)) {
         return;
     }
-    cart(&text, one_product);
+    cart(&text, of);
     took = quote(&s, str_of(&text), &used, &status);
     is_int(status, POS_OK, "%s: a quote of %d lines", what, LINES);
     ok(took < ms, "%s: in %lld ms, under %lld", what, (long long) took, (long long) ms);
@@ -197,7 +212,8 @@ test(const char *what, void (*book)(text_t *t), bool one_product, int64_t ms, si
 int
 main(void)
 {
-    test("one product with 400 sales", sales, true, POS_ARENA_GUARDED ? 10000 : 200, 48 * MB);
-    test("a tax category for each line under ten floors", categories, false, POS_ARENA_GUARDED ? 20000 : 400, 96 * MB);
+    test("one product with 400 sales", sales, ONE_PRODUCT, POS_ARENA_GUARDED ? 10000 : 200, 48 * MB);
+    test("a tax category for each line under ten floors", categories, MANY, POS_ARENA_GUARDED ? 20000 : 400, 96 * MB);
+    test("one product by a thousand promotions of few units", classes, ONE_ITEM, POS_ARENA_GUARDED ? 60000 : 2000, 256 * MB);
     return tap_done();
 }
