@@ -20,6 +20,7 @@ pos_faults_init(pos_faults_t *faults, pos_arena_t *arena)
     faults->last = &faults->first;
     faults->count = 0;
     faults->max = POS_FAULTS_MAX;
+    faults->lost = false;
 }
 
 
@@ -57,6 +58,7 @@ pos_fault_add(pos_faults_t *faults, pos_str_t pointer, const char *code, const c
 
     fault = pos_arena_zalloc(faults->arena, sizeof(pos_fault_t));
     if (fault == NULL) {
+        faults->lost = true;
         return NULL;
     }
 
@@ -65,6 +67,7 @@ pos_fault_add(pos_faults_t *faults, pos_str_t pointer, const char *code, const c
     fault->message = pos_arena_str(faults->arena, pos_str_of(message, len));
 
     if (fault->pointer.data == NULL || fault->message.data == NULL) {
+        faults->lost = true;
         return NULL;
     }
 

@@ -106,6 +106,7 @@ typedef struct {
     pos_fault_t **last;
     uint32_t      count;
     uint32_t      max;
+    bool          lost;       /* memory ran out for one, or for its pointer */
 } pos_faults_t;
 
 #define POS_FAULTS_MAX  100
@@ -114,7 +115,7 @@ void pos_faults_init(pos_faults_t *faults, pos_arena_t *arena);
 
 /* Adds one fault; pointer and message are copied into the faults' arena.
  * `code` must be a literal. Always returns POS_INVALID, so that a caller can
- * `return pos_fault(…)`; without memory the fault is counted, not kept. */
+ * `return pos_fault(…)`; without memory the fault is counted, not kept, and `lost` says so. */
 pos_status_t pos_fault(pos_faults_t *faults, pos_str_t pointer,
     const char *code, const char *format, ...) POS_PRINTF(4, 5);
 /* The same, with a place in a source text. */

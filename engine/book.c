@@ -27,6 +27,7 @@ pos_book_new(pos_script_vm_t *vm)
     if (pos_map_init(&book->stores, arena, 64) != POS_OK
         || pos_map_init(&book->categories, arena, 256) != POS_OK
         || pos_map_init(&book->lists, arena, 16) != POS_OK
+        || pos_map_init(&book->taxes_of, arena, 16) != POS_OK
         || pos_map_init(&book->experiments, arena, 16) != POS_OK)
     {
         pos_arena_destroy(arena);

@@ -192,6 +192,8 @@ finish(pos_book_builder_t *b, unsigned rows)
         return pos_builder_name_lists(b, rows);
     case PHASE_SORT_TAXES:
         return pos_builder_sort_taxes(b, rows);
+    case PHASE_NAME_TAXES:
+        return pos_builder_name_taxes(b, rows);
     case PHASE_SORT_PROMOTIONS:
         return pos_builder_sort_promotions(b, rows);
     case PHASE_CLEAR_IDS:
@@ -214,10 +216,14 @@ pos_book_builder_step(pos_book_builder_t *b, unsigned rows, pos_book_t **out)
 
     rows = rows > 0 ? rows : 1;
     if (reads_rows(b->phase)) {
-        return step_rows(b, rows);
+        status = step_rows(b, rows);
+        return b->lost ? POS_NO_MEMORY : status;
     }
     if (b->phase < PHASE_DONE) {
         status = finish(b, rows);
+        if (b->lost) {
+            return POS_NO_MEMORY;
+        }
         if (status != POS_OK) {
             return status;
         }
@@ -247,6 +253,7 @@ builder_init(pos_book_builder_t *b, pos_script_vm_t *vm)
     b->last_report = &b->book->reports;
     if (pos_map_init(&b->zones, b->book->arena, 16) != POS_OK
         || pos_map_init(&b->zone_values, b->book->arena, 16) != POS_OK
+        || pos_map_init(&b->rates, b->book->arena, 16) != POS_OK
         || pos_map_init(&b->parents, b->book->arena, 256) != POS_OK)
     {
         return POS_NO_MEMORY;

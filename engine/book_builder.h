@@ -28,6 +28,7 @@ typedef enum {
     PHASE_SORT_LISTS,      /* each in its order, and where it is asked for by */
     PHASE_NAME_LISTS,      /* name then entered there                        */
     PHASE_SORT_TAXES,
+    PHASE_NAME_TAXES,
     PHASE_SORT_PROMOTIONS,
     PHASE_CLEAR_IDS,
     PHASE_NAME_PROMOTIONS,
@@ -46,6 +47,7 @@ struct pos_book_builder_s {
     pos_book_t         *book;
     phase_t             phase;
     bool                begun;          /* `after` is set                    */
+    bool                lost;           /* memory ran out for a report       */
     pos_str_t           after;          /* last key, in key_bytes            */
     char                key_bytes[512];
     pos_arena_t        *scratch;        /* one row's tree and faults         */
@@ -53,6 +55,7 @@ struct pos_book_builder_s {
     pos_map_t           zones;          /* name to pos_zone_t                */
     pos_map_t           parents;        /* category's code to parent's code  */
     uint8_t             zone_digest[POS_SHA256_SIZE];   /* of the retailer's */
+    pos_map_t           rates;          /* a tax's head to its number + 1    */
     pos_map_t           zone_values;    /* name to its digest                */
     pos_book_report_t **last_report;
     growing_t           categories, lists, taxes;
@@ -74,7 +77,7 @@ pos_book_t *pos_book_new(pos_script_vm_t *vm);
 pos_status_t pos_builder_grow(growing_t *g, size_t size) POS_MUSTCHECK;
 
 /* book_builder_report.c: `where` is a pointer or a line, or "". `kept`: the row's
- * version before serves. Without memory there is no report. */
+ * version before serves. Without memory for it the build fails. */
 void pos_builder_report(pos_book_builder_t *b, pos_kind_t kind, pos_str_t key,
     const char *where, pos_str_t message, bool kept);
 /* The first of the faults. */
@@ -113,6 +116,7 @@ void pos_builder_drop_promotions(pos_book_builder_t *b);
 pos_status_t pos_builder_sort_lists(pos_book_builder_t *b, unsigned rows) POS_MUSTCHECK;
 pos_status_t pos_builder_name_lists(pos_book_builder_t *b, unsigned rows) POS_MUSTCHECK;
 pos_status_t pos_builder_sort_taxes(pos_book_builder_t *b, unsigned rows) POS_MUSTCHECK;
+pos_status_t pos_builder_name_taxes(pos_book_builder_t *b, unsigned rows) POS_MUSTCHECK;
 pos_status_t pos_builder_sort_promotions(pos_book_builder_t *b, unsigned rows) POS_MUSTCHECK;
 pos_status_t pos_builder_name_promotions(pos_book_builder_t *b, unsigned rows) POS_MUSTCHECK;
 

@@ -88,6 +88,42 @@ pos_builder_sort_taxes(pos_book_builder_t *b, unsigned rows)
 }
 
 
+static pos_status_t
+number_rate(pos_book_builder_t *b, pos_tax_row_t *row)
+{
+    uintptr_t    number = (uintptr_t) pos_map_get(&b->rates, row->head);
+    pos_status_t status = POS_OK;
+
+    if (number == 0) {
+        number = ++b->book->rate_count;
+        status = pos_map_set(&b->rates, row->head, (void *) number, NULL);
+    }
+    row->rate = (uint32_t) (number - 1);
+    return status;
+}
+
+
+/* From the last row on, so that each category's rows are strung in their order. */
+pos_status_t
+pos_builder_name_taxes(pos_book_builder_t *b, unsigned rows)
+{
+    pos_book_t  *book = b->book;
+    pos_status_t status = POS_OK;
+
+    for (; b->at < book->tax_count && status == POS_OK && rows > 0; rows--) {
+        pos_tax_row_t *row = &book->taxes[book->tax_count - ++b->at];
+        void          *next = NULL;
+
+        status = pos_map_set(&book->taxes_of, row->category, row, &next);
+        row->next = next;
+        if (status == POS_OK) {
+            status = number_rate(b, row);
+        }
+    }
+    return status == POS_OK && b->at < book->tax_count ? POS_AGAIN : status;
+}
+
+
 pos_status_t
 pos_builder_name_lists(pos_book_builder_t *b, unsigned rows)
 {

@@ -14,6 +14,7 @@ pos_builder_report(pos_book_builder_t *b, pos_kind_t kind, pos_str_t key, const 
     pos_book_report_t *r = pos_arena_zalloc(b->book->arena, sizeof(*r));
 
     if (r == NULL) {
+        b->lost = true;
         return;
     }
     r->kind = kind;
@@ -21,6 +22,7 @@ pos_builder_report(pos_book_builder_t *b, pos_kind_t kind, pos_str_t key, const 
     r->message = pos_arena_printf(b->book->arena, "%s%s%.*s", where, *where ? ": " : "",
         (int) message.len, message.data);
     r->kept_before = kept;
+    b->lost |= r->key.data == NULL || r->message.data == NULL;
     *b->last_report = r;
     b->last_report = &r->next;
 }
@@ -34,6 +36,7 @@ pos_builder_report_fault(pos_book_builder_t *b, pos_kind_t kind, pos_str_t key,
     char               where[160] = "";
     int                shown;
 
+    b->lost |= faults->lost;
     if (f == NULL) {
         pos_builder_report(b, kind, key, "", pos_str("is at fault"), kept);
         return;

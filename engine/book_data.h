@@ -38,14 +38,17 @@ typedef struct {
     int64_t      from, until;
 } pos_price_list_t;
 
-typedef struct {
+typedef struct pos_tax_row_s pos_tax_row_t;
+struct pos_tax_row_s {
     pos_str_t region, category, code;
     int64_t   ppm;
     bool      compound;
     pos_str_t ship_country, ship_region;   /* empty: none / any              */
     uint32_t  ordinal;                     /* order of application           */
     pos_str_t head;                        /* {"code":…,"percent":…,"amount": */
-} pos_tax_row_t;
+    uint32_t  rate;                        /* a number for each code and ppm */
+    const pos_tax_row_t *next;             /* of its category, in order      */
+};
 
 typedef struct {
     pos_str_t code;
@@ -81,7 +84,8 @@ struct pos_book_s {
     int64_t           token_ttl_us;
     /* entities */
     pos_map_t         stores, categories, lists, experiments;
-    uint32_t          list_count, tax_count, promotion_count;
+    pos_map_t         taxes_of;            /* category to its first row      */
+    uint32_t          list_count, tax_count, rate_count, promotion_count;
     pos_price_list_t *list_array;          /* priority desc, then code       */
     pos_tax_row_t    *taxes;               /* by (region, category), ordinal */
     pos_promotion_t **promotions;          /* by (priority desc, id asc)     */

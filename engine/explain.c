@@ -187,6 +187,7 @@ forced(explaining_t *x, uint32_t k)
     const pos_plan_t *plan = x->q->plan;
     uint32_t          n = plan->candidate_count, at = 0;
     bool              alone = plan->candidates[k].promotion->stacking == POS_STACK_ALONE;
+    pos_status_t      status;
 
     if (!pos_effort_take(&x->effort, x->each) || !make_ready(x)) {
         return -1;
@@ -200,7 +201,9 @@ forced(explaining_t *x, uint32_t k)
             x->choice.order[at++] = j;
         }
     }
-    if (pos_evaluate(&x->state, &x->choice) != POS_OK || !x->state.worked[k] ||
+    status = pos_evaluate(&x->state, &x->choice);
+    x->status = status == POS_NO_MEMORY ? status : x->status;
+    if (status != POS_OK || !x->state.worked[k] ||
         x->state.objective < x->q->solution.state->objective) {
         return -1;
     }

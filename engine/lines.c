@@ -15,13 +15,18 @@ overlap(int64_t a, int64_t b, int64_t c, int64_t d)
 }
 
 int64_t
+pos_units_share(int64_t amount, int64_t units, int64_t shift, int64_t from, int64_t until)
+{
+    int64_t end = shift + amount % units, share = amount / units * (until - from);
+
+    share += overlap(from, until, shift, end < units ? end : units);
+    return share + (end > units ? overlap(from, until, 0, end - units) : 0);
+}
+
+int64_t
 pos_adjust_share(const pos_state_t *s, const pos_adjust_t *adjust, int64_t from, int64_t until)
 {
-    int64_t n = s->segs[adjust->seg].units, odd = adjust->amount % n, end = adjust->shift + odd;
-    int64_t share = adjust->amount / n * (until - from);
-
-    share += overlap(from, until, adjust->shift, end < n ? end : n);
-    return share + (end > n ? overlap(from, until, 0, end - n) : 0);
+    return pos_units_share(adjust->amount, s->segs[adjust->seg].units, adjust->shift, from, until);
 }
 
 int64_t
@@ -229,4 +234,164 @@ pos_lines_split(const pos_state_t *s, const pos_totals_t *totals, pos_line_resul
     *out = lines;
     *count = n;
     return status;
+}
+
+/* ---- adjustments by the units that they touch ---- */
+
+static void
+index_classes(const pos_state_t *s, pos_lines_index_t *x)
+{
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < s->plan->span; i++) {
+        int64_t start = 0;
+
+        x->class_from[i] = n;
+        for (uint32_t seg = s->first[i]; seg != POS_NIL; seg = s->segs[seg].next) {
+            x->starts[seg] = start;
+            x->classes[n++] = seg;
+            start += s->segs[seg].units;
+        }
+    }
+    x->class_from[s->plan->span] = n;
+}
+
+static void
+index_adjusts(const pos_state_t *s, pos_lines_index_t *x)
+{
+    for (uint32_t i = 0; i < s->plan->span; i++) {
+        uint32_t rank = 0;
+
+        for (uint32_t at = s->adjust_first[i]; at != POS_NIL; at = s->adjusts[at].next) {
+            x->rank[at] = rank++;
+            x->adjust_from[s->adjusts[at].seg + 1]++;
+        }
+    }
+    for (uint32_t seg = 0; seg < s->seg_count; seg++) {
+        x->adjust_from[seg + 1] += x->adjust_from[seg];
+    }
+    /* Filled from the front, each class's end moves up to where the next one begins. */
+    for (uint32_t seg = s->seg_count; seg > 0; seg--) {
+        x->adjust_from[seg] = x->adjust_from[seg - 1];
+    }
+    for (uint32_t i = 0; i < s->plan->span; i++) {
+        for (uint32_t at = s->adjust_first[i]; at != POS_NIL; at = s->adjusts[at].next) {
+            x->adjusts[x->adjust_from[s->adjusts[at].seg + 1]++] = at;
+        }
+    }
+}
+
+static bool
+has_classes(const pos_state_t *s)
+{
+    for (uint32_t i = 0; i < s->plan->span; i++) {
+        if (s->first[i] != POS_NIL && s->segs[s->first[i]].next != POS_NIL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+pos_status_t
+pos_lines_index(const pos_state_t *s, pos_lines_index_t *out)
+{
+    pos_arena_t *arena = s->plan->work->arena;
+    size_t       adjusts = (size_t) s->adjust_count + 1, classes = (size_t) s->seg_count + 2;
+
+    *out = (pos_lines_index_t) { 0 };
+    out->room = pos_arena_alloc(arena, adjusts * sizeof(uint32_t));
+    if (out->room == NULL) {
+        return POS_NO_MEMORY;
+    }
+    if (!has_classes(s)) {
+        return POS_OK;
+    }
+    out->starts = pos_arena_alloc(arena, classes * sizeof(int64_t));
+    out->classes = pos_arena_alloc(arena, classes * sizeof(uint32_t));
+    out->class_from = pos_arena_alloc(arena, ((size_t) s->plan->span + 1) * sizeof(uint32_t));
+    out->adjust_from = pos_arena_array(arena, classes, sizeof(uint32_t));
+    out->adjusts = pos_arena_alloc(arena, 2 * adjusts * sizeof(uint32_t));
+    if (!out->starts || !out->classes || !out->class_from || !out->adjust_from || !out->adjusts) {
+        return POS_NO_MEMORY;
+    }
+    out->rank = out->adjusts + adjusts;
+    index_classes(s, out);
+    index_adjusts(s, out);
+    return POS_OK;
+}
+
+/* The first of the item's classes that ends behind the unit. */
+static uint32_t
+class_at(const pos_lines_index_t *x, const pos_state_t *s, uint32_t item, int64_t unit)
+{
+    uint32_t low = x->class_from[item], high = x->class_from[item + 1];
+
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2, seg = x->classes[middle];
+
+        if (x->starts[seg] + s->segs[seg].units <= unit) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+static void
+sift(uint32_t *list, const uint32_t *rank, uint32_t at, uint32_t n)
+{
+    uint32_t moved = list[at];
+
+    for (uint32_t child = 2 * at + 1; child < n; at = child, child = 2 * at + 1) {
+        child += child + 1 < n && rank[list[child + 1]] > rank[list[child]];
+        if (rank[list[child]] <= rank[moved]) {
+            break;
+        }
+        list[at] = list[child];
+    }
+    list[at] = moved;
+}
+
+static void
+sort_by_rank(uint32_t *list, const uint32_t *rank, uint32_t n)
+{
+    for (uint32_t at = n / 2; at > 0; at--) {
+        sift(list, rank, at - 1, n);
+    }
+    for (; n > 1; n--) {
+        uint32_t last = list[n - 1];
+
+        list[n - 1] = list[0];
+        list[0] = last;
+        sift(list, rank, 0, n - 1);
+    }
+}
+
+const uint32_t *
+pos_line_adjusts(const pos_lines_index_t *x, const pos_state_t *s, const pos_line_result_t *line,
+    uint32_t *count)
+{
+    uint32_t n = 0, from, first;
+
+    *count = 0;
+    if (x->starts == NULL) {
+        for (uint32_t at = s->adjust_first[line->item]; at != POS_NIL; at = s->adjusts[at].next) {
+            x->room[n++] = at;
+        }
+        *count = n;
+        return x->room;
+    }
+    first = from = class_at(x, s, line->item, line->from);
+    for (; from < x->class_from[line->item + 1] && x->starts[x->classes[from]] < line->until; from++) {
+        const uint32_t *of = &x->adjust_from[x->classes[from]];
+
+        memcpy(x->room + n, x->adjusts + of[0], (of[1] - of[0]) * sizeof(uint32_t));
+        n += of[1] - of[0];
+    }
+    if (from - first > 1) {
+        sort_by_rank(x->room, x->rank, n);
+    }
+    *count = n;
+    return x->room;
 }

@@ -28,6 +28,27 @@ typedef struct {
 uint32_t pos_line_runs_most(const pos_state_t *s, const pos_line_result_t *line);
 uint32_t pos_line_runs(const pos_state_t *s, const pos_line_result_t *line, pos_unit_run_t *out);
 
+/* Which adjustments touch which units, since a line may hold few of its item's, and an item
+ * have thousands of classes. */
+typedef struct {
+    int64_t  *starts;          /* by class: its first unit's place in the item; NULL: no item
+                                  has more than one class                  */
+    uint32_t *classes;         /* each item's, one item after the other    */
+    uint32_t *class_from;      /* by item: into `classes`; and one more    */
+    uint32_t *adjusts;         /* each class's, in order of application    */
+    uint32_t *adjust_from;     /* by class: into `adjusts`; and one more   */
+    uint32_t *rank;            /* by adjustment: its place in the item's   */
+    uint32_t *room;            /* for those of one line                    */
+} pos_lines_index_t;
+
+pos_status_t pos_lines_index(const pos_state_t *s, pos_lines_index_t *out) POS_MUSTCHECK;
+/* Those that touch the line's units, in order of application; valid until the next call. */
+const uint32_t *pos_line_adjusts(const pos_lines_index_t *index, const pos_state_t *s,
+    const pos_line_result_t *line, uint32_t *count);
+
+/* What the units [from, until) of so many bear of an amount that is dealt to them evenly, the odd
+ * minor units going round from the unit `shift` on. */
+int64_t pos_units_share(int64_t amount, int64_t units, int64_t shift, int64_t from, int64_t until);
 /* What the units [from, until) of a class bear of one adjustment. */
 int64_t pos_adjust_share(const pos_state_t *s, const pos_adjust_t *adjust, int64_t from, int64_t until);
 /* What the units [from, until) of a class paid. */

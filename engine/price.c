@@ -191,21 +191,32 @@ lowest_between(prior_t *p, int64_t from, int64_t until, int64_t *lowest)
     return known;
 }
 
+static bool
+make_room(const pos_cart_t *cart, uint32_t rows, pos_lowest_room_t *room)
+{
+    if (room->fits == NULL) {
+        room->fits = pos_arena_alloc(cart->arena, cart->book->list_count + 1);
+    }
+    if (room->fits != NULL && room->row_room < rows) {
+        room->rows = pos_arena_array(cart->arena, 2 * (size_t) rows, sizeof(*room->rows));
+        room->row_room = room->rows ? 2 * rows : 0;
+    }
+    return room->fits != NULL && room->row_room >= rows;
+}
+
 pos_status_t
 pos_price_lowest(const pos_cart_t *cart, const pos_product_t *product, int64_t quantity,
-    bool *known, int64_t *lowest)
+    pos_lowest_room_t *room, pos_lowest_t *out)
 {
     prior_t            p = { .cart = *cart, .product = *product, .quantity = quantity };
     pos_chosen_price_t now;
-    pos_price_t       *rows;
     int64_t            since;
 
-    *known = false;
-    p.fits = pos_arena_alloc(cart->arena, cart->book->list_count + 1);
-    rows = pos_arena_array(cart->arena, product->price_count, sizeof(*rows));
-    if (p.fits == NULL || rows == NULL) {
+    *out = (pos_lowest_t) { false, 0 };
+    if (!make_room(cart, product->price_count, room)) {
         return POS_NO_MEMORY;
     }
+    p.fits = room->fits;
     if (!chosen_at(&p, cart->at, &now) || !now.sale) {
         return POS_OK;
     }
@@ -214,12 +225,12 @@ pos_price_lowest(const pos_cart_t *cart, const pos_product_t *product, int64_t q
         return POS_OK;
     }
     p.product.price_count = 0;
-    p.product.prices = rows;
+    p.product.prices = room->rows;
     for (uint32_t i = 0; i < product->price_count; i++) {
         if (product->prices[i].from < since && product->prices[i].until > since - PRIOR_US) {
-            rows[p.product.price_count++] = product->prices[i];
+            room->rows[p.product.price_count++] = product->prices[i];
         }
     }
-    *known = lowest_between(&p, since - PRIOR_US, since, lowest);
+    out->known = lowest_between(&p, since - PRIOR_US, since, &out->amount);
     return POS_OK;
 }

@@ -62,8 +62,8 @@ pos_price_write(const pos_quote_options_t *options, const pos_price_query_t *que
     const pos_product_t *product;
     pos_chosen_price_t   price;
     uint8_t             *fits;
-    bool                 known = false;
-    int64_t              lowest = 0;
+    pos_lowest_room_t    room = { 0 };
+    pos_lowest_t         lowest = { 0 };
     pos_status_t         status = context(options, query, arena, faults, &cart);
 
     if (status != POS_OK) {
@@ -84,7 +84,7 @@ pos_price_write(const pos_quote_options_t *options, const pos_price_query_t *que
         return pos_fault(faults, options->pointer, "no_price", "this SKU has no price here and now");
     }
     if (price.sale) {
-        status = pos_price_lowest(&cart, product, query->quantity, &known, &lowest);
+        status = pos_price_lowest(&cart, product, query->quantity, &room, &lowest);
         if (status != POS_OK) {
             return status;
         }
@@ -104,8 +104,8 @@ pos_price_write(const pos_quote_options_t *options, const pos_price_query_t *que
     pos_write_bool(out, price.sale);
     if (price.sale) {
         pos_write_key(out, "lowest_30d");
-        if (known) {
-            pos_write_int(out, lowest);
+        if (lowest.known) {
+            pos_write_int(out, lowest.amount);
         } else {
             pos_write_null(out);
         }

@@ -102,5 +102,5 @@ pos_quote(const pos_quote_options_t *options, const pos_json_t *request, pos_are
         status = pos_quote_write(&q, out);
         stats->explain_work = q.explain_work;
     }
-    return status;
+    return status == POS_INVALID && faults->lost ? POS_NO_MEMORY : status;
 }

@@ -38,26 +38,17 @@ typedef struct {
     const pos_item_t        *item;
     uint32_t                 run_count;
     pos_unit_run_t          *runs;
+    uint32_t                 adjust_count;
+    const uint32_t          *adjusts;       /* that touch it, in order of application */
 } line_out_t;
-
-/* Where a class begins among its item's units. */
-static int64_t
-class_start(const pos_state_t *s, uint32_t seg)
-{
-    int64_t at = 0;
-
-    for (uint32_t k = s->first[s->segs[seg].item]; k != seg; k = s->segs[k].next) {
-        at += s->segs[k].units;
-    }
-    return at;
-}
 
 /* Adds what the units [from, until) of an item bear of an adjustment, and how many of
  * them do. */
 static inline __attribute__((always_inline)) void
-add_share(const pos_state_t *s, uint32_t at, int64_t from, int64_t until, int64_t *amount,
+add_share(const pos_quoted_t *q, uint32_t at, int64_t from, int64_t until, int64_t *amount,
     int64_t *units)
 {
+    const pos_state_t  *s = q->solution.state;
     const pos_adjust_t *adjust = &s->adjusts[at];
 
     /* An item of one class, and all of its units. */
@@ -66,7 +57,7 @@ add_share(const pos_state_t *s, uint32_t at, int64_t from, int64_t until, int64_
         *units += until;
         return;
     }
-    int64_t             start = class_start(s, adjust->seg), n = s->segs[adjust->seg].units;
+    int64_t             start = q->index.starts ? q->index.starts[adjust->seg] : 0, n = s->segs[adjust->seg].units;
     int64_t             low = from > start ? from - start : 0;
     int64_t             high = until - start < n ? until - start : n;
 
@@ -76,20 +67,18 @@ add_share(const pos_state_t *s, uint32_t at, int64_t from, int64_t until, int64_
     }
 }
 
-/* For an order: what each run of units bore, since its units come back one by one. */
+/* For an order: what each run of units bore of the adjustments [from, until), since its units
+ * come back one by one. */
 static void
-write_borne(const pos_quoted_t *q, pos_writer_t *out, const line_out_t *l, uint32_t first)
+write_borne(const pos_quoted_t *q, pos_writer_t *out, const line_out_t *l, uint32_t from, uint32_t until)
 {
-    const pos_state_t *s = q->solution.state;
-
     pos_write_key(out, "units");
     pos_write_array_begin(out);
     for (uint32_t r = 0; r < l->run_count; r++) {
         int64_t amount = 0, units = 0;
 
-        for (uint32_t at = first; at != POS_NIL && s->adjusts[at].act == s->adjusts[first].act;
-             at = s->adjusts[at].next) {
-            add_share(s, at, l->runs[r].from, l->runs[r].until, &amount, &units);
+        for (uint32_t k = from; k < until; k++) {
+            add_share(q, l->adjusts[k], l->runs[r].from, l->runs[r].until, &amount, &units);
         }
         pos_write_int(out, amount);
     }
@@ -116,11 +105,11 @@ write_label(pos_writer_t *out, pos_str_t label, pos_str_t tail)
 }
 
 static void
-write_adjustment(const pos_quoted_t *q, pos_writer_t *out, const line_out_t *l, uint32_t at,
-    int64_t amount, int64_t units)
+write_adjustment(const pos_quoted_t *q, pos_writer_t *out, const line_out_t *l, uint32_t from,
+    uint32_t until, int64_t amount, int64_t units)
 {
     const pos_plan_t *plan = q->plan;
-    uint32_t          a = q->solution.state->adjusts[at].act;
+    uint32_t          a = q->solution.state->adjusts[l->adjusts[from]].act;
     const pos_act_t  *act = a == POS_NIL ? NULL : &plan->acts[a];
     pos_str_t         head = pos_str("{\"promotion\":null,\"amount\":"), tail = pos_str("");
     pos_str_t         label = l->item->line->discount_reason;
@@ -144,7 +133,7 @@ write_adjustment(const pos_quoted_t *q, pos_writer_t *out, const line_out_t *l, 
     }
     pos_writer_tell(out, p, true);
     if (q->w->options->for_order) {
-        write_borne(q, out, l, at);
+        write_borne(q, out, l, from, until);
     }
     write_label(out, label, tail);
 }
@@ -153,17 +142,17 @@ static void
 write_adjustments(const pos_quoted_t *q, pos_writer_t *out, const line_out_t *l)
 {
     const pos_state_t *s = q->solution.state;
-    uint32_t           at = s->adjust_first[l->line->item];
+    uint32_t           at = 0;
 
-    while (at != POS_NIL) {
-        uint32_t first = at, act = s->adjusts[at].act;
+    while (at < l->adjust_count) {
+        uint32_t from = at, act = s->adjusts[l->adjusts[at]].act;
         int64_t  amount = 0, units = 0;
 
-        for (; at != POS_NIL && s->adjusts[at].act == act; at = s->adjusts[at].next) {
-            add_share(s, at, l->line->from, l->line->until, &amount, &units);
+        for (; at < l->adjust_count && s->adjusts[l->adjusts[at]].act == act; at++) {
+            add_share(q, l->adjusts[at], l->line->from, l->line->until, &amount, &units);
         }
         if (amount > 0) {
-            write_adjustment(q, out, l, first, amount, units);
+            write_adjustment(q, out, l, from, at, amount, units);
         }
     }
 }
@@ -190,21 +179,11 @@ write_units(pos_writer_t *out, const line_out_t *l)
 
 /* The law of the EU wants it beside a reduced price. */
 static void
-write_lowest(const pos_quoted_t *q, pos_writer_t *out, const pos_item_t *item, uint32_t index)
+write_lowest(pos_writer_t *out, const pos_lowest_t *lowest)
 {
-    const pos_work_t *w = q->w;
-    int64_t           lowest = 0;
-    bool              known = false;
-    pos_status_t      status = pos_price_lowest(&w->cart, item->product,
-        item->gift ? item->quantity : w->skus[w->sku_of_line[index]].quantity, &known, &lowest);
-
-    if (status != POS_OK) {
-        out->status = status;
-        return;
-    }
     pos_write_key(out, "lowest_30d");
-    if (known) {
-        pos_write_int(out, lowest);
+    if (lowest->known) {
+        pos_write_int(out, lowest->amount);
     } else {
         pos_write_null(out);
     }
@@ -274,9 +253,11 @@ write_line(const pos_quoted_t *q, pos_writer_t *out, uint32_t index)
     line_out_t               l = { .line = line, .item = item, .runs = q->runs };
 
     l.run_count = pos_line_runs(q->solution.state, line, l.runs);
+    l.adjusts = pos_line_adjusts(&q->index, q->solution.state, line, &l.adjust_count);
     write_goods(out, line, item, index < q->w->cart.line_count ? q->w->cart.lines[index].id : none);
     if (item->on_sale) {
-        write_lowest(q, out, item, index);
+        write_lowest(out, item->gift ? &q->lowest_of_gift[line->item - q->w->cart.item_count]
+                                     : &q->w->skus[q->w->sku_of_line[index]].lowest);
     }
     write_amounts(out, line, item);
     write_adjustments(q, out, &l);
@@ -307,6 +288,54 @@ make_runs(pos_quoted_t *q)
     }
     q->runs = pos_arena_alloc(q->w->arena, most * sizeof(*q->runs));
     return q->runs != NULL;
+}
+
+static pos_status_t
+find_lowest_of_gifts(pos_quoted_t *q, pos_lowest_room_t *room)
+{
+    const pos_work_t *w = q->w;
+    const pos_item_t *item = &w->cart.items[w->cart.item_count], *before = NULL;
+    pos_status_t      status = POS_OK;
+
+    for (uint32_t g = 0; g < w->gift_count && status == POS_OK; g++, item++) {
+        if (!q->solution.state->gifts[g] || !item->on_sale) {
+            continue;
+        }
+        if (q->lowest_of_gift == NULL) {
+            q->lowest_of_gift = pos_arena_array(w->arena, w->gift_count, sizeof(*q->lowest_of_gift));
+        }
+        if (q->lowest_of_gift == NULL) {
+            return POS_NO_MEMORY;
+        }
+        /* Many promotions may give the same. */
+        if (before && before->quantity == item->quantity && pos_str_eq(before->product->sku, item->product->sku)) {
+            q->lowest_of_gift[g] = q->lowest_of_gift[before - &w->cart.items[w->cart.item_count]];
+        } else {
+            status = pos_price_lowest(&w->cart, item->product, item->quantity, room, &q->lowest_of_gift[g]);
+        }
+        before = item;
+    }
+    return status;
+}
+
+/* Once a product: ten thousand lines may be of the same. */
+static pos_status_t
+find_lowest(pos_quoted_t *q)
+{
+    pos_work_t       *w = q->w;
+    pos_lowest_room_t room = { 0 };
+    pos_status_t      status = POS_OK;
+
+    for (uint32_t i = 0; i < w->cart.line_count && status == POS_OK; i++) {
+        const pos_item_t *item = &w->cart.items[w->cart.lines[i].item];
+        pos_sku_t        *sku = &w->skus[w->sku_of_line[i]];
+
+        if (item->on_sale && !sku->lowest_asked) {
+            sku->lowest_asked = true;
+            status = pos_price_lowest(&w->cart, sku->product, sku->quantity, &room, &sku->lowest);
+        }
+    }
+    return status == POS_OK ? find_lowest_of_gifts(q, &room) : status;
 }
 
 static void
@@ -513,6 +542,13 @@ pos_quote_write(pos_quoted_t *q, pos_writer_t *out)
     if (!make_runs(q)) {
         return POS_NO_MEMORY;
     }
+    status = find_lowest(q);
+    if (status == POS_OK) {
+        status = pos_lines_index(q->solution.state, &q->index);
+    }
+    if (status != POS_OK) {
+        return status;
+    }
     /* From here on the answer is what grows, and it does so in place. */
     (void) pos_writer_claim(out, ANSWER_LEAST + LINE_LEAST * (size_t) q->line_count);
     pos_write_object_begin(out);
@@ -526,7 +562,7 @@ pos_quote_write(pos_quoted_t *q, pos_writer_t *out)
     pos_write_bool(out, w->tax_included);
     pos_write_key(out, "lines");
     pos_write_array_begin(out);
-    for (uint32_t i = 0; i < q->line_count; i++) {
+    for (uint32_t i = 0; i < q->line_count && out->status == POS_OK; i++) {
         write_line(q, out, i);
     }
     pos_write_array_end(out);

@@ -14,6 +14,8 @@ typedef struct {
     uint32_t                 line_count;
     pos_unit_run_t          *runs;         /* scratch: of one line */
     uint64_t                 explain_work; /* ticks that explaining took */
+    pos_lines_index_t        index;
+    pos_lowest_t            *lowest_of_gift;   /* by gift; NULL: none is on sale */
 } pos_quoted_t;
 
 pos_status_t pos_quote_write(pos_quoted_t *q, pos_writer_t *out) POS_MUSTCHECK;

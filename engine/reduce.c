@@ -313,33 +313,6 @@ class_reduction(const pos_state_t *s, const pos_class_units_t *c, pos_reduce_t r
 }
 
 void
-pos_reduce_each(pos_state_t *s, uint32_t act, uint32_t n, pos_reduce_t reduce, int64_t value,
-    bool of_original, int64_t cap)
-{
-    __int128 sum = 0;
-
-    for (uint32_t k = 0; k < n; k++) {
-        const pos_class_units_t *c = &s->segs[s->touched[k]];
-        int64_t                  room = c->left > c->floor ? c->left - c->floor : 0;
-        int64_t                  off = class_reduction(s, c, reduce, value, of_original);
-
-        s->parts[k] = off < room ? off : room;
-        sum += s->parts[k];
-    }
-    if (sum > cap) {
-        for (uint32_t k = 0; k < n; k++) {
-            s->caps[k] = s->parts[k];
-        }
-        if (!share_over_items(s, n, cap)) {
-            return;
-        }
-    }
-    for (uint32_t k = 0; k < n; k++) {
-        pos_take_off(s, act, s->touched[k], s->parts[k]);
-    }
-}
-
-void
 pos_reduce_want(pos_state_t *s, uint32_t from, uint32_t to, pos_reduce_t reduce, int64_t value,
     bool of_original)
 {
@@ -381,4 +354,12 @@ pos_reduce_wanted(pos_state_t *s, uint32_t act, uint32_t n, int64_t cap)
     for (uint32_t k = 0; k < n; k++) {
         pos_take_off(s, act, s->touched[k], s->parts[k]);
     }
+}
+
+void
+pos_reduce_each(pos_state_t *s, uint32_t act, uint32_t n, pos_reduce_t reduce, int64_t value,
+    bool of_original, int64_t cap)
+{
+    pos_reduce_want(s, 0, n, reduce, value, of_original);
+    pos_reduce_wanted(s, act, n, cap);
 }

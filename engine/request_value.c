@@ -20,7 +20,11 @@ pointer_of(pos_work_t *w, const pos_request_at_t *at, pos_str_t key)
         base = pos_arena_printf(w->arena, "%.*s%s%s", (int) prefix.len,
                                 prefix.data ? prefix.data : "", at->part, at->below);
     }
-    return key.len ? pos_json_pointer(w->arena, base, key) : base;
+    if (key.len && base.data) {
+        base = pos_json_pointer(w->arena, base, key);
+    }
+    w->faults->lost |= base.data == NULL;
+    return base;
 }
 
 void
@@ -36,12 +40,11 @@ pos_request_bad_member(pos_work_t *w, const pos_request_at_t *at, pos_str_t key,
                        uint32_t index, const char *code, const char *message)
 {
     pos_str_t list = pointer_of(w, at, key);
+    pos_str_t member = pos_json_pointer_index(w->arena, list, index);
 
     w->invalid = true;
-    (void) pos_fault(w->faults,
-                     pos_arena_printf(w->arena, "%.*s/%u", (int) list.len,
-                                      list.data ? list.data : "", index),
-                     code, "%s", message);
+    w->faults->lost |= member.data == NULL;
+    (void) pos_fault(w->faults, member, code, "%s", message);
 }
 
 void

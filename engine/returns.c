@@ -128,7 +128,7 @@ pos_return(const pos_return_options_t *options, const pos_json_t *document, pos_
     b.root = pos_at_base(pos_str(""));
     status = pos_back_read(&b);
     if (status != POS_OK) {
-        return status;
+        return status == POS_INVALID && faults->lost ? POS_NO_MEMORY : status;
     }
     add_shares(&b);
     if (b.reprice) {

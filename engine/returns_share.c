@@ -4,6 +4,7 @@
  * negative and add up to the whole.
  */
 
+#include "engine/lines.h"
 #include "engine/returns_data.h"
 
 int64_t
@@ -55,14 +56,6 @@ pos_back_taxed(const pos_back_line_t *line, uint32_t tax, uint32_t run, int64_t 
 
 /* ---- discounts ---- */
 
-static int64_t
-overlap(int64_t a, int64_t b, int64_t c, int64_t d)
-{
-    int64_t from = a > c ? a : c, until = b < d ? b : d;
-
-    return until > from ? until - from : 0;
-}
-
 /* Whole units of a run bear a discount evenly, the odd minor units going round from
  * where those of the discount before it ended: since all of them paid the same, each
  * then bears the same in all. */
@@ -71,7 +64,7 @@ pos_back_discount(const pos_back_line_t *line, uint32_t adjust, uint32_t run, in
     int64_t until)
 {
     int64_t amount = line->adjusts[adjust].runs[run], quantity = line->runs[run].quantity;
-    int64_t units = quantity / POS_THOUSANDTHS, shift = 0, odd, end;
+    int64_t units = quantity / POS_THOUSANDTHS, shift = 0;
 
     if (line->measured) {
         return pos_back_portion(amount, until, quantity) - pos_back_portion(amount, from, quantity);
@@ -79,13 +72,7 @@ pos_back_discount(const pos_back_line_t *line, uint32_t adjust, uint32_t run, in
     for (uint32_t i = 0; i < adjust; i++) {
         shift = (shift + line->adjusts[i].runs[run] % units) % units;
     }
-    from /= POS_THOUSANDTHS;
-    until /= POS_THOUSANDTHS;
-    odd = amount % units;
-    end = shift + odd;
-    return amount / units * (until - from) +
-        overlap(from, until, shift, end < units ? end : units) +
-        (end > units ? overlap(from, until, 0, end - units) : 0);
+    return pos_units_share(amount, units, shift, from / POS_THOUSANDTHS, until / POS_THOUSANDTHS);
 }
 
 /* What a run was given off that no discount accounts for yet. */

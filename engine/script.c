@@ -14,6 +14,7 @@
 #include "engine/script_vm.h"
 
 #define POS_VM_HEAVY  (64u << 10)   /* a call that used more is cleaned after */
+#define POS_VM_IDLE   (256u << 10)  /* blocks beyond what is held are kept up to this */
 
 void
 pos_script_limits_default(pos_script_limits_t *limits)
@@ -138,8 +139,12 @@ count_memory(void *ctx, void *block, size_t old, size_t size)
         return NULL;
     }
     p = pos_pool_resize(&vm->pool, block, old, size);
+    if (p == NULL && size <= old) {
+        return block;
+    }
     if (p == NULL) {
-        return size <= old ? block : NULL;
+        vm->host_failed = true;    /* whatever the script makes of it */
+        return NULL;
     }
     vm->held = vm->held - old + size;
     if (block != NULL ? block == vm->stack : vm->threading) {
@@ -342,6 +347,9 @@ pos_script_collect(pos_script_vm_t *vm)
     vm->phase = POS_PHASE_HOST;
     (void) lua_cpcall(vm->state, collect_all, vm);
     lua_settop(vm->state, 0);
+    if (pos_pool_idle(&vm->pool) > vm->held + POS_VM_IDLE) {
+        pos_pool_trim(&vm->pool);
+    }
     vm->collecting = false;
     vm->collect_at = vm->held + vm->held / 2 + (256u << 10);
 }
@@ -423,8 +431,12 @@ open_vm(lua_State *L)
 static pos_status_t
 open_state(pos_script_vm_t *vm)
 {
+    /* Where memory runs out within it, lua_newstate() reads through a pointer to nothing. */
+    if (!pos_pool_reserve(&vm->pool)) {
+        return POS_NO_MEMORY;
+    }
     vm->state = lua_newstate(count_memory, vm);
-    if (vm->state == NULL || lua_cpcall(vm->state, open_vm, vm) != 0) {
+    if (!pos_pool_unreserve(&vm->pool) || vm->state == NULL || lua_cpcall(vm->state, open_vm, vm) != 0) {
         return POS_NO_MEMORY;
     }
     lua_settop(vm->state, 0);
@@ -490,7 +502,7 @@ pos_script_vm_destroy(pos_script_vm_t *vm)
 size_t
 pos_script_vm_held(const pos_script_vm_t *vm)
 {
-    return vm->held;
+    return vm->held + pos_pool_idle(&vm->pool);
 }
 
 uint32_t

@@ -82,16 +82,28 @@ compile_text(lua_State *L, pos_str_t text, pos_arena_t *arena, const char *metho
     return out;
 }
 
+void
+pos_script_open_store(lua_State *L, pos_arena_t **arena, size_t block, pos_map_t *map,
+    size_t expected)
+{
+    pos_arena_t *made = pos_arena_create(block, 0);
+    pos_map_t    empty;
+
+    if (made == NULL || pos_map_init(&empty, made, expected) != POS_OK) {
+        pos_arena_destroy(made);
+        pos_script_no_memory(L);
+    }
+    *map = empty;
+    *arena = made;
+}
+
 /* Where contents are kept; NULL when no more are: they are then compiled for
  * the quote alone. */
 static pos_map_t *
 room_in(lua_State *L, pos_script_file_t *file)
 {
     if (file->arena == NULL) {
-        file->arena = pos_arena_create(2048, 0);
-        if (file->arena == NULL || pos_map_init(&file->compiled, file->arena, 16) != POS_OK) {
-            pos_script_no_memory(L);
-        }
+        pos_script_open_store(L, &file->arena, 2048, &file->compiled, 16);
     }
     if (file->compiled.count >= POS_COMPILED_MAX
         || pos_arena_used(file->arena) > POS_COMPILED_BYTES)

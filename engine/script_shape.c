@@ -100,12 +100,7 @@ pos_script_keep_shape(lua_State *L, pos_str_t shape, const pos_filter_t *filter,
     pos_str_t          key;
 
     if (file->shape_arena == NULL) {
-        file->shape_arena = pos_arena_create(1024, 0);
-        if (file->shape_arena == NULL
-            || pos_map_init(&file->shapes, file->shape_arena, 8) != POS_OK)
-        {
-            pos_script_no_memory(L);
-        }
+        pos_script_open_store(L, &file->shape_arena, 1024, &file->shapes, 8);
     }
     if (file->shapes.count >= SHAPES_MAX) {
         return;

@@ -359,6 +359,9 @@ pos_script_compile_work(pos_str_t text)
 /* The same for the VM's own patterns, kept as long as the VM. */
 const pos_effect_t *pos_script_template(lua_State *L, pos_class_t class,
     const char *json);
+/* Makes what a file fills lazily, an arena and a map in it: both, or neither and it raises. */
+void pos_script_open_store(lua_State *L, pos_arena_t **arena, size_t block, pos_map_t *map,
+    size_t expected);
 char pos_script_class_letter(pos_class_t class);
 void pos_script_writer(lua_State *L, pos_writer_t *w, char kind);
 

@@ -50,70 +50,101 @@ fill(pos_taxset_t *set)
     }
 }
 
+/* The rows of the category that suit best; without `set` they are counted. */
+static uint32_t
+choose_rows(const pos_work_t *w, pos_str_t category, pos_taxset_t *set)
+{
+    const pos_cart_t *cart = &w->cart;
+    bool              shipped = pos_str_eq(cart->fulfilment, pos_str("ship")) && cart->ship_country.len;
+    unsigned          best = 1;
+    uint32_t          n = 0;
+
+    for (const pos_tax_row_t *row = pos_map_get(&w->book->taxes_of, category); row != NULL; row = row->next) {
+        unsigned fit = suits(cart, row, shipped);
+
+        n = fit > best ? 0 : n;
+        best = fit > best ? fit : best;
+        if (fit == best && set != NULL) {
+            set->rows[n] = row;
+        }
+        n += fit == best;
+    }
+    return n;
+}
+
 static pos_taxset_t *
 add_set(pos_work_t *w, pos_str_t category)
 {
-    const pos_book_t *book = w->book;
-    const pos_cart_t *cart = &w->cart;
-    bool              shipped = pos_str_eq(cart->fulfilment, pos_str("ship")) && cart->ship_country.len;
-    unsigned          best = 0;
-    pos_taxset_t     *set = &w->taxsets[w->taxset_count];
-    uint32_t          n = 0;
+    pos_taxset_t *set = pos_arena_alloc(w->arena, sizeof(*set));
+    uint32_t      n = w->cart.tax_exempt ? 0 : choose_rows(w, category, NULL);
 
-    *set = (pos_taxset_t) { .category = category, .scale = 1 };
-    for (int pass = 0; pass < 2 && !cart->tax_exempt; pass++) {
-        for (uint32_t i = 0; i < book->tax_count; i++) {
-            const pos_tax_row_t *row = &book->taxes[i];
-            unsigned             fit;
-
-            if (!pos_str_eq(row->category, category) || (fit = suits(cart, row, shipped)) == 0) {
-                continue;
-            }
-            if (pass == 0) {
-                n = fit > best ? 1 : n + (fit == best);
-                best = fit > best ? fit : best;
-            } else if (fit == best) {
-                set->rows[set->count++] = row;
-            }
+    if (set == NULL) {
+        return NULL;
+    }
+    *set = (pos_taxset_t) { .category = category, .scale = 1, .count = n };
+    if (n > 0) {
+        set->rows = pos_arena_alloc(w->arena, n * sizeof(*set->rows));
+        set->fractions = pos_arena_array(w->arena, n, sizeof(*set->fractions));
+        if (set->rows == NULL || set->fractions == NULL) {
+            return NULL;
         }
-        if (n == 0) {
-            break;
-        }
-        if (pass == 0) {
-            set->rows = pos_arena_alloc(w->arena, n * sizeof(*set->rows));
-            set->fractions = pos_arena_array(w->arena, n, sizeof(*set->fractions));
-            if (set->rows == NULL || set->fractions == NULL) {
-                return NULL;
-            }
-        }
+        (void) choose_rows(w, category, set);
     }
     fill(set);
-    w->taxset_count++;
     return set;
+}
+
+#define TAXSETS_FEW  8
+
+/* Few are looked through, which is the quicker way. */
+static pos_taxset_t *
+find_set(const pos_work_t *w, pos_str_t category)
+{
+    if (w->taxset_count > TAXSETS_FEW) {
+        return pos_map_get(&w->taxset_of, category);
+    }
+    for (pos_taxset_t *set = w->taxsets; set != NULL; set = set->next) {
+        if (pos_str_eq(set->category, category)) {
+            return set;
+        }
+    }
+    return NULL;
+}
+
+static pos_status_t
+enter_set(pos_work_t *w, pos_taxset_t *set)
+{
+    pos_status_t status = POS_OK;
+
+    if (w->taxset_count == TAXSETS_FEW) {
+        status = pos_map_init(&w->taxset_of, w->arena, 64);
+        for (pos_taxset_t *e = w->taxsets; e != NULL && status == POS_OK; e = e->next) {
+            status = pos_map_set(&w->taxset_of, e->category, e, NULL);
+        }
+    }
+    if (w->taxset_count >= TAXSETS_FEW && status == POS_OK) {
+        status = pos_map_set(&w->taxset_of, set->category, set, NULL);
+    }
+    if (status == POS_OK) {
+        set->next = w->taxsets;
+        w->taxsets = set;
+        w->taxset_count++;
+    }
+    return status;
 }
 
 const pos_taxset_t *
 pos_taxset(pos_work_t *w, pos_str_t category)
 {
-    for (uint32_t i = 0; i < w->taxset_count; i++) {
-        if (pos_str_eq(w->taxsets[i].category, category)) {
-            return &w->taxsets[i];
-        }
-    }
-    if (w->taxset_count == w->taxset_room) {
-        uint32_t      room = w->taxset_room ? w->taxset_room * 2 : 8;
-        pos_taxset_t *sets = pos_arena_alloc(w->arena, room * sizeof(*sets));
+    pos_taxset_t *set = find_set(w, category);
 
-        if (sets == NULL) {
+    if (set == NULL) {
+        set = add_set(w, category);
+        if (set != NULL && enter_set(w, set) != POS_OK) {
             return NULL;
         }
-        if (w->taxset_count) {
-            memcpy(sets, w->taxsets, w->taxset_count * sizeof(*sets));
-        }
-        w->taxsets = sets;
-        w->taxset_room = room;
     }
-    return add_set(w, category);
+    return set;
 }
 
 /* ---- one piece on its own: tax_rounding "line" ---- */
@@ -163,14 +194,26 @@ pos_tax_piece(const pos_taxset_t *set, int64_t base, bool included, pos_rounding
 
 /* ---- exact sums of fractions: tax_rounding "order" ---- */
 
+/* Of what is not negative. */
 static __int128
 gcd(__int128 a, __int128 b)
 {
-    while (b) {
+    while (b > INT64_MAX || (b && a > INT64_MAX)) {
         __int128 t = a % b;
 
         a = b;
         b = t;
+    }
+    if (b) {
+        int64_t x = (int64_t) a, y = (int64_t) b;
+
+        while (y) {
+            int64_t t = x % y;
+
+            x = y;
+            y = t;
+        }
+        return x;
     }
     return a;
 }

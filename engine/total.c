@@ -21,6 +21,7 @@ typedef struct {
     piece_t      *pieces;
     uint32_t      piece_count;
     uint32_t      rate_most;      /* of any set */
+    size_t        entry_count;    /* the rates of all pieces */
     bool          included;
     pos_tax_amount_t *first;      /* by item: room for its first tax */
 } taxing_t;
@@ -31,26 +32,24 @@ note_tax(taxing_t *t, const piece_t *piece, const pos_tax_row_t *row, int64_t am
     pos_tax_list_t *list = &t->out->taxes[piece->item];
 
     for (uint32_t i = 0; i < list->count; i++) {
-        if (list->list[i].row->ppm == row->ppm && pos_str_eq(list->list[i].row->code, row->code)) {
+        if (list->list[i].row->rate == row->rate) {
             list->list[i].amount += amount;
             list->list[i].fees += piece->fee ? amount : 0;
             list->sum += amount;
             return true;
         }
     }
-    /* One nearly always; then 4, 8 and so on. */
+    /* One nearly always; then 4, 8, 16 and so on. */
     if (list->count == 0) {
         list->list = &t->first[piece->item];
-    } else if (list->count == 1 || list->count % 4 == 0) {
+    } else if (list->count == 1 || (list->count >= 4 && (list->count & (list->count - 1)) == 0)) {
         pos_tax_amount_t *p = pos_arena_alloc(t->w->arena,
-            (list->count + (list->count == 1 ? 3 : 4)) * sizeof(*p));
+            (list->count == 1 ? 4 : 2 * (size_t) list->count) * sizeof(*p));
 
         if (p == NULL) {
             return false;
         }
-        if (list->count) {
-            memcpy(p, list->list, list->count * sizeof(*p));
-        }
+        memcpy(p, list->list, list->count * sizeof(*p));
         list->list = p;
     }
     list->list[list->count++] = (pos_tax_amount_t) { row, amount, piece->fee ? amount : 0 };
@@ -70,9 +69,8 @@ add_piece(taxing_t *t, uint32_t item, bool fee, pos_str_t category, int64_t base
     if (set == NULL) {
         return POS_NO_MEMORY;
     }
-    t->pieces[t->piece_count++] = (piece_t) { item, fee, NULL, base };
-    /* Sets may move while they are found: kept by category until then. */
-    t->pieces[t->piece_count - 1].set = (const void *) (uintptr_t) (set - t->w->taxsets + 1);
+    t->pieces[t->piece_count++] = (piece_t) { item, fee, set, base };
+    t->entry_count += set->count;
     t->rate_most = set->count > t->rate_most ? set->count : t->rate_most;
     return POS_OK;
 }
@@ -135,9 +133,6 @@ gather(taxing_t *t)
         status = add_piece(t, plan->shipping, false, t->w->book->shipping_tax_category,
             seg->left + (t->included ? 0 : seg->untaxed));
     }
-    for (uint32_t k = 0; k < t->piece_count; k++) {
-        t->pieces[k].set = &t->w->taxsets[(uintptr_t) t->pieces[k].set - 1];
-    }
     return status;
 }
 
@@ -170,50 +165,101 @@ tax_by_line(taxing_t *t)
 
 /* ---- by order ---- */
 
-static bool
-same_rate(const pos_tax_row_t *a, const pos_tax_row_t *b)
+/* One rate of one piece. */
+typedef struct {
+    uint32_t piece, row;
+} entry_t;
+
+/* All pieces' rates, rate by rate in the order in which they come up. */
+typedef struct {
+    uint32_t  rate_count;
+    uint32_t *until;       /* by rate: where its entries end; rate_count */
+    entry_t  *entries;
+    int64_t  *weights, *parts;
+} by_rate_t;
+
+/* The rates are those of the pieces: other sets may have been asked for, a floor's for one, of
+ * which nothing is taxed. */
+static pos_status_t
+sort_by_rate(const taxing_t *t, by_rate_t *b)
 {
-    return a == b || (a->ppm == b->ppm && pos_str_eq(a->code, b->code));
+    size_t    n = t->entry_count;
+    uint32_t *place = pos_arena_array(t->w->arena, (size_t) t->w->book->rate_count + 1, sizeof(*place));
+
+    b->until = pos_arena_array(t->w->arena, (size_t) t->w->book->rate_count + 1, sizeof(*b->until));
+    b->entries = pos_arena_alloc(t->w->arena, (n + 1) * sizeof(*b->entries));
+    b->weights = pos_arena_alloc(t->w->arena, 2 * (n + 1) * sizeof(*b->weights));
+    if (!place || !b->until || !b->entries || !b->weights) {
+        return POS_NO_MEMORY;
+    }
+    b->parts = b->weights + n + 1;
+    for (uint32_t k = 0; k < t->piece_count; k++) {
+        for (uint32_t r = 0; r < t->pieces[k].set->count; r++) {
+            uint32_t *at = &place[t->pieces[k].set->rows[r]->rate];
+
+            *at = *at ? *at : ++b->rate_count;
+            b->until[*at]++;    /* counted one behind, then moved there */
+        }
+    }
+    for (uint32_t at = 0; at < b->rate_count; at++) {
+        b->until[at + 1] += b->until[at];
+    }
+    for (uint32_t k = 0; k < t->piece_count; k++) {
+        for (uint32_t r = 0; r < t->pieces[k].set->count; r++) {
+            b->entries[b->until[place[t->pieces[k].set->rows[r]->rate] - 1]++] = (entry_t) { k, r };
+        }
+    }
+    return POS_OK;
 }
 
-/* Each piece's unrounded tax at one rate, as above / below. */
+/* Below what a piece's tax at a rate stands as a fraction. */
 static __int128
 below_of(const taxing_t *t, const piece_t *p)
 {
     return p->set->scale + (t->included ? p->set->sum : 0);
 }
 
+/* The unrounded tax of the entries from..until - 1 in all, and each one's weight. Pieces with
+ * one denominator are summed before fractions are. */
+static void
+add_up(const taxing_t *t, by_rate_t *b, uint32_t from, uint32_t until, pos_tax_sum_t *sum)
+{
+    __int128 alike = 0, below = 0;
+
+    for (uint32_t e = from; e < until; e++) {
+        const piece_t *p = &t->pieces[b->entries[e].piece];
+        __int128       above = (__int128) p->base * p->set->fractions[b->entries[e].row], both;
+
+        b->weights[e] = (int64_t) (above / (below_of(t, p) / 1000));
+        if (below == below_of(t, p) && !__builtin_add_overflow(alike, above, &both)) {
+            alike = both;
+            continue;
+        }
+        if (below) {
+            pos_tax_sum_add(sum, alike, below);
+        }
+        alike = above;
+        below = below_of(t, p);
+    }
+    pos_tax_sum_add(sum, alike, below);
+}
+
 static pos_status_t
-tax_one_rate(taxing_t *t, const pos_tax_row_t *rate, int64_t *weights, int64_t *parts)
+tax_one_rate(taxing_t *t, by_rate_t *b, uint32_t from, uint32_t until)
 {
     pos_tax_sum_t sum = { 0, 0, 0 };
-    uint32_t      n = 0;
     int64_t       whole;
 
-    for (int pass = 0; pass < 2; pass++) {
-        n = 0;
-        for (uint32_t k = 0; k < t->piece_count; k++) {
-            const piece_t *p = &t->pieces[k];
+    add_up(t, b, from, until, &sum);
+    if (!pos_divide(sum.whole * sum.below + sum.above, sum.below, t->w->book->rounding, &whole) ||
+        !pos_split(whole, b->weights + from, until - from, b->parts + from)) {
+        return POS_LIMIT;
+    }
+    for (uint32_t e = from; e < until; e++) {
+        const piece_t *p = &t->pieces[b->entries[e].piece];
 
-            for (uint32_t r = 0; r < p->set->count; r++) {
-                if (!same_rate(p->set->rows[r], rate)) {
-                    continue;
-                }
-                if (pass == 0) {
-                    __int128 above = (__int128) p->base * p->set->fractions[r];
-
-                    pos_tax_sum_add(&sum, above, below_of(t, p));
-                    weights[n] = (int64_t) (above / (below_of(t, p) / 1000));
-                } else if (!note_tax(t, p, p->set->rows[r], parts[n])) {
-                    return POS_NO_MEMORY;
-                }
-                n++;
-            }
-        }
-        if (pass == 0 && (!pos_divide(sum.whole * (sum.below ? sum.below : 1) + sum.above,
-                sum.below ? sum.below : 1, t->w->book->rounding, &whole) ||
-                !pos_split(whole, weights, n, parts))) {
-            return POS_LIMIT;
+        if (!note_tax(t, p, p->set->rows[b->entries[e].row], b->parts[e])) {
+            return POS_NO_MEMORY;
         }
     }
     return POS_OK;
@@ -222,37 +268,15 @@ tax_one_rate(taxing_t *t, const pos_tax_row_t *rate, int64_t *weights, int64_t *
 static pos_status_t
 tax_by_order(taxing_t *t)
 {
-    size_t                room = (size_t) t->piece_count * t->rate_most + 1;
-    int64_t              *weights = pos_arena_alloc(t->w->arena, 2 * room * sizeof(int64_t));
-    const pos_tax_row_t **done = pos_arena_alloc(t->w->arena, room * sizeof(*done));
-    uint32_t              done_count = 0;
+    by_rate_t    b = { 0 };
+    pos_status_t status = sort_by_rate(t, &b);
+    uint32_t     from = 0;
 
-    if (weights == NULL || done == NULL) {
-        return POS_NO_MEMORY;
+    for (uint32_t at = 0; at < b.rate_count && status == POS_OK; at++) {
+        status = tax_one_rate(t, &b, from, b.until[at]);
+        from = b.until[at];
     }
-    for (uint32_t c = 0; c < t->w->taxset_count; c++) {
-        const pos_taxset_t *set = &t->w->taxsets[c];
-
-        for (uint32_t r = 0; r < set->count; r++) {
-            uint32_t     k = 0;
-            pos_status_t status;
-
-            while (k < done_count && !same_rate(done[k], set->rows[r])) {
-                k++;
-            }
-            if (k < done_count || t->piece_count == 0) {
-                continue;
-            }
-            if (done_count < room) {
-                done[done_count++] = set->rows[r];
-            }
-            status = tax_one_rate(t, set->rows[r], weights, weights + room);
-            if (status != POS_OK) {
-                return status;
-            }
-        }
-    }
-    return POS_OK;
+    return status;
 }
 
 static int64_t

@@ -17,14 +17,16 @@
 
 /* The rates of one tax category for this cart, in order of application. A
  * rate's fraction is of the net price, over `scale`, compounding included. */
-typedef struct {
+typedef struct pos_taxset_s pos_taxset_t;
+struct pos_taxset_s {
     pos_str_t             category;
     uint32_t              count;
     const pos_tax_row_t **rows;
     __int128             *fractions;
     __int128              scale;
     __int128              sum;         /* of the fractions */
-} pos_taxset_t;
+    pos_taxset_t         *next;        /* that was asked for before it */
+};
 
 /* What price selection found for a SKU at a quantity. */
 typedef struct {
@@ -33,6 +35,19 @@ typedef struct {
     int64_t                 from, until;   /* of the row that won */
     bool                    sale;
 } pos_chosen_price_t;
+
+/* The lowest price before a reduction. */
+typedef struct {
+    bool    known;
+    int64_t amount;
+} pos_lowest_t;
+
+/* What working it out takes, used for one product after the other. Zeroed, it is empty. */
+typedef struct {
+    uint8_t     *fits;                  /* by list */
+    pos_price_t *rows;
+    uint32_t     row_room;
+} pos_lowest_room_t;
 
 /* One SKU of the cart. */
 typedef struct {
@@ -44,6 +59,8 @@ typedef struct {
     bool                 priced;
     bool                 reported;      /* its fault is told already */
     pos_chosen_price_t   price;
+    bool                 lowest_asked;
+    pos_lowest_t         lowest;        /* if it was asked for */
 } pos_sku_t;
 
 typedef struct {
@@ -66,8 +83,9 @@ typedef struct {
     uint32_t                  *item_first;   /* into item_lines; item_count + 1 */
     uint32_t                   gift_room;    /* items allocated behind item_count */
     uint32_t                   gift_count;
-    uint32_t                   taxset_count, taxset_room;
+    uint32_t                   taxset_count;
     pos_taxset_t              *taxsets;
+    pos_map_t                  taxset_of;    /* by category, once there are many */
     pos_coupon_state_t        *coupons;
     bool                       forbidden;    /* a scope was lacking */
     bool                       invalid;      /* any other fault */
@@ -87,7 +105,7 @@ bool pos_price_choose(const pos_cart_t *cart, uint8_t *list_fits, const pos_prod
  * reduction began (directive 98/6/EC, article 6a); not known when the price is no
  * reduction, has no beginning, or there was no price then. */
 pos_status_t pos_price_lowest(const pos_cart_t *cart, const pos_product_t *product,
-    int64_t quantity, bool *known, int64_t *lowest) POS_MUSTCHECK;
+    int64_t quantity, pos_lowest_room_t *room, pos_lowest_t *out) POS_MUSTCHECK;
 
 /* item.c: looks up every SKU, prices the lines and makes the items. */
 pos_status_t pos_items_make(pos_work_t *w) POS_MUSTCHECK;

@@ -37,7 +37,6 @@ my %open = (
     'priority: figures: units'                 => [0.2, 'a cent between two units'],
     'priority: figures: taxes'                 => [0.2, 'a cent of tax between two lines'],
     'figures: points'                          => [0.4, 'points go by priority alone, not by class first'],
-    'refused: an amount of this cart is more than any amount may be' => [0.3, 'a small cart with a repeated bundle and a floor is refused'],
 );
 
 # What the rules themselves work out.

@@ -67,6 +67,35 @@ take_turns(pos_script_pool_t *pool)
     }
 }
 
+/* What a call took at most stays for the next, but for what is idle for good. */
+static void
+give_back(pos_script_pool_t *pool)
+{
+    static void *all[2000];
+
+    for (int i = 0; i < 2000; i++) {
+        all[i] = pos_pool_resize(pool, NULL, 0, 20 + (size_t) i % 100);
+    }
+    ok(POS_ARENA_GUARDED || pool->chunk_bytes > 100u << 10, "chunks are counted: %zu bytes", pool->chunk_bytes);
+    ok(pos_pool_idle(pool) < 120u << 10, "of which %zu are idle", pos_pool_idle(pool));
+    pos_pool_trim(pool);
+    memset(all[1], 1, 21);
+    memset(all[1999], 1, 119);
+    for (int i = 0; i < 1999; i++) {
+        pos_pool_free(pool, all[i], 20 + (size_t) i % 100);
+    }
+    pos_pool_trim(pool);
+    is_int(pool->chunk_bytes, POS_ARENA_GUARDED ? 0 : 16 << 10, "all chunks but the one that is in use are given back");
+    all[0] = pos_pool_resize(pool, NULL, 0, 120);
+    memset(all[0], 2, 120);
+    ok(((unsigned char *) all[1999])[118] == 1, "whose blocks are the next of their size");
+    is_int(pool->chunk_bytes, POS_ARENA_GUARDED ? 0 : 16 << 10, "without another chunk");
+    pos_pool_free(pool, all[0], 120);
+    pos_pool_free(pool, all[1999], 119);
+    pos_pool_trim(pool);
+    is_int(pool->chunk_bytes, 0, "and then none is left");
+}
+
 int
 main(void)
 {
@@ -74,6 +103,10 @@ main(void)
     void             *a, *b;
 
     take_turns(&pool);
+    is_int(pool.taken, 0, "nobody holds a block then");
+    pos_pool_trim(&pool);
+    is_int(pool.chunk_bytes, 0, "and all chunks are given back");
+    give_back(&pool);
     a = pos_pool_resize(&pool, NULL, 0, 40);
     pos_pool_free(&pool, a, 40);
     b = pos_pool_resize(&pool, NULL, 0, 33);

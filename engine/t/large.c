@@ -1,0 +1,219 @@
+/*
+ * The largest cart that is taken, over books that make the most of it: no worker may
+ * stand still for it, nor take memory without measure.
+ */
+
+#include "base/t/tap.h"
+#include "engine/quote.h"
+
+#define LINES  10000
+#define TEXT   (8u << 20)
+#define MB     (1u << 20)
+
+typedef struct {
+    char  *text;
+    size_t len;
+} text_t;
+
+static void add(text_t *t, const char *format, ...) POS_PRINTF(2, 3);
+
+static void
+add(text_t *t, const char *format, ...)
+{
+    va_list args;
+    int     n;
+
+    va_start(args, format);
+    n = vsnprintf(t->text + t->len, TEXT - t->len, format, args);
+    va_end(args);
+    t->len += n > 0 && t->len + (size_t) n < TEXT ? (size_t) n : 0;
+}
+
+static pos_str_t
+str_of(const text_t *t)
+{
+    return pos_str_of(t->text, t->len);
+}
+
+/* ---- books ---- */
+
+static void
+add_head(text_t *t, const char *settings)
+{
+    t->len = 0;
+    add(t, "{\"retailer\":{\"code\":\"r\",\"currency\":\"GBP\",\"timezone\":\"UTC\"%s},"
+           "\"stores\":[{\"code\":\"s\",\"tax_region\":\"R\"}],\"categories\":[{\"code\":\"all\"}],"
+           "\"price_lists\":[{\"code\":\"l\",\"currency\":\"GBP\",\"tax_included\":true}]", settings);
+}
+
+/* One product with a sale an hour, of 400. */
+static void
+sales(text_t *t)
+{
+    add_head(t, "");
+    add(t, ",\"products\":[{\"sku\":\"S0\",\"name\":\"S\"}],\"prices\":[{\"sku\":\"S0\",\"list\":\"l\",\"amount\":2000},"
+           "{\"sku\":\"S0\",\"list\":\"l\",\"kind\":\"sale\",\"amount\":1000,\"from\":\"2026-06-20T00:00:00Z\"}");
+    for (int i = 0; i < 400; i++) {
+        add(t, ",{\"sku\":\"S0\",\"list\":\"l\",\"kind\":\"sale\",\"amount\":%d,\"from\":\"2026-06-%02dT%02d:00:00Z\","
+               "\"until\":\"2026-06-%02dT%02d:59:00Z\"}", 1100 + i, 1 + i / 24, i % 24, 1 + i / 24, i % 24);
+    }
+    add(t, "]}");
+}
+
+/* A tax category for each product, and margin floors that ask for their rates. */
+static void
+categories(text_t *t)
+{
+    add_head(t, ",\"tax_rounding\":\"order\"");
+    add(t, ",\"products\":[");
+    for (int i = 0; i < LINES; i++) {
+        add(t, "%s{\"sku\":\"S%d\",\"name\":\"S\",\"categories\":[\"all\"],\"cost\":10,\"tax_category\":\"c%d\"}",
+            i ? "," : "", i, i);
+    }
+    add(t, "],\"prices\":[");
+    for (int i = 0; i < LINES; i++) {
+        add(t, "%s{\"sku\":\"S%d\",\"list\":\"l\",\"amount\":%d}", i ? "," : "", i, 100 + i % 997);
+    }
+    add(t, "],\"taxes\":[");
+    for (int i = 0; i < LINES; i++) {
+        add(t, "%s{\"region\":\"R\",\"category\":\"c%d\",\"code\":\"t%d\",\"percent\":%d}", i ? "," : "", i, i, 1 + i % 20);
+    }
+    add(t, "],\"promotions\":[");
+    for (int i = 0; i < 10; i++) {
+        add(t, "%s{\"id\":\"p%d\",\"class\":\"line\",\"floor\":{\"margin_percent\":10},\"then\":[{\"percent_off\":1,"
+               "\"items\":{\"category\":[\"all\"]}}]}", i ? "," : "", i);
+    }
+    add(t, "]}");
+}
+
+/* Its ten thousand units fall into a thousand classes. */
+static void
+classes(text_t *t)
+{
+    add_head(t, "");
+    add(t, ",\"products\":[{\"sku\":\"S0\",\"name\":\"S\"}],\"prices\":[{\"sku\":\"S0\",\"list\":\"l\",\"amount\":2000}],"
+           "\"promotions\":[");
+    for (int i = 0; i < 1000; i++) {
+        add(t, "%s{\"id\":\"p%d\",\"class\":\"line\",\"then\":[{\"percent_off\":1,\"max_units\":%d}]}", i ? "," : "", i, i + 1);
+    }
+    add(t, "]}");
+}
+
+typedef enum { MANY, ONE_PRODUCT, ONE_ITEM } cart_t;
+
+static void
+cart(text_t *t, cart_t of)
+{
+    t->len = 0;
+    add(t, "{\"store\":\"s\",\"at\":\"2026-06-20T12:00:00Z\",\"lines\":[");
+    for (int i = 0; i < LINES; i++) {
+        add(t, "%s{\"id\":\"%d\",\"sku\":\"S%d\",\"quantity\":1,\"attributes\":{\"a\":\"%d\"}}", i ? "," : "", i,
+            of == MANY ? i : 0, of == ONE_ITEM ? 0 : i);
+    }
+    add(t, "]}");
+}
+
+/* ---- a quote ---- */
+
+typedef struct {
+    pos_arena_t       *arena;
+    pos_json_reader_t *reader;
+    pos_memory_book_t *memory;
+    pos_book_source_t  source;
+    pos_book_t        *book;
+} shop_t;
+
+static pos_status_t
+open_shop(shop_t *s, pos_str_t text)
+{
+    pos_book_builder_t *builder = NULL;
+    pos_faults_t        faults;
+    pos_json_t         *json;
+    pos_status_t        status;
+
+    *s = (shop_t) { .arena = pos_arena_create(MB, 0), .reader = pos_json_reader_create(TEXT) };
+    pos_faults_init(&faults, s->arena);
+    status = pos_json_read(s->reader, text, s->arena, &faults, &json);
+    if (status == POS_OK) {
+        status = pos_memory_book_create(json, NULL, NULL, &faults, &s->memory);
+    }
+    if (status != POS_OK) {
+        return status;
+    }
+    pos_memory_book_source(s->memory, &s->source);
+    status = pos_book_builder_create(&s->source, NULL, NULL, &builder);
+    while (status == POS_OK && s->book == NULL) {
+        status = pos_book_builder_step(builder, 10000, &s->book);
+        status = status == POS_AGAIN ? POS_OK : status;
+    }
+    pos_book_builder_destroy(builder);
+    return status;
+}
+
+static void
+close_shop(shop_t *s)
+{
+    pos_book_release(s->book);
+    pos_memory_book_destroy(s->memory);
+    pos_json_reader_destroy(s->reader);
+    pos_arena_destroy(s->arena);
+}
+
+/* Milliseconds of processor time, the second time, when memory is there. */
+static int64_t
+quote(shop_t *s, pos_str_t text, size_t *used, pos_status_t *status)
+{
+    pos_quote_options_t options = { .book = s->book, .source = &s->source,
+        .revision = pos_memory_book_revision(s->memory), .may_simulate = true, .pointer = pos_str("") };
+    pos_arena_t        *arena = pos_arena_create(MB, 0);
+    pos_faults_t        faults;
+    pos_json_t         *request;
+    pos_writer_t        w;
+    uint64_t            from = 0;
+
+    for (int turn = 0; turn < 2; turn++) {
+        pos_arena_reset(arena);
+        pos_faults_init(&faults, arena);
+        from = tap_cpu_ns();
+        *status = pos_json_read(s->reader, text, arena, &faults, &request);
+        if (*status == POS_OK) {
+            pos_writer_init(&w, arena, POS_QUOTE_ROOM, 64 * MB);
+            *status = pos_quote(&options, request, arena, &faults, &w, NULL);
+        }
+    }
+    *used = pos_arena_used(arena);
+    pos_arena_destroy(arena);
+    return (int64_t) (tap_cpu_ns() - from) / 1000000;
+}
+
+/* `ms` is ten times what it takes, since machines differ. */
+static void
+test(const char *what, void (*book)(text_t *t), cart_t of, int64_t ms, size_t most)
+{
+    text_t       text = { malloc(TEXT), 0 };
+    shop_t       s;
+    pos_status_t status;
+    size_t       used;
+    int64_t      took;
+
+    book(&text);
+    if (text.text == NULL || !ok(open_shop(&s, str_of(&text)) == POS_OK, "%s", what)) {
+        return;
+    }
+    cart(&text, of);
+    took = quote(&s, str_of(&text), &used, &status);
+    is_int(status, POS_OK, "%s: a quote of %d lines", what, LINES);
+    ok(took < ms, "%s: in %lld ms, under %lld", what, (long long) took, (long long) ms);
+    ok(used < most, "%s: with %zu MB, under %zu", what, used / MB, most / MB);
+    close_shop(&s);
+    free(text.text);
+}
+
+int
+main(void)
+{
+    test("one product with 400 sales", sales, ONE_PRODUCT, POS_ARENA_GUARDED ? 10000 : 200, 48 * MB);
+    test("a tax category for each line under ten floors", categories, MANY, POS_ARENA_GUARDED ? 20000 : 400, 96 * MB);
+    test("one product by a thousand promotions of few units", classes, ONE_ITEM, POS_ARENA_GUARDED ? 60000 : 2000, 256 * MB);
+    return tap_done();
+}
