@@ -92,11 +92,14 @@ is($t->request('POST', '/v1/things/words')->{status}, 201, 'a warning in passing
 $t->psql("alter system set synchronous_standby_names = 'nobody'");
 $t->psql('select pg_reload_conf()');
 ok(PgTest::wait_for('the setting', 5, sub { $t->psql('show synchronous_standby_names') eq 'nobody' }), 'a standby is asked for that is not there');
-my $doubt = $t->begin('POST', '/v1/things/doubt');
 my $waits = "from pg_stat_activity where wait_event = 'SyncRep' and application_name = 'ngx_pos'";
-ok(PgTest::wait_for('the commit to wait', 2, sub { $t->psql("select count(*) $waits") > 0 }), 'a commit waits for it');
-$t->psql("select pg_cancel_backend(pid) $waits");
-$doubt = PgTest::answer($doubt);
+my $doubt;
+for (1 .. 9) {    # where much else runs, its time may be over before it is cancelled
+    my $waiting = $t->begin('POST', '/v1/things/doubt');
+    PgTest::wait_for('the commit to wait', 2, sub { $t->psql("select count(pg_cancel_backend(pid)) $waits") > 0 });
+    $doubt = PgTest::answer($waiting);
+    last if $doubt->{status} != 504;
+}
 is("$doubt->{status} " . ($doubt->{json}{code} // ''), '503 outcome_unknown', 'and is given up: that is never success');
 ok($doubt->{headers}{'retry-after'}, 'and may be asked again');
 $t->psql('alter system reset synchronous_standby_names');
