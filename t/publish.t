@@ -74,11 +74,11 @@ subtest 'a bad version keeps its predecessor' => sub {
     my $tell = sub {
         my ($script) = @_;
         return $pos->sql("begin; select set_config('pos.retailer', (select retailer_id::text from pos.retailer where mode = 'test'), true);"
-            . " update pos.promotion_version v set script = \$\$$script\$\$ from pos.promotion p where v.retailer_id = pos.current_retailer()"
+            . " update pos.promotion_version v set document = jsonb_set(v.document, '{script}', to_jsonb(\$\$$script\$\$::text)) from pos.promotion p where v.retailer_id = pos.current_retailer()"
             . " and (v.retailer_id, v.promotion_id, v.version) = (p.retailer_id, p.promotion_id, p.published_version) and v.promotion_id = 'flip-lua' returning 1;"
             . " select pos.book_changed('[[\"promotion\", \"flip-lua\"]]'); commit");
     };
-    my $good = $pos->sql("select v.script from pos.promotion_version v join pos.promotion p on (v.retailer_id, v.promotion_id, v.version) = (p.retailer_id, p.promotion_id, p.published_version)"
+    my $good = $pos->sql("select v.document ->> 'script' from pos.promotion_version v join pos.promotion p on (v.retailer_id, v.promotion_id, v.version) = (p.retailer_id, p.promotion_id, p.published_version)"
         . " where v.promotion_id = 'flip-lua'");
     my $left_out = sub { my $n = 0; $n += $_ for $pos->get('/metrics', key => undef)->{body} =~ /^pos_book_rows_left_out\{[^}]*\} (\d+)$/mg; return $n };
     is($left_out->(), 0, 'nothing is left out');
