@@ -135,6 +135,7 @@ struct ngx_pos_pg_pool_s {
     ngx_uint_t           connecting;
     ngx_msec_t           backoff;      /* the last wait; 0 after a success   */
     bool                 refused;      /* the last attempt failed            */
+    bool                 dropped;      /* one was lost before any answered   */
     bool                 down;         /* and no connection works            */
     bool                 room_asked;
     ngx_pos_pg_call_t    room;

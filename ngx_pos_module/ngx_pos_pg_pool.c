@@ -347,6 +347,7 @@ void
 ngx_pos_pg_on_served(ngx_pos_pg_conn_t *conn)
 {
     conn->pool->backoff = 0;
+    conn->pool->dropped = false;
 }
 
 /* Free to work: the next in the queue, else into the pool. */
@@ -397,11 +398,20 @@ ngx_pos_pg_refuse_all(ngx_pos_pg_pool_t *pool)
 }
 
 /* A server, or what stands before it, may take logins and drop them: one works that
- * has answered, or has stayed for as long as the longest wait. */
+ * has answered, or has stayed for as long as the longest wait. The first that did
+ * neither may have been unlucky. */
 static bool
 ngx_pos_pg_worked(const ngx_pos_pg_conn_t *conn, bool connected)
 {
-    return connected && (conn->served || ngx_current_msec - conn->born >= NGX_POS_PG_BACKOFF_MAX);
+    bool lucky = !conn->pool->dropped;
+
+    if (!connected || conn->served || ngx_current_msec - conn->born >= NGX_POS_PG_BACKOFF_MAX) {
+        return connected;
+    }
+
+    conn->pool->dropped = true;
+
+    return lucky;
 }
 
 /* A connection that worked is opened again at once; where none could be made,
