@@ -14,7 +14,7 @@ note_stats(pos_quoted_t *q, pos_quote_stats_t *stats)
 {
     const pos_work_t *w = q->w;
     const pos_plan_t *plan = q->plan;
-    pos_str_t        *failed;
+    pos_script_failure_t *failed;
 
     stats->lines = w->cart.line_count;
     stats->candidates = plan->candidate_count;
@@ -35,9 +35,12 @@ note_stats(pos_quoted_t *q, pos_quote_stats_t *stats)
         return POS_NO_MEMORY;
     }
     for (uint32_t i = 0; i < plan->script_error_count; i++) {
-        failed[i] = plan->looked[plan->script_errors[i]].promotion->id;
+        const pos_looked_t *l = &plan->looked[plan->script_errors[i]];
+
+        failed[i] = (pos_script_failure_t) { l->promotion->id, l->detail,
+            pos_script_failures(l->promotion->script), pos_script_source(l->promotion->script) };
     }
-    stats->failed_promotions = failed;
+    stats->failures = failed;
     stats->failure_count = plan->script_error_count;
     return POS_OK;
 }

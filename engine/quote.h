@@ -33,6 +33,14 @@ typedef struct {
     pos_str_t                pointer;           /* prefix of faults' pointers */
 } pos_quote_options_t;
 
+/* A script that failed in this quote, and in how many calls in a row by now. */
+typedef struct {
+    pos_str_t      promotion;
+    pos_str_t      text;          /* as explain says it                       */
+    uint32_t       in_a_row;      /* 0: it was not called                     */
+    const uint8_t *source;        /* SHA-256; lives as long as the book       */
+} pos_script_failure_t;
+
 /* Filled beside the answer, for counters and logs. */
 typedef struct {
     uint32_t lines, candidates, applied, script_errors;
@@ -42,9 +50,8 @@ typedef struct {
     int64_t  total;
     bool     compare_differs;
     bool     forbidden;       /* the faults are scope_required ones: 403     */
-    /* script failures by promotion id, in the arena */
-    uint32_t         failure_count;
-    const pos_str_t *failed_promotions;
+    uint32_t                    failure_count;
+    const pos_script_failure_t *failures;      /* in the arena               */
 } pos_quote_stats_t;
 
 /* For the writer of an answer to begin with: pos_quote() claims what it needs. */

@@ -582,6 +582,7 @@ pos_script_apply(pos_script_vm_t *vm, pos_script_t *script,
     out->explain_missing = pos_str("");
     out->failure_text = pos_str("");
     if (pos_script_quarantined(vm, script->file)) {
+        script->failures = 0;
         return keep_out(vm, cart, out);
     }
     vm->file = script->file;
@@ -600,6 +601,7 @@ pos_script_apply(pos_script_vm_t *vm, pos_script_t *script,
             sizeof(vm->text), "a promotion keeps nothing between quotes:"
             " local '%.60s' was changed", changed));
     }
+    script->failures = outcome.failure != NULL ? script->failures + 1 : 0;
     if (outcome.failure != NULL) {
         failed(vm, cart, &outcome, out);
     }
@@ -608,4 +610,16 @@ pos_script_apply(pos_script_vm_t *vm, pos_script_t *script,
     vm->script = NULL;
     vm->result = NULL;
     return vm->host_failed ? POS_NO_MEMORY : POS_OK;
+}
+
+uint32_t
+pos_script_failures(const pos_script_t *script)
+{
+    return script->failures;
+}
+
+const uint8_t *
+pos_script_source(const pos_script_t *script)
+{
+    return script->file->source;
 }

@@ -123,6 +123,7 @@ struct pos_script_s {
     pos_script_file_t *file;
     uint32_t           refs;
     int                apply, eligible, settings;    /* registry; LUA_NOREF */
+    uint32_t           failures;                     /* in a row            */
 };
 
 typedef struct pos_regex_s pos_regex_t;

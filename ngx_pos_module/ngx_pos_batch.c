@@ -156,7 +156,7 @@ ngx_pos_batch_cart(ngx_pos_batch_t *batch, pos_str_t line, pos_writer_t *w)
     }
 
     if (rc == POS_OK) {
-        ngx_pos_pricing_count(&stats);
+        ngx_pos_pricing_count(batch->ctx, &stats);
         pos_write_bytes(w, pos_writer_result(&quote));
 
     } else {

@@ -24,9 +24,9 @@ typedef struct {
 static void
 ngx_pos_health_read(ngx_pos_ctx_t *ctx, ngx_pos_health_t *health)
 {
-    ngx_uint_t         i;
-    pos_replica_t     *replica;
-    ngx_pos_metrics_t *metrics = ngx_pos_metrics();
+    ngx_uint_t                i;
+    pos_replica_t            *replica;
+    ngx_pos_metrics_worker_t *worker;
 
     ngx_memzero(health, sizeof(*health));
     health->ready = ctx->generation != NULL && ctx->generation->whole;
@@ -35,10 +35,14 @@ ngx_pos_health_read(ngx_pos_ctx_t *ctx, ngx_pos_health_t *health)
     replica = ngx_pos_worker.conf->replica.len ? ngx_pos_generation_replica() : NULL;
     health->known = replica != NULL && pos_replica_clock(replica, &health->clock) == POS_OK;
 
-    for (i = 0; i < NGX_POS_METRICS_WORKERS; i++) {
-        health->missing += metrics->workers[i].missing_at + NGX_POS_HEALTH_MISSING > ngx_time();
+    for (i = 0; i < ngx_pos_metrics_workers(); i++) {
+        worker = ngx_pos_metrics_serving(i);
+        if (worker == NULL) {
+            continue;
+        }
+        health->missing += worker->missing_at + NGX_POS_HEALTH_MISSING > ngx_time();
         /* who asks cannot choose the worker that serves the next request */
-        health->ready = health->ready && (metrics->workers[i].pid == 0 || metrics->workers[i].whole);
+        health->ready = health->ready && worker->whole;
     }
 }
 
@@ -185,64 +189,102 @@ ngx_pos_metrics_operations(pos_writer_t *w, ngx_pos_metrics_write_pt write)
 
 #define NGX_POS_OF(field)  offsetof(ngx_pos_metrics_worker_t, field)
 
+/* COUNTED: by all who had this number. HELD: of those who still have it, so that what
+ * the old ones hold while nginx reloads is seen. NOW: of the one that serves. */
+typedef enum {
+    NGX_POS_COUNTED,
+    NGX_POS_HELD,
+    NGX_POS_NOW
+} ngx_pos_metrics_sum_e;
+
 static const struct {
-    const char *name;
-    size_t      offset;
-    const char *kind;
-    const char *help;
+    const char            *name;
+    size_t                 offset;
+    ngx_pos_metrics_sum_e  sum;
+    const char            *kind;
+    const char            *help;
 } ngx_pos_worker_metrics[] = {
-    { "pos_database_connections", NGX_POS_OF(pg_live), "gauge", "Connections to the database that work." },
-    { "pos_database_busy", NGX_POS_OF(pg_busy), "gauge", "Of these, those with a call under way." },
-    { "pos_database_waiting", NGX_POS_OF(pg_waiting), "gauge", "Calls that wait for a connection." },
-    { "pos_database_lost_total", NGX_POS_OF(pg_lost), "counter", "Connections that ended by themselves." },
-    { "pos_database_retries_total", NGX_POS_OF(pg_retries), "counter",
+    { "pos_database_connections", NGX_POS_OF(pg_live), NGX_POS_HELD, "gauge", "Connections to the database that work." },
+    { "pos_database_busy", NGX_POS_OF(pg_busy), NGX_POS_HELD, "gauge", "Of these, those with a call under way." },
+    { "pos_database_waiting", NGX_POS_OF(pg_waiting), NGX_POS_HELD, "gauge", "Calls that wait for a connection." },
+    { "pos_database_lost_total", NGX_POS_OF(pg_lost), NGX_POS_COUNTED, "counter", "Connections that ended by themselves." },
+    { "pos_database_retries_total", NGX_POS_OF(pg_retries), NGX_POS_COUNTED, "counter",
       "Calls tried again after a conflict, a busy twin or a lost connection." },
-    { "pos_database_overloads_total", NGX_POS_OF(pg_overloads), "counter",
+    { "pos_database_overloads_total", NGX_POS_OF(pg_overloads), NGX_POS_COUNTED, "counter",
       "Calls refused because all connections were taken." },
-    { "pos_database_timeouts_total", NGX_POS_OF(pg_timeouts), "counter", "Calls that got no answer in time." },
-    { "pos_database_connect_failures_total", NGX_POS_OF(pg_connect_failures), "counter",
+    { "pos_database_timeouts_total", NGX_POS_OF(pg_timeouts), NGX_POS_COUNTED, "counter", "Calls that got no answer in time." },
+    { "pos_database_connect_failures_total", NGX_POS_OF(pg_connect_failures), NGX_POS_COUNTED, "counter",
       "Attempts to connect that failed." },
-    { "pos_missing_functions_total", NGX_POS_OF(missing_functions), "counter",
+    { "pos_missing_functions_total", NGX_POS_OF(missing_functions), NGX_POS_COUNTED, "counter",
       "Calls of a function that the database lacks." },
-    { "pos_generations_total", NGX_POS_OF(generations), "counter",
+    { "pos_generations_total", NGX_POS_OF(generations), NGX_POS_NOW, "counter",
       "Generations of the book put in service since the worker began." },
-    { "pos_books_compiled_total", NGX_POS_OF(books_compiled), "counter",
+    { "pos_books_compiled_total", NGX_POS_OF(books_compiled), NGX_POS_NOW, "counter",
       "Retailers' books compiled since the worker began." },
-    { "pos_books_failed_total", NGX_POS_OF(books_failed), "counter",
+    { "pos_books_failed_total", NGX_POS_OF(books_failed), NGX_POS_NOW, "counter",
       "Retailers' books that could not be compiled." },
-    { "pos_book_rows_left_out", NGX_POS_OF(reports), "gauge", "Rows at fault that the books in service leave out." },
-    { "pos_book_revisions", NGX_POS_OF(revisions), "gauge",
+    { "pos_book_rows_left_out", NGX_POS_OF(reports), NGX_POS_NOW, "gauge", "Rows at fault that the books in service leave out." },
+    { "pos_book_revisions", NGX_POS_OF(revisions), NGX_POS_NOW, "gauge",
       "The revisions of all books in service, added up; the same in every worker that has followed." },
-    { "pos_prepare_slice_max_microseconds", NGX_POS_OF(slice_max_us), "gauge",
+    { "pos_prepare_slice_max_microseconds", NGX_POS_OF(slice_max_us), NGX_POS_NOW, "gauge",
       "The longest slice in which a book was prepared." },
-    { "pos_quotes_total", NGX_POS_OF(quotes), "counter", "Carts priced." },
-    { "pos_quote_lines_total", NGX_POS_OF(quote_lines), "counter", "Lines of the carts priced." },
-    { "pos_quote_script_errors_total", NGX_POS_OF(script_errors), "counter",
+    { "pos_quotes_total", NGX_POS_OF(quotes), NGX_POS_COUNTED, "counter", "Carts priced." },
+    { "pos_quote_lines_total", NGX_POS_OF(quote_lines), NGX_POS_COUNTED, "counter", "Lines of the carts priced." },
+    { "pos_quote_script_errors_total", NGX_POS_OF(script_errors), NGX_POS_COUNTED, "counter",
       "Promotions' scripts that failed in a quote." },
-    { "pos_quote_compare_differs_total", NGX_POS_OF(compare_differs), "counter",
+    { "pos_quote_compare_differs_total", NGX_POS_OF(compare_differs), NGX_POS_COUNTED, "counter",
       "Quotes that differ from the total sent to compare." },
-    { "pos_quote_not_optimal_total", NGX_POS_OF(not_optimal), "counter",
+    { "pos_quote_not_optimal_total", NGX_POS_OF(not_optimal), NGX_POS_COUNTED, "counter",
       "Quotes whose deals are not proved the best." },
-    { NULL, 0, NULL, NULL }
+    { NULL, 0, NGX_POS_COUNTED, NULL, NULL }
 };
 
+static uint64_t
+ngx_pos_metrics_field(const ngx_pos_metrics_worker_t *slot, size_t offset)
+{
+    uint64_t value;
+
+    ngx_memcpy(&value, (const u_char *) slot + offset, sizeof(value));
+
+    return value;
+}
+
+static uint64_t
+ngx_pos_metrics_sum(ngx_uint_t worker, size_t offset, ngx_pos_metrics_sum_e sum)
+{
+    uint64_t                  total = 0;
+    ngx_uint_t                i;
+    ngx_pos_metrics_worker_t *slot;
+
+    for (i = 0; i < NGX_POS_METRICS_SLOTS; i++) {
+        slot = &ngx_pos_metrics()->slots[i];
+        if (slot->begun != 0 && slot->worker == worker && (sum == NGX_POS_COUNTED || slot->pid != 0)) {
+            total += ngx_pos_metrics_field(slot, offset);
+        }
+    }
+
+    return total;
+}
+
 static void
-ngx_pos_metrics_workers(pos_writer_t *w)
+ngx_pos_metrics_each_worker(pos_writer_t *w)
 {
     uint64_t                  value;
     ngx_uint_t                i, m;
-    ngx_pos_metrics_worker_t *worker;
+    ngx_pos_metrics_worker_t *serving;
 
     for (m = 0; ngx_pos_worker_metrics[m].name != NULL; m++) {
         ngx_pos_metrics_about(w, ngx_pos_worker_metrics[m].name, ngx_pos_worker_metrics[m].kind,
             ngx_pos_worker_metrics[m].help);
 
-        for (i = 0; i < NGX_POS_METRICS_WORKERS; i++) {
-            worker = &ngx_pos_metrics()->workers[i];
-            if (worker->pid == 0) {
+        for (i = 0; i < ngx_pos_metrics_workers(); i++) {
+            serving = ngx_pos_metrics_serving(i);
+            if (serving == NULL) {
                 continue;
             }
-            ngx_memcpy(&value, (u_char *) worker + ngx_pos_worker_metrics[m].offset, sizeof(value));
+            value = ngx_pos_worker_metrics[m].sum == NGX_POS_NOW
+                ? ngx_pos_metrics_field(serving, ngx_pos_worker_metrics[m].offset)
+                : ngx_pos_metrics_sum(i, ngx_pos_worker_metrics[m].offset, ngx_pos_worker_metrics[m].sum);
             ngx_pos_metrics_printf(w, "%s{worker=\"%ui\"} %uL\n", ngx_pos_worker_metrics[m].name, i, value);
         }
     }
@@ -301,7 +343,7 @@ ngx_pos_metrics_handler(ngx_pos_ctx_t *ctx)
     ngx_pos_metrics_operations(&w, ngx_pos_metrics_statuses);
     ngx_pos_metrics_about(&w, "pos_request_seconds", "histogram", "From a request's arrival to its end, the delivery of its answer included.");
     ngx_pos_metrics_operations(&w, ngx_pos_metrics_seconds);
-    ngx_pos_metrics_workers(&w);
+    ngx_pos_metrics_each_worker(&w);
     ngx_pos_metrics_watchdog(&w);
 
     if (w.status != POS_OK) {

@@ -7,7 +7,9 @@
 const uint32_t ngx_pos_metrics_bounds_us[NGX_POS_METRICS_BUCKETS] = { 25, 50, 100, 250, 500, 1000, 2500, 5000,
     10000, 25000, 100000, 500000, 1000000, 5000000 };
 
-static ngx_pos_metrics_worker_t ngx_pos_metrics_none;
+/* Without a place, what is counted is lost: nobody reads it here. */
+static ngx_pos_metrics_worker_t  ngx_pos_metrics_none;
+static ngx_pos_metrics_worker_t *ngx_pos_metrics_own = &ngx_pos_metrics_none;
 
 uint64_t
 ngx_pos_metrics_now_us(void)
@@ -86,19 +88,99 @@ ngx_pos_metrics(void)
     return ngx_pos_worker.conf->zone->data;
 }
 
+/* Only that of a worker with the same number is taken over, and of those that were
+ * killed too: they could not leave it. */
+static bool
+ngx_pos_metrics_take(ngx_pos_metrics_worker_t *slot, bool fresh)
+{
+    ngx_atomic_uint_t pid = slot->pid;
+
+    if (fresh ? slot->begun != 0 || pid != 0 : slot->begun == 0 || slot->worker != ngx_worker) {
+        return false;
+    }
+
+    if (pid != 0 && (kill((pid_t) pid, 0) == 0 || ngx_errno != NGX_ESRCH)) {
+        return false;
+    }
+
+    return ngx_atomic_cmp_set(&slot->pid, pid, (ngx_atomic_uint_t) ngx_pid);
+}
+
+/* What is so now; counters count on. */
+static void
+ngx_pos_metrics_clear(ngx_pos_metrics_worker_t *slot)
+{
+    slot->whole = 0;
+    slot->pg_live = 0;
+    slot->pg_busy = 0;
+    slot->pg_waiting = 0;
+    slot->missing_at = 0;
+    slot->generations = 0;
+    slot->books_compiled = 0;
+    slot->books_failed = 0;
+    slot->reports = 0;
+    slot->revisions = 0;
+    slot->slice_max_us = 0;
+}
+
+void
+ngx_pos_metrics_enter(void)
+{
+    ngx_uint_t                i;
+    ngx_pos_metrics_t        *metrics = ngx_pos_metrics();
+    ngx_pos_metrics_worker_t *slot;
+
+    for (i = 0; i < 2 * NGX_POS_METRICS_SLOTS; i++) {
+        slot = &metrics->slots[i % NGX_POS_METRICS_SLOTS];
+        if (ngx_pos_metrics_take(slot, i >= NGX_POS_METRICS_SLOTS)) {
+            ngx_pos_metrics_clear(slot);
+            slot->worker = ngx_worker;
+            slot->begun = ngx_atomic_fetch_add(&metrics->begun, 1) + 1;
+            ngx_pos_metrics_own = slot;
+            return;
+        }
+    }
+
+    ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0, "pos: more than %d workers: /metrics leaves this one out",
+                  NGX_POS_METRICS_SLOTS);
+}
+
+void
+ngx_pos_metrics_leave(void)
+{
+    ngx_pos_metrics_clear(ngx_pos_metrics_own);
+    ngx_pos_metrics_own->pid = 0;
+    ngx_pos_metrics_own = &ngx_pos_metrics_none;
+}
+
 ngx_pos_metrics_worker_t *
 ngx_pos_metrics_mine(void)
 {
-    ngx_pos_metrics_t *metrics;
+    return ngx_pos_metrics_own;
+}
 
-    if (ngx_pos_worker.conf == NULL || ngx_worker >= NGX_POS_METRICS_WORKERS) {
-        return &ngx_pos_metrics_none;
+ngx_pos_metrics_worker_t *
+ngx_pos_metrics_serving(ngx_uint_t worker)
+{
+    ngx_uint_t                i;
+    ngx_pos_metrics_worker_t *slot, *found = NULL;
+
+    for (i = 0; i < NGX_POS_METRICS_SLOTS; i++) {
+        slot = &ngx_pos_metrics()->slots[i];
+        if (slot->pid != 0 && slot->worker == worker && (found == NULL || slot->begun > found->begun)) {
+            found = slot;
+        }
     }
 
-    metrics = ngx_pos_metrics();
-    metrics->workers[ngx_worker].pid = ngx_pid;
+    return found;
+}
 
-    return &metrics->workers[ngx_worker];
+ngx_uint_t
+ngx_pos_metrics_workers(void)
+{
+    ngx_core_conf_t *core = (ngx_core_conf_t *) ngx_get_conf(ngx_pos_worker.cycle->conf_ctx, ngx_core_module);
+
+    return (ngx_uint_t) core->worker_processes;
 }
 
 /* Every worker writes its own, so that /metrics of any tells of all. */

@@ -300,6 +300,10 @@ ngx_pos_postconfiguration(ngx_conf_t *cf)
         return NGX_ERROR;
     }
 
+    if (conf->conninfo.len && ngx_pos_pg_check(cf, &conf->conninfo) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     if (ngx_pos_watchdog_zone(cf, conf) != NGX_OK) {
         return NGX_ERROR;
     }
@@ -342,6 +346,7 @@ ngx_pos_init_process(ngx_cycle_t *cycle)
     ngx_memzero(worker, sizeof(*worker));
     worker->conf = conf;
     worker->cycle = cycle;
+    ngx_pos_metrics_enter();
     worker->reader = pos_json_reader_create(NGX_POS_MAX_ANSWER);
 
     if (worker->reader == NULL || RAND_bytes((u_char *) worker->random, sizeof(worker->random)) != 1) {
@@ -390,4 +395,5 @@ ngx_pos_exit_process(ngx_cycle_t *cycle)
     }
 
     pos_json_reader_destroy(worker->reader);
+    ngx_pos_metrics_leave();
 }

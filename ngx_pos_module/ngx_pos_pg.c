@@ -153,14 +153,19 @@ ngx_pos_pg_register(ngx_pos_pg_conn_t *conn)
 static void
 ngx_pos_pg_notice(void *data, const PGresult *notice)
 {
-    const char        *severity;
+    const char        *severity, *context;
     ngx_pos_pg_conn_t *conn = data;
 
     severity = PQresultErrorField(notice, PG_DIAG_SEVERITY_NONLOCALIZED);
+    context = PQresultErrorField(notice, PG_DIAG_CONTEXT);
 
-    /* A warning behind the call's own result is commit's: it waited for a
-     * standby in vain, say. Then nobody knows, and it is never success. */
-    if (conn->answered && severity != NULL && ngx_strcmp(severity, "WARNING") == 0) {
+    /* A warning at commit: it waited for a standby in vain, say. Then nobody knows, and
+     * it is never success. What a function says names the function as its context; where
+     * a warning comes does not tell, since libpq hands it out before the call's own
+     * result when both come together. */
+    if (conn->call != NULL && (conn->answered || context == NULL) && severity != NULL
+        && ngx_strcmp(severity, "WARNING") == 0)
+    {
         conn->doubtful = true;
     }
 }
@@ -195,6 +200,7 @@ ngx_pos_pg_conn_open(ngx_pos_pg_conn_t *conn)
 
     ngx_memzero(conn->prepared, sizeof(conn->prepared));
     conn->was_live = false;
+    conn->served = false;
     conn->pg = PQconnectStartParams(keys, values, 1);
     ngx_pos_pg_conn_state(conn, NGX_POS_PG_CONNECTING);
 
@@ -278,6 +284,7 @@ ngx_pos_pg_conn_clear(ngx_pos_pg_conn_t *conn)
     conn->doubtful = false;
     conn->step = 0;
     conn->step_count = 0;
+    conn->writer = 0;
 }
 
 void
@@ -376,6 +383,7 @@ ngx_pos_pg_conn_run(ngx_pos_pg_conn_t *conn, ngx_pos_pg_call_t *call)
 {
     ngx_pos_pg_conn_clear(conn);
     conn->call = call;
+    conn->writer = call->writer;
     call->conn = conn;
     ngx_pos_pg_conn_state(conn, NGX_POS_PG_BUSY);
 
@@ -483,6 +491,11 @@ ngx_pos_pg_finish(ngx_pos_pg_conn_t *conn)
     conn->error = NULL;
     conn->call = NULL;
     ngx_pos_pg_conn_clear(conn);
+
+    if (!conn->served) {
+        conn->served = true;
+        ngx_pos_pg_on_served(conn);
+    }
 
     if (conn->state == NGX_POS_PG_DRAINING) {
         ngx_del_timer(&conn->timer);

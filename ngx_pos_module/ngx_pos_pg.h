@@ -19,7 +19,9 @@
 #include <libpq-fe.h>
 
 #define NGX_POS_PG_STATEMENTS  1024   /* 0 sets the retailer                 */
-#define NGX_POS_PG_ROOM_INDEX  (NGX_POS_PG_STATEMENTS - 1)   /* the last asks for room */
+/* ours, behind the contract's: what the last ones of them are for */
+#define NGX_POS_PG_ROOM_INDEX     (NGX_POS_PG_STATEMENTS - 1)   /* how many connections there are */
+#define NGX_POS_PG_SUSPEND_INDEX  (NGX_POS_PG_STATEMENTS - 2)   /* suspends a promotion */
 
 typedef enum {
     NGX_POS_PG_CLOSED,        /* no PGconn; perhaps waiting out a back-off   */
@@ -52,11 +54,12 @@ typedef struct ngx_pos_pg_conn_s ngx_pos_pg_conn_t;
 struct ngx_pos_pg_call_s {
     /* set by the caller */
     const char *statement;      /* its name, the same for the process's life */
-    ngx_uint_t  statement_index;   /* from 1, below NGX_POS_PG_ROOM_INDEX */
+    ngx_uint_t  statement_index;   /* from 1, below NGX_POS_PG_SUSPEND_INDEX */
     const char *sql;
     const char *retailer;       /* zero-terminated; "" for none              */
     const char *request;        /* zero-terminated JSON                      */
     bool        repeatable;     /* may be sent again when its outcome is lost */
+    bool        writes;         /* may wait for what its retailer's other writes hold */
     void      (*handler)(ngx_pos_pg_call_t *call);   /* once                 */
     void       *data;
 
@@ -72,11 +75,16 @@ struct ngx_pos_pg_call_s {
     ngx_queue_t             queue;
     ngx_pos_pg_pool_t      *pool;
     ngx_pos_pg_conn_t      *conn;
+    uint32_t                writer;     /* whose write it is; 0: none        */
     ngx_event_t             timer;      /* never cancelable: a reload waits  */
     ngx_msec_t              submitted;
     ngx_uint_t              attempts;   /* after a conflict                  */
     ngx_uint_t              resent;     /* after a lost connection           */
 };
+
+/* While the configuration is read: NGX_ERROR, and the log says why, where libpq could
+ * not connect by it, or would have to ask for a host's address and wait. */
+ngx_int_t ngx_pos_pg_check(ngx_conf_t *cf, ngx_str_t *conninfo);
 
 /* In a worker. NULL without memory. */
 ngx_pos_pg_pool_t *ngx_pos_pg_create(ngx_cycle_t *cycle, ngx_pos_main_conf_t *conf);
@@ -103,10 +111,12 @@ struct ngx_pos_pg_conn_s {
     ngx_msec_t          born;
     ngx_msec_t          lifetime;
     bool                was_live;      /* since it last was CLOSED           */
+    bool                served;        /* and has answered since             */
     /* the call at hand */
     uint8_t             steps[5];
     ngx_uint_t          step, step_count;
     ngx_uint_t          statement;     /* index of the one prepared by it    */
+    uint32_t            writer;        /* its call's, though that be gone    */
     PGresult           *result;
     PGresult           *error;
     bool                answered;      /* the call's own result came         */
@@ -125,6 +135,7 @@ struct ngx_pos_pg_pool_s {
     ngx_uint_t           connecting;
     ngx_msec_t           backoff;      /* the last wait; 0 after a success   */
     bool                 refused;      /* the last attempt failed            */
+    bool                 dropped;      /* one was lost before any answered   */
     bool                 down;         /* and no connection works            */
     bool                 room_asked;
     ngx_pos_pg_call_t    room;
@@ -136,6 +147,7 @@ struct ngx_pos_pg_pool_s {
 /* connection → pool */
 void ngx_pos_pg_on_state(ngx_pos_pg_conn_t *conn, ngx_pos_pg_state_e from);
 void ngx_pos_pg_on_connected(ngx_pos_pg_conn_t *conn);   /* just made        */
+void ngx_pos_pg_on_served(ngx_pos_pg_conn_t *conn);      /* its first answer */
 void ngx_pos_pg_on_ready(ngx_pos_pg_conn_t *conn);       /* take the next    */
 void ngx_pos_pg_on_retry(ngx_pos_pg_conn_t *conn);       /* its wait is over */
 void ngx_pos_pg_on_retired(ngx_pos_pg_conn_t *conn);     /* closed by its age */

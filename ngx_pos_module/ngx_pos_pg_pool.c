@@ -4,6 +4,10 @@
  * decided here: a conflict (40001, 40P01) three times, a busy twin of an
  * Idempotency-Key (POS11) for two seconds, a connection that ended before or
  * without executing anything once more.
+ *
+ * Writes of one retailer's book wait for one another in the database, for as
+ * long as lock_timeout allows where an import holds it. So that they never hold
+ * up others, one retailer's writes have half of the pool and half of the queue.
  */
 
 #include "ngx_pos_contract.h"
@@ -78,6 +82,69 @@ ngx_pos_pg_start(ngx_pos_pg_conn_t *conn, ngx_pos_pg_call_t *call)
     ngx_pos_pg_conn_run(conn, call);
 }
 
+/* Half, and the odd one. */
+static ngx_uint_t
+ngx_pos_pg_share(ngx_uint_t of)
+{
+    return (of + 1) / 2;
+}
+
+/* Under way for this writer, those whose client has gone included. */
+static ngx_uint_t
+ngx_pos_pg_writing(const ngx_pos_pg_pool_t *pool, uint32_t writer)
+{
+    ngx_uint_t i, n = 0;
+
+    for (i = 0; i < pool->size; i++) {
+        n += pool->conns[i].writer == writer;
+    }
+
+    return n;
+}
+
+static bool
+ngx_pos_pg_may_start(const ngx_pos_pg_call_t *call)
+{
+    return call->writer == 0 || ngx_pos_pg_writing(call->pool, call->writer) < ngx_pos_pg_share(call->pool->size);
+}
+
+static bool
+ngx_pos_pg_may_wait(const ngx_pos_pg_call_t *call)
+{
+    ngx_uint_t         n = 0;
+    ngx_queue_t       *q;
+    ngx_pos_pg_call_t *other;
+    ngx_pos_pg_pool_t *pool = call->pool;
+
+    if (pool->waiting_count >= pool->conf->queue || call->writer == 0) {
+        return pool->waiting_count < pool->conf->queue;
+    }
+
+    for (q = ngx_queue_head(&pool->waiting); q != ngx_queue_sentinel(&pool->waiting); q = ngx_queue_next(q)) {
+        other = ngx_queue_data(q, ngx_pos_pg_call_t, queue);
+        n += other->writer == call->writer;
+    }
+
+    return n < ngx_pos_pg_share(pool->conf->queue);
+}
+
+/* The first that waits and may start; NULL: there is none. */
+static ngx_pos_pg_call_t *
+ngx_pos_pg_next(ngx_pos_pg_pool_t *pool)
+{
+    ngx_queue_t       *q;
+    ngx_pos_pg_call_t *call;
+
+    for (q = ngx_queue_head(&pool->waiting); q != ngx_queue_sentinel(&pool->waiting); q = ngx_queue_next(q)) {
+        call = ngx_queue_data(q, ngx_pos_pg_call_t, queue);
+        if (ngx_pos_pg_may_start(call)) {
+            return call;
+        }
+    }
+
+    return NULL;
+}
+
 /* Is a connection being made, or waiting to be? */
 static bool
 ngx_pos_pg_trying(const ngx_pos_pg_pool_t *pool)
@@ -127,7 +194,7 @@ ngx_pos_pg_place(ngx_pos_pg_call_t *call)
     ngx_queue_t       *q;
     ngx_pos_pg_pool_t *pool = call->pool;
 
-    if (!ngx_queue_empty(&pool->idle)) {
+    if (!ngx_queue_empty(&pool->idle) && ngx_pos_pg_may_start(call)) {
         q = ngx_queue_head(&pool->idle);
         ngx_pos_pg_start(ngx_queue_data(q, ngx_pos_pg_conn_t, queue), call);
         return;
@@ -138,7 +205,7 @@ ngx_pos_pg_place(ngx_pos_pg_call_t *call)
         return;
     }
 
-    if (pool->waiting_count >= pool->conf->queue) {
+    if (!ngx_pos_pg_may_wait(call)) {
         ngx_pos_pg_over(call, NGX_POS_PG_OVERLOADED);
         return;
     }
@@ -149,7 +216,9 @@ ngx_pos_pg_place(ngx_pos_pg_call_t *call)
     ngx_pos_metrics_mine()->pg_waiting = pool->waiting_count;
     ngx_add_timer(&call->timer, pool->live ? NGX_POS_PG_WAIT_QUEUE : NGX_POS_PG_WAIT_UNCONNECTED);
 
-    ngx_pos_pg_grow(pool);
+    if (ngx_pos_pg_may_start(call)) {
+        ngx_pos_pg_grow(pool);
+    }
 }
 
 void
@@ -157,6 +226,7 @@ ngx_pos_pg_submit(ngx_pos_pg_pool_t *pool, ngx_pos_pg_call_t *call)
 {
     call->pool = pool;
     call->submitted = ngx_current_msec;
+    call->writer = call->writes && call->retailer[0] != '\0' ? pos_crc32c(0, pos_str_z(call->retailer)) | 1 : 0;
     call->timer.handler = ngx_pos_pg_call_timer;
     call->timer.data = call;
     call->timer.log = pool->cycle->log;
@@ -260,7 +330,6 @@ ngx_pos_pg_on_connected(ngx_pos_pg_conn_t *conn)
     ngx_pos_pg_pool_t *pool = conn->pool;
 
     pool->refused = false;
-    pool->backoff = 0;
     if (!pool->room_asked && ngx_worker == 0) {
         ngx_pos_pg_ask_room(pool);
     }
@@ -269,30 +338,49 @@ ngx_pos_pg_on_connected(ngx_pos_pg_conn_t *conn)
 
     /* For those who still wait, since one asked for all: each that is given asks for the next, so
      * that a server that is full refuses one and not a row of them. */
-    if (!ngx_queue_empty(&pool->waiting) && !pool->closing) {
+    if (ngx_pos_pg_next(pool) != NULL && !pool->closing) {
         ngx_pos_pg_grow(pool);
     }
+}
+
+void
+ngx_pos_pg_on_served(ngx_pos_pg_conn_t *conn)
+{
+    conn->pool->backoff = 0;
+    conn->pool->dropped = false;
 }
 
 /* Free to work: the next in the queue, else into the pool. */
 void
 ngx_pos_pg_on_ready(ngx_pos_pg_conn_t *conn)
 {
-    ngx_queue_t       *q;
     ngx_pos_pg_call_t *call;
     ngx_pos_pg_pool_t *pool = conn->pool;
 
     pool->down = false;
 
-    if (ngx_queue_empty(&pool->waiting) || pool->closing) {
+    call = pool->closing ? NULL : ngx_pos_pg_next(pool);
+    if (call == NULL) {
         ngx_pos_pg_conn_park(conn);
         return;
     }
 
-    q = ngx_queue_head(&pool->waiting);
-    call = ngx_queue_data(q, ngx_pos_pg_call_t, queue);
     ngx_pos_pg_unqueue(call);
     ngx_pos_pg_start(conn, call);
+}
+
+/* A write that ended with its connection may have held back one that waits. */
+static void
+ngx_pos_pg_serve(ngx_pos_pg_pool_t *pool)
+{
+    ngx_queue_t       *q;
+    ngx_pos_pg_call_t *call;
+
+    while (!ngx_queue_empty(&pool->idle) && (call = ngx_pos_pg_next(pool)) != NULL) {
+        q = ngx_queue_head(&pool->idle);
+        ngx_pos_pg_unqueue(call);
+        ngx_pos_pg_start(ngx_queue_data(q, ngx_pos_pg_conn_t, queue), call);
+    }
 }
 
 static void
@@ -309,11 +397,28 @@ ngx_pos_pg_refuse_all(ngx_pos_pg_pool_t *pool)
     }
 }
 
+/* A server, or what stands before it, may take logins and drop them: one works that
+ * has answered, or has stayed for as long as the longest wait. The first that did
+ * neither may have been unlucky. */
+static bool
+ngx_pos_pg_worked(const ngx_pos_pg_conn_t *conn, bool connected)
+{
+    bool lucky = !conn->pool->dropped;
+
+    if (!connected || conn->served || ngx_current_msec - conn->born >= NGX_POS_PG_BACKOFF_MAX) {
+        return connected;
+    }
+
+    conn->pool->dropped = true;
+
+    return lucky;
+}
+
 /* A connection that worked is opened again at once; where none could be made,
  * one tries again, after a wait that grows each time, with jitter, so that
  * workers do not come in step. */
 static void
-ngx_pos_pg_reopen(ngx_pos_pg_conn_t *conn, bool connected)
+ngx_pos_pg_reopen(ngx_pos_pg_conn_t *conn, bool worked)
 {
     ngx_msec_t         wait = 1;
     ngx_pos_pg_pool_t *pool = conn->pool;
@@ -322,7 +427,7 @@ ngx_pos_pg_reopen(ngx_pos_pg_conn_t *conn, bool connected)
         return;
     }
 
-    if (!connected) {
+    if (!worked) {
         pool->refused = true;
         if (ngx_pos_pg_trying(pool)) {
             return;
@@ -344,7 +449,7 @@ ngx_pos_pg_on_retry(ngx_pos_pg_conn_t *conn)
 {
     ngx_pos_pg_pool_t *pool = conn->pool;
 
-    if (pool->live == 0 || !ngx_queue_empty(&pool->waiting)) {
+    if (pool->live == 0 || ngx_pos_pg_next(pool) != NULL) {
         ngx_pos_pg_conn_open(conn);
     }
 }
@@ -361,6 +466,7 @@ ngx_pos_pg_on_retired(ngx_pos_pg_conn_t *conn)
 void
 ngx_pos_pg_on_lost(ngx_pos_pg_conn_t *conn, ngx_pos_pg_call_t *call, bool connected)
 {
+    bool                      worked = ngx_pos_pg_worked(conn, connected);
     ngx_pos_pg_pool_t        *pool = conn->pool;
     ngx_pos_metrics_worker_t *mine = ngx_pos_metrics_mine();
 
@@ -368,10 +474,12 @@ ngx_pos_pg_on_lost(ngx_pos_pg_conn_t *conn, ngx_pos_pg_call_t *call, bool connec
         mine->pg_lost++;
     } else {
         mine->pg_connect_failures++;
+    }
+    if (!worked) {
         pool->down = pool->live == 0;
     }
 
-    ngx_pos_pg_reopen(conn, connected);
+    ngx_pos_pg_reopen(conn, worked);
 
     if (call != NULL) {
         if (call->repeatable && call->resent++ < NGX_POS_PG_RESENDS) {
@@ -383,6 +491,8 @@ ngx_pos_pg_on_lost(ngx_pos_pg_conn_t *conn, ngx_pos_pg_call_t *call, bool connec
 
     if (pool->down && pool->connecting == 0) {
         ngx_pos_pg_refuse_all(pool);
+    } else {
+        ngx_pos_pg_serve(pool);
     }
 }
 
@@ -470,8 +580,8 @@ ngx_pos_pg_create(ngx_cycle_t *cycle, ngx_pos_main_conf_t *conf)
     ngx_uint_t         i;
     ngx_pos_pg_pool_t *pool;
 
-    if (conf->contract->operation_count >= NGX_POS_PG_ROOM_INDEX) {
-        ngx_log_error(NGX_LOG_EMERG, cycle->log, 0, "the contract has more than %d operations", NGX_POS_PG_ROOM_INDEX - 1);
+    if (conf->contract->operation_count >= NGX_POS_PG_SUSPEND_INDEX) {
+        ngx_log_error(NGX_LOG_EMERG, cycle->log, 0, "the contract has more than %d operations", NGX_POS_PG_SUSPEND_INDEX - 1);
         return NULL;
     }
 

@@ -1,10 +1,92 @@
 /*
- * Does the database give all the connections that the workers may take? The first
+ * What is found out about the way to the database before requests are: can libpq
+ * connect without ever waiting for a name server? And:
+ * does the database give all the connections that the workers may take? The first
  * worker asks as soon as it has one: a pos_pool that is too large is read in the
  * log at the start, not in refused requests on the busiest day.
  */
 
 #include "ngx_pos_pg.h"
+
+#include <arpa/inet.h>
+
+/* ---- what the configuration says ---- */
+
+/* A folder with a socket, or a number: what libpq can use without asking anybody. */
+static bool
+ngx_pos_pg_is_address(const char *host, size_t len)
+{
+    char            text[INET6_ADDRSTRLEN];
+    unsigned char   address[sizeof(struct in6_addr)];
+
+    if (len == 0 || host[0] == '/' || host[0] == '@') {
+        return true;
+    }
+    if (len >= sizeof(text)) {
+        return false;
+    }
+
+    ngx_memcpy(text, host, len);
+    text[len] = '\0';
+
+    return inet_pton(AF_INET, text, address) == 1 || inet_pton(AF_INET6, text, address) == 1;
+}
+
+/* Of a list with commas the first that is a name; NULL: there is none. */
+static const char *
+ngx_pos_pg_host_name(const char *hosts, size_t *len)
+{
+    for (;; hosts += *len + 1) {
+        *len = strcspn(hosts, ",");
+        if (!ngx_pos_pg_is_address(hosts, *len)) {
+            return hosts;
+        }
+        if (hosts[*len] == '\0') {
+            return NULL;
+        }
+    }
+}
+
+static const char *
+ngx_pos_pg_option(const PQconninfoOption *options, const char *keyword)
+{
+    for (; options->keyword != NULL; options++) {
+        if (ngx_strcmp(options->keyword, keyword) == 0) {
+            return options->val != NULL ? options->val : "";
+        }
+    }
+
+    return "";
+}
+
+ngx_int_t
+ngx_pos_pg_check(ngx_conf_t *cf, ngx_str_t *conninfo)
+{
+    char             *error = NULL;
+    size_t            len;
+    const char       *name = NULL;
+    PQconninfoOption *options = PQconninfoParse((const char *) conninfo->data, &error);
+
+    if (options == NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"pos_database\": %s", error != NULL ? error : "no memory");
+        PQfreemem(error);
+        return NGX_ERROR;
+    }
+
+    if (ngx_pos_pg_option(options, "hostaddr")[0] == '\0') {
+        name = ngx_pos_pg_host_name(ngx_pos_pg_option(options, "host"), &len);
+    }
+    if (name != NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+            "\"pos_database\": looking up the host \"%*s\" would hold up a worker; give its address with hostaddr=",
+            len, name);
+    }
+    PQconninfoFree(options);
+
+    return name != NULL ? NGX_ERROR : NGX_OK;
+}
+
+/* ---- what the database says ---- */
 
 /* What is kept for superusers is not for us; PostgreSQL 16 keeps more back. */
 static const char ngx_pos_pg_room_sql[]

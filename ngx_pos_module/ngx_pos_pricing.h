@@ -19,7 +19,10 @@ bool ngx_pos_pricing_begin(ngx_pos_ctx_t *ctx, pos_quote_options_t *options);
 ngx_uint_t ngx_pos_pricing_status(const pos_quote_stats_t *stats, pos_status_t rc, const char **code,
     const char **detail);
 
-/* Counts a priced cart for /metrics. */
-void ngx_pos_pricing_count(const pos_quote_stats_t *stats);
+/* Counts a priced cart for /metrics, and the failures of its scripts. */
+void ngx_pos_pricing_count(ngx_pos_ctx_t *ctx, const pos_quote_stats_t *stats);
+
+/* Has each promotion suspended whose script failed in this quote, and in so many before. */
+void ngx_pos_suspend_look(ngx_pos_ctx_t *ctx, const pos_quote_stats_t *stats);
 
 #endif

@@ -77,6 +77,9 @@ ngx_pos_problem_fault_list(pos_writer_t *w, const pos_faults_t *faults)
         if (fault->line > 0) {
             pos_write_key(w, "line");
             pos_write_int(w, fault->line);
+        }
+        /* a fault of a script's run has a line only */
+        if (fault->line > 0 && fault->column > 0) {
             pos_write_key(w, "column");
             pos_write_int(w, fault->column);
         }

@@ -246,7 +246,7 @@ ngx_pos_promotion_fail(ngx_pos_ctx_t *ctx, pos_status_t rc)
     }
 
     if (rc == POS_LIMIT) {
-        ngx_pos_problem(ctx, 422, "script_limit", "The script does not keep the limits of a promotion.");
+        ngx_pos_problem(ctx, 422, "invalid_promotion", "The script does not keep the limits of a promotion.");
         return;
     }
 

@@ -99,7 +99,7 @@ ngx_pos_pricing_status(const pos_quote_stats_t *stats, pos_status_t rc, const ch
 }
 
 void
-ngx_pos_pricing_count(const pos_quote_stats_t *stats)
+ngx_pos_pricing_count(ngx_pos_ctx_t *ctx, const pos_quote_stats_t *stats)
 {
     ngx_pos_metrics_worker_t *mine = ngx_pos_metrics_mine();
 
@@ -108,6 +108,10 @@ ngx_pos_pricing_count(const pos_quote_stats_t *stats)
     mine->script_errors += stats->script_errors;
     mine->compare_differs += stats->compare_differs;
     mine->not_optimal += !stats->optimal;
+
+    if (stats->failure_count > 0) {
+        ngx_pos_suspend_look(ctx, stats);
+    }
 }
 
 void
@@ -134,7 +138,7 @@ ngx_pos_quote_handler(ngx_pos_ctx_t *ctx)
     }
 
     if (rc == POS_OK) {
-        ngx_pos_pricing_count(&stats);
+        ngx_pos_pricing_count(ctx, &stats);
         ngx_pos_answer_together(ctx, NGX_HTTP_OK, pos_str("application/json"), pos_writer_result(&w));
         return;
     }

@@ -378,6 +378,7 @@ ngx_pos_sql_call(ngx_pos_ctx_t *ctx)
     call->retailer = retailer.data;
     call->repeatable = ctx->op->method == NGX_HTTP_GET || ctx->op->method == NGX_HTTP_PUT
         || ctx->op->method == NGX_HTTP_DELETE || ctx->idempotency_key.len > 0;
+    call->writes = ctx->op->method != NGX_HTTP_GET;
     call->handler = ngx_pos_sql_done;
     call->data = ctx;
     ctx->call = call;

@@ -29,7 +29,7 @@ static const ngx_pos_refusal_t ngx_pos_refusals[] = {
     { "57014", 504, "database_timeout", "The database took too long; nothing was changed.", 0, 1 },
     { "55P03", 503, "busy", "Another request holds what this one needs. Try again shortly.", 1, 1 },
     { "40", 503, "busy", "Other requests were in the way. Try again shortly.", 1, 1 },
-    { "53100", 507, "no_space", "There is no space left; nothing was changed.", 1, 1 },
+    { "53100", 507, "disk_full", "There is no space left; nothing was changed.", 1, 1 },
     { "53", 503, "database_unavailable", "The database has no room for this now.", 1, 1 },
     { "57", 503, "database_unavailable", "The database cannot be reached. Try again shortly.", 1, 1 },
     { "08", 503, "database_unavailable", "The database cannot be reached. Try again shortly.", 1, 1 },

@@ -147,6 +147,20 @@ subtest 'a key revoked on a kept connection' => sub {
     PosTest::is_problem($pos->request('POST', '/v1/quotes', %as, socket => $socket), 401, undef, 'and stays so');
 };
 
+subtest 'a key that expires' => sub {
+    my ($now) = map { $_->{json}{replica}{time} } $pos->get('/healthz', key => undef);
+    my $soon = $pos->sql("select to_char('$now'::timestamptz at time zone 'UTC' + interval '6 s', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')");
+    my $made = $pos->post('/v1/keys', { name => 'for a moment', scopes => ['quotes:create'], expires_at => $soon });
+    is($made->{status}, 201, 'a key') or return diag($made->{body});
+    my %as = (key => $made->{json}{secret}, json => $cart);
+    ok($pos->wait_for('the key', 5, sub { $pos->request('POST', '/v1/quotes', %as)->{status} == 200 }), 'it quotes');
+    my $r;
+    ok($pos->wait_for('its end', 15, sub { ($r = $pos->request('POST', '/v1/quotes', %as))->{status} != 200 }), 'until its time is over');
+    PosTest::is_problem($r, 401, 'key_expired', 'then it is refused');
+    my $over = $pos->get('/healthz', key => undef)->{json}{replica}{time} =~ s/\.\d+//r;
+    cmp_ok($over, 'ge', $soon, 'and not before') or diag("$over $soon");
+};
+
 subtest 'many at once on one connection' => sub {
     my $quote  = $pos->request_text('POST', '/v1/quotes', %shop, socket => 1, json => $cart);
     my $bad    = $pos->request_text('POST', '/v1/quotes', %shop, socket => 1, body => '{');

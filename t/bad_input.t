@@ -19,57 +19,57 @@ my @workers  = $pos->workers;
 
 sub revision { return $pos->get('/v1/prices?sku=MUG-RED&store=london', %shop)->{headers}{'pos-revision'} }
 
-# name => [body, status, pointer or undef]
+# name => [body, status, code, the place: a pointer, or line:column]
 my @bodies = (
-    ['nothing',              '',                                  422 => undef],
-    ['not JSON',             'hello',                             400 => undef],
-    ['broken JSON',          '{"lines": [',                       400 => undef],
-    ['truncated JSON',       substr($good, 0, -3),                400 => undef],
-    ['something after',      "$good x",                           400 => undef],
-    ['two documents',        "$good$good",                        400 => undef],
-    ['deeply nested',        ('[' x 5000) . (']' x 5000),         400 => undef],
-    ['nested in a field',    with('attributes', ('{"a":' x 2000) . '1' . ('}' x 2000)), 400 => undef],
-    ['a key twice',          '{"currency":"GBP","currency":"USD","store":"london","channel":"web","lines":[]}', 400 => undef],
-    ['2 MB',                 with('session', '"' . ('x' x 2_097_152) . '"'), 413 => undef],
-    ['bad UTF-8',            "{\"currency\":\"G\xff\xfe\"}",      400 => undef],
-    ['half a surrogate',     with('session', '"\ud800"'),         400 => undef],
-    ['a zero byte',          "{\"currency\":\"GBP\0\"}",          400 => undef],
-    ['an array',             '[]',                                422 => ''],
-    ['null',                 'null',                              422 => ''],
-    ['an unknown field',     with('curency', '"GBP"'),            422 => '/curency'],
-    ['lines that are text',  with('lines', '"x"'),                422 => '/lines'],
-    ['a number for a store', with('store', '7'),                  422 => '/store'],
-    ['an unknown store',     with('store', '"atlantis"'),         422 => '/store'],
-    ['an unknown currency',  with('currency', '"XXQ"'),           422 => '/currency'],
-    ['a currency without a list', with('currency', '"JPY"'),      422 => undef],
-    ['a bad time',           with('at', '"yesterday"'),           422 => '/at', admin => 1],
-    ['30 February',          with('at', '"2026-02-30T00:00:00Z"'), 422 => '/at', admin => 1],
-    ['an unknown SKU',       line('sku', '"NO-SUCH"'),            422 => '/lines/0/sku'],
-    ['a SKU that is null',   line('sku', 'null'),                 422 => '/lines/0/sku'],
-    ['quantity zero',        line('quantity', '0'),               422 => '/lines/0/quantity'],
-    ['quantity below zero',  line('quantity', '-1'),              422 => '/lines/0/quantity'],
-    ['half a mug',           line('quantity', '0.5'),             422 => '/lines/0/quantity'],
-    ['four decimals',        line('quantity', '0.3541', 'CHEESE'), 422 => '/lines/0/quantity'],
-    ['too many',             line('quantity', '100001'),          422 => '/lines/0/quantity'],
-    ['a huge quantity',      line('quantity', '1e300'),           422 => '/lines/0/quantity'],
-    ['quantity as text',     line('quantity', '"1"'),             422 => '/lines/0/quantity'],
-    ['an unknown line field', line('qty', '1'),                   422 => '/lines/0/qty'],
-    ['no SKU at all',        with('lines', '[{"id":"1","quantity":1}]'), 422 => '/lines/0/sku'],
-    ['an override without a reason', line('price_override', '{"amount":1}'), 422 => '/lines/0/price_override/reason', admin => 1],
-    ['a negative override',  line('price_override', '{"amount":-1,"reason":"x"}'), 422 => '/lines/0/price_override/amount', admin => 1],
-    ['overflow of the total', line('price_override', '{"amount":9223372036854775807,"reason":"x"}', 'MUG-RED', 100_000), 422 => undef, admin => 1],
-    ['a discount over 100 %', line('discount', '{"percent":101,"reason":"x"}'), 422 => '/lines/0/discount/percent', admin => 1],
+    ['nothing',              '',                                  400 => 'body_missing'],
+    ['not JSON',             'hello',                             400 => 'json_syntax', '1:1'],
+    ['broken JSON',          '{"lines": [',                       400 => 'json_syntax', '1:12'],
+    ['truncated JSON',       substr($good, 0, -3),                400 => 'json_syntax', '1:99'],
+    ['something after',      "$good x",                           400 => 'json_syntax', '1:103'],
+    ['two documents',        "$good$good",                        400 => 'json_syntax', '1:102'],
+    ['deeply nested',        ('[' x 5000) . (']' x 5000),         400 => 'json_depth', '1:33'],
+    ['nested in a field',    with('attributes', ('{"a":' x 2000) . '1' . ('}' x 2000)), 400 => 'json_depth', '1:170'],
+    ['a key twice',          '{"currency":"GBP","currency":"USD","store":"london","channel":"web","lines":[]}', 400 => 'json_duplicate_key', '/currency'],
+    ['2 MB',                 with('session', '"' . ('x' x 2_097_152) . '"'), 413 => 'body_too_large'],
+    ['bad UTF-8',            "{\"currency\":\"G\xff\xfe\"}",      400 => 'json_utf8', '1:15'],
+    ['half a surrogate',     with('session', '"\ud800"'),         400 => 'json_utf8', '1:96'],
+    ['a zero byte',          "{\"currency\":\"GBP\0\"}",          400 => 'json_syntax', '1:17'],
+    ['an array',             '[]',                                422 => undef, ''],
+    ['null',                 'null',                              422 => undef, ''],
+    ['an unknown field',     with('curency', '"GBP"'),            422 => undef, '/curency'],
+    ['lines that are text',  with('lines', '"x"'),                422 => undef, '/lines'],
+    ['a number for a store', with('store', '7'),                  422 => undef, '/store'],
+    ['an unknown store',     with('store', '"atlantis"'),         422 => undef, '/store'],
+    ['an unknown currency',  with('currency', '"XXQ"'),           422 => undef, '/currency'],
+    ['a currency without a list', with('currency', '"JPY"'),      422 => 'no_price', '/lines/0/sku'],
+    ['a bad time',           with('at', '"yesterday"'),           422 => undef, '/at', admin => 1],
+    ['30 February',          with('at', '"2026-02-30T00:00:00Z"'), 422 => undef, '/at', admin => 1],
+    ['an unknown SKU',       line('sku', '"NO-SUCH"'),            422 => undef, '/lines/0/sku'],
+    ['a SKU that is null',   line('sku', 'null'),                 422 => undef, '/lines/0/sku'],
+    ['quantity zero',        line('quantity', '0'),               422 => undef, '/lines/0/quantity'],
+    ['quantity below zero',  line('quantity', '-1'),              422 => undef, '/lines/0/quantity'],
+    ['half a mug',           line('quantity', '0.5'),             422 => undef, '/lines/0/quantity'],
+    ['four decimals',        line('quantity', '0.3541', 'CHEESE'), 422 => undef, '/lines/0/quantity'],
+    ['too many',             line('quantity', '100001'),          422 => undef, '/lines/0/quantity'],
+    ['a huge quantity',      line('quantity', '1e300'),           422 => undef, '/lines/0/quantity'],
+    ['quantity as text',     line('quantity', '"1"'),             422 => undef, '/lines/0/quantity'],
+    ['an unknown line field', line('qty', '1'),                   422 => undef, '/lines/0/qty'],
+    ['no SKU at all',        with('lines', '[{"id":"1","quantity":1}]'), 422 => undef, '/lines/0/sku'],
+    ['an override without a reason', line('price_override', '{"amount":1}'), 422 => undef, '/lines/0/price_override/reason', admin => 1],
+    ['a negative override',  line('price_override', '{"amount":-1,"reason":"x"}'), 422 => undef, '/lines/0/price_override/amount', admin => 1],
+    ['overflow of the total', line('price_override', '{"amount":9223372036854775807,"reason":"x"}', 'MUG-RED', 100_000), 422 => 'overflow', '/lines/0/price_override/amount', admin => 1],
+    ['a discount over 100 %', line('discount', '{"percent":101,"reason":"x"}'), 422 => undef, '/lines/0/discount/percent', admin => 1],
 );
 
 for my $case (@bodies) {
-    my ($name, $body, $status, $pointer, %o) = @$case;
+    my ($name, $body, $status, $code, $place, %o) = @$case;
     my $r = $pos->request('POST', '/v1/quotes', body => $body, ($o{admin} ? () : %shop));
-    my @allowed = $status == 400 || $status == 422 ? (400, 422) : ($status);
-    ok((grep { $_ == $r->{status} } @allowed), "$name: $status") or diag(substr("$r->{status} $r->{body}", 0, 400));
-    PosTest::is_problem($r, $r->{status}, undef, "$name: is a problem");
-    next if !defined $pointer;
-    my @pointers = map { $_->{pointer} } @{ ($r->{json} || {})->{errors} || [] };
-    ok((grep { $_ eq $pointer } @pointers), "$name: names $pointer") or diag("named: @pointers; " . substr($r->{body}, 0, 400));
+    PosTest::is_problem($r, $status, { 400 => 'invalid_json', 413 => 'body_too_large', 422 => 'invalid_request' }->{ !defined $place && $status != 413 ? 0 : $status } // $code, "$name: $status");
+    next if !defined $place;
+    my @named = map { [$_->{pointer}, join(':', grep { defined } @$_{qw(line column)}), $_->{code}] } @{ ($r->{json} || {})->{errors} || [] };
+    my ($at) = grep { $place =~ /^\d/ ? $_->[1] eq $place : $_->[0] eq $place } @named;
+    ok($at, "$name: names $place") or diag("named: " . PosTest::json(\@named) . substr($r->{body}, 0, 300));
+    is($at->[2], $code, "$name: as $code") if $at && defined $code;
 }
 
 subtest 'all faults in one answer' => sub {
@@ -88,7 +88,13 @@ subtest 'all faults in one answer' => sub {
 
 subtest 'overflow by sum' => sub {
     my $r = $pos->quote({ lines => [map { { id => "$_", sku => 'MUG-RED', quantity => 1, price_override => { amount => 4_611_686_018_427_387_904, reason => 'x' } } } 1 .. 3] });
-    PosTest::is_problem($r, 422, undef, 'three halves of the range');
+    PosTest::is_problem($r, 422, 'invalid_request', 'three halves of the range');
+    is_deeply([map { "$_->{pointer} $_->{code}" } @{ $r->{json}{errors} }], [map { "/lines/$_/price_override/amount overflow" } 0 .. 2], 'are named, each');
+    # Amounts that may be, whose sum may not.
+    my $most = 1_000_000_000_000_000;
+    $r = $pos->quote({ lines => [map { { id => "$_", sku => 'MUG-RED', quantity => 100_000, price_override => { amount => $most, reason => 'x' } } } 1 .. 3] });
+    PosTest::is_problem($r, 422, 'invalid_request', 'a total out of range');
+    ok((grep { $_->{code} eq 'overflow' } @{ $r->{json}{errors} || [] }), 'is called that') or diag($r->{body});
 };
 
 subtest 'who may set what' => sub {
@@ -193,12 +199,15 @@ subtest 'content types' => sub {
 subtest 'books' => sub {
     my $r = $pos->import_book({ prices => [{ sku => 'NOT-THERE', list => 'gb', amount => 1, min_quantity => 1, kind => 'regular' }],
             products => [{ sku => 'THERE', name => 'There', unit => 'each', tax_category => 'standard' }] });
-    like($r->{body}, qr/NOT-THERE|\/prices\/0/, 'a price for a product that is not there is named') or diag($r->{body});
-    ok($r->{status} =~ /^4/ || ($r->{json}{status} // '') eq 'failed', 'and the book refused');
+    is($r->{json}{status}, 'failed', 'a price for a product that is not there: the book is refused') or diag($r->{body});
+    is_deeply([map { "$_->{pointer} $_->{code}" } @{ $r->{json}{result}{errors} }], ['/prices/0/sku unknown_sku'], 'at its place') or diag($r->{body});
+    is($pos->get('/v1/products/THERE')->{status}, 404, 'and nothing of it is stored');
     $r = $pos->import_book('{"products": [');
-    ok($r->{status} =~ /^4/ || ($r->{json}{status} // '') eq 'failed', 'a broken book is refused') or diag($r->{body});
+    is($r->{json}{status}, 'failed', 'a broken book is refused') or diag($r->{body});
+    like($r->{json}{result}{errors}[0]{message}, qr/line 1/, 'at its place') or diag($r->{body});
     $r = $pos->import_book({ produkts => [] });
-    ok($r->{status} =~ /^4/ || ($r->{json}{status} // '') eq 'failed', 'so is an unknown section') or diag($r->{body});
+    is($r->{json}{status}, 'failed', 'so is an unknown section') or diag($r->{body});
+    is_deeply([map { "$_->{pointer} $_->{code}" } @{ $r->{json}{result}{errors} }], ['/produkts unknown_field'], 'by its name') or diag($r->{body});
 };
 
 is(revision(), $revision, 'nothing changed: the revision is what it was');

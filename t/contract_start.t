@@ -13,8 +13,8 @@ use Test::More;
 my $id = { name => 'id', in => 'path', required => Cpanel::JSON::XS::true, schema => { type => 'string' } };
 
 sub try_with {
-    my ($contract, @functions) = @_;
-    my $t = PgTest->new(contract => $contract, functions => \@functions, database => 0);
+    my ($contract, $functions, %how) = @_;
+    my $t = PgTest->new(contract => $contract, functions => $functions, database => 0, %how);
     my ($ok, $text) = $t->check_conf;
     $t->stop;
     return ($ok, $text);
@@ -22,7 +22,7 @@ sub try_with {
 
 sub refuses {
     my ($name, $like, $contract, @functions) = @_;
-    my ($ok, $text) = try_with($contract, @functions);
+    my ($ok, $text) = try_with($contract, \@functions);
     ok(!$ok, "$name: nginx does not start");
     like($text, $like, "$name: and says why");
     return;
@@ -30,7 +30,7 @@ sub refuses {
 
 my %thing = (operationId => 'get_thing', parameters => [$id]);
 
-my ($ok, $text) = try_with(PgTest::contract('get /things/{id}' => {%thing}), 'get_thing');
+my ($ok, $text) = try_with(PgTest::contract('get /things/{id}' => {%thing}), ['get_thing']);
 ok($ok, 'a sound contract starts') or diag $text;
 
 refuses('no function', qr/"get_thing".*served by nothing/, PgTest::contract('get /things/{id}' => {%thing}), 'get_other');
@@ -50,5 +50,24 @@ refuses('an operation id that is no function name', qr/operationId/,
 refuses('two operations at one place', qr/"get_(?:one|two)".*same path/,
     PgTest::contract('get /things/{a}' => { operationId => 'get_one', parameters => [ { %$id, name => 'a' } ] },
         'get /things/{b}' => { operationId => 'get_two', parameters => [ { %$id, name => 'b' } ] }), 'get_one', 'get_two');
+
+# Asking for a host's address would hold up a worker, and all that it serves.
+my $sound = PgTest::contract('get /things/{id}' => {%thing});
+my %database = (
+    'a name'                    => ['host=db.example dbname=pos', qr/"pos_database": looking up the host "db\.example" would hold up a worker/],
+    'a name among addresses'    => ['host=127.0.0.1,two.example,/run', qr/"two\.example"/],
+    'a name in a URL'           => ['postgresql://pos@three.example/pos', qr/"three\.example"/],
+    'an option that is none'    => ['hots=/run', qr/"pos_database":.*hots/],
+    'a folder'                  => ['host=/run dbname=pos'],
+    'addresses'                 => ['host=127.0.0.1,::1 dbname=pos'],
+    'a name with its address'   => ['host=db.example hostaddr=127.0.0.1 sslmode=verify-full'],
+    'a URL without a host'      => ['postgresql:///pos?host=/run'],
+);
+for my $name (sort keys %database) {
+    my ($conninfo, $like) = @{ $database{$name} };
+    ($ok, $text) = try_with($sound, ['get_thing'], conninfo => $conninfo);
+    if ($like) { ok(!$ok && $text =~ $like, "the database by $name: is refused") or diag $text }
+    else       { ok($ok, "the database by $name: is fine") or diag $text }
+}
 
 done_testing();

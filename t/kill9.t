@@ -20,7 +20,7 @@ note("seed $seed");
 my $pos = PosTest->start(check_responses => 'off');
 $pos->expect_log(qr/exited on signal 9|terminated by signal 9|was terminated|all server processes/);
 my $load = $pos->load(clients => 2, pause => 0.002, cart => { lines => PosTest::lines('TEA', 1) });
-my ($n, @acknowledged) = (0);
+my ($n, $kills, @acknowledged) = (0, 0);
 
 for my $round (1 .. $rounds) {
     my @targets = qw(worker worker posd posd postgres backend);
@@ -30,12 +30,13 @@ for my $round (1 .. $rounds) {
         : $target eq 'backend' ? (PosTest::children($pos->pid('postgres') // 0))[-1]
         :                        $pos->pid($target);
     next if !$pid;
-    kill 'KILL', $pid;
+    $kills += kill 'KILL', $pid;
     publish_next();
     ok($pos->wait_for('a publish reaches quotes', 30, \&live), "round $round: $target killed, all is well again")
         or diag($pos->log_tail);
 }
 
+cmp_ok($kills, '>=', 0.8 * $rounds, "$kills killed in $rounds rounds");
 my $records = $load->stop;
 my (%known, @wrong);
 for my $r (grep { $_->[2] == 200 } @$records) {

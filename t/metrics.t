@@ -85,6 +85,42 @@ subtest 'the replica falls behind, the database goes away' => sub {
     ok($pos->wait_for('a connection', 30, sub { figures()->{pos_database_connections} >= 1 }), 'and so are connections');
 };
 
+# While nginx reloads, the old workers serve to their end what they have: each process has a
+# place of its own, so that neither writes over the other's figures.
+subtest 'old and new workers' => sub {
+    $pos->get('/v1/categories') for 1 .. 6;
+    my $before = figures();
+    my %old = map { $_ => 1 } $pos->workers;
+    my @held = map { my $s = $pos->connect; PosTest::send_all($s, substr($pos->request_text('POST', '/v1/quotes', socket => 1, json => { currency => 'GBP', store => 'london', channel => 'web', %$cart }), 0, -10), 5); $s } 1 .. 8;
+    $pos->reload;
+    ok($pos->wait_for('new workers', 20, sub { my @w = $pos->workers; @w == 2 && !grep { $old{$_} } @w }), 'new workers are there');
+    cmp_ok(scalar(grep { PosTest::alive($_) } keys %old), '>=', 1, 'and an old one still is');
+    my @one = map { figures() } 1 .. 8;
+    for my $name (qw(pos_quotes_total pos_quote_lines_total pos_database_lost_total)) {
+        is(join(' ', map { $_->{$name} } @one), join(' ', ($before->{$name}) x 8), "$name goes on from where it was, whoever is asked");
+    }
+    is(join(' ', map { $_->{'pos_book_revisions 0'} - $before->{'pos_book_revisions 0'} } @one), join(' ', (0) x 8), 'the revision is that of the new');
+    counts('a quote by a new one', { pos_quotes_total => 1 }, sub { $pos->quote($cart) });
+    my $rest = substr $pos->request_text('POST', '/v1/quotes', socket => 1, json => { currency => 'GBP', store => 'london', channel => 'web', %$cart }), -10;
+    counts('those of the old ones', { pos_quotes_total => 8 }, sub {
+        PosTest::send_all($_, $rest, 5) for @held;
+        is(join(' ', map { PosTest::read_answer($_, 'POST', 10)->{status} } @held), join(' ', (200) x 8), 'they are answered');
+    });
+    ok($pos->wait_for('old workers gone', 30, sub { !grep { PosTest::alive($_) } keys %old }), 'the old ones end');
+    my $after = figures();
+    is($after->{pos_quotes_total}, $before->{pos_quotes_total} + 9, 'what they counted stays');
+    ok($pos->wait_for('connections', 10, sub { figures()->{pos_database_connections} == $pos->sql("select count(*) from pg_stat_activity where usename = 'pos_api'") }),
+        'and connections are those that there are');
+    is(figures()->{pos_ready}, 1, 'ready');
+    # A killed one's place is taken over by who comes after it.
+    $pos->expect_log(qr/exited on signal 9/);
+    my ($killed) = $pos->workers;
+    $pos->kill9($killed);
+    ok($pos->wait_for('another', 10, sub { my @w = $pos->workers; @w == 2 && !grep { $_ == $killed } @w }), 'one is killed and replaced');
+    is(figures()->{pos_quotes_total}, $before->{pos_quotes_total} + 9, 'which counts on');
+    is(scalar(grep { /^pos_quotes_total \d/ } keys %{ figures() }), 2, 'there are two workers\' lines');
+};
+
 subtest 'it says nothing that is nobody else\'s business' => sub {
     my $text = $pos->get('/metrics', key => undef)->{body};
     my @secrets = map { values %{ $pos->{keys}{$_} } } qw(live sandbox);

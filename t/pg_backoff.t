@@ -7,7 +7,10 @@ use warnings;
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
+use IO::Select;
+use IO::Socket::UNIX;
 use PgTest;
+use POSIX ();
 use Test::More;
 use Time::HiRes qw(time);
 
@@ -68,6 +71,35 @@ subtest 'PostgreSQL is stopped' => sub {
     $t->stop;
 };
 
+# Something in the way takes logins and drops them, or the server does after each.
+subtest 'logins are taken and dropped' => sub {
+    my $t = PgTest->new(%how, http => 'pos_pool 4;', conninfo => 'host=SOCKETS/door port=PORT dbname=postgres user=shop');
+    mkdir "$t->{dir}/run/door";
+    my $door = door($t);
+    ok($t->start_nginx, 'nginx runs') or BAIL_OUT(PgTest::slurp("$t->{dir}/start.log"));
+    my (%status, @slow);
+    my $long = PgTest::wait_for('attempts', 60, sub {
+        my $began = time;
+        $status{ $t->request('GET', '/v1/sleep/0')->{status} }++;
+        push @slow, time - $began if time - $began > 2;
+        return @{ waits(log_of($t)) } >= 10;
+    });
+    ok($long, 'it is tried again and again') or return diag(log_of($t));
+    is(join(' ', sort keys %status), '503', 'requests are refused meanwhile') or diag(explain \%status);
+    is("@slow", '', 'and none waits');
+    my @waits = @{ waits(log_of($t)) };
+    my @bad   = grep { my $step = 50 * 2**$_ > 1000 ? 1000 : 50 * 2**$_; $waits[$_] < $step / 2 || $waits[$_] >= $step * 3 / 2 } 0 .. $#waits;
+    is("@waits[@bad]", '', "seldomer and seldomer: @waits");
+    my $logins = -s "$t->{dir}/logins";
+    cmp_ok($logins, '<=', @waits + 4, "by one connection: $logins logins");
+    kill 'USR1', $door;
+    ok(PgTest::wait_for('the database', 30, sub { $t->request('GET', '/v1/sleep/0')->{status} == 200 }), 'when they are kept all recovers');
+    ok(connections($t, 4), 'with the whole pool');
+    kill 'TERM', $door;
+    waitpid $door, 0;
+    $t->stop;
+};
+
 # Of eight connections the server keeps three for superusers.
 subtest 'the pool would take more connections than PostgreSQL gives' => sub {
     my $t = PgTest->new(%how, http => 'pos_pool 8;', max_connections => 8);
@@ -120,6 +152,47 @@ sub connections {
         return ours($t) == $count;
     };
     return $once ? $round->() : PgTest::wait_for("$count connections", 20, $round);
+}
+
+# A process in front of PostgreSQL: each login goes through to its end, and then, until it
+# is told otherwise, the connection is dropped. `logins` grows by one byte for each.
+sub door {
+    my ($t) = @_;
+    my $path   = "$t->{dir}/run/door/.s.PGSQL.$t->{pg_port}";
+    my $listen = IO::Socket::UNIX->new(Local => $path, Listen => 16) or die "$path: $!";
+    chmod 0777, $path;
+    chmod 0755, "$t->{dir}/run/door";
+    my $pid = fork // die "fork: $!";
+    return $pid if $pid;
+    my $keep = 0;
+    $SIG{USR1} = sub { $keep = 1 };
+    $SIG{TERM} = sub { POSIX::_exit(0) };
+    $SIG{PIPE} = 'IGNORE';
+    open my $logins, '>>', "$t->{dir}/logins" or POSIX::_exit(1);
+    $logins->autoflush(1);
+    my ($select, %peer) = (IO::Select->new($listen));
+    while (1) {
+        for my $s ($select->can_read(1)) {
+            if ($s == $listen) {
+                my $client = $listen->accept or next;
+                my $server = IO::Socket::UNIX->new(Peer => "$t->{dir}/run/.s.PGSQL.$t->{pg_port}") or next;
+                my $pair = { client => $client, server => $server };
+                $peer{$_} = $pair for $client, $server;
+                $select->add($client, $server);
+                next;
+            }
+            next if !defined fileno $s;
+            my $pair = $peer{$s};
+            my $bytes = '';
+            my $more = sysread $s, $bytes, 65536;
+            my $ready = $more && $s == $pair->{server} && !$pair->{in} && $bytes =~ /Z\0\0\0\x05I\z/;
+            syswrite $s == $pair->{client} ? $pair->{server} : $pair->{client}, $bytes if $more;
+            if ($ready) { $pair->{in} = 1; print $logins '.' }
+            next if $more && !($ready && !$keep);
+            $select->remove($pair->{client}, $pair->{server});
+            close $_ for @$pair{qw(client server)};
+        }
+    }
 }
 
 # Another client's connection, held until it is closed.

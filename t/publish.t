@@ -67,7 +67,27 @@ subtest 'a bad version keeps its predecessor' => sub {
     PosTest::is_problem($r, 422, undef, 'a syntax error is refused at upload');
     my $q = $pos->quote({ lines => PosTest::lines('BISCUITS', 1) });
     my ($p) = grep { $_->{id} eq 'flip-lua' } @{ $q->{json}{promotions} };
-    is($p->{amount}, $published[-1][1] eq 'flip-lua' ? $rounds : $rounds - 1, 'the version before still sells');
+    my $sells = $published[-1][1] eq 'flip-lua' ? $rounds : $rounds - 1;
+    is($p->{amount}, $sells, 'the version before still sells');
+
+    # One that the checks let through and a worker cannot compile: here by going round them.
+    my $tell = sub {
+        my ($script) = @_;
+        return $pos->sql("begin; select set_config('pos.retailer', (select retailer_id::text from pos.retailer where mode = 'test'), true);"
+            . " update pos.promotion_version v set document = jsonb_set(v.document, '{script}', to_jsonb(\$\$$script\$\$::text)) from pos.promotion p where v.retailer_id = pos.current_retailer()"
+            . " and (v.retailer_id, v.promotion_id, v.version) = (p.retailer_id, p.promotion_id, p.published_version) and v.promotion_id = 'flip-lua' returning 1;"
+            . " select pos.book_changed('[[\"promotion\", \"flip-lua\"]]'); commit");
+    };
+    my $good = $pos->sql("select v.document ->> 'script' from pos.promotion_version v join pos.promotion p on (v.retailer_id, v.promotion_id, v.version) = (p.retailer_id, p.promotion_id, p.published_version)"
+        . " where v.promotion_id = 'flip-lua'");
+    my $left_out = sub { my $n = 0; $n += $_ for $pos->get('/metrics', key => undef)->{body} =~ /^pos_book_rows_left_out\{[^}]*\} (\d+)$/mg; return $n };
+    is($left_out->(), 0, 'nothing is left out');
+    like($tell->("return promotion {\n id = = 1"), qr/^1$/m, 'a version that does not compile is in the book');
+    ok($pos->wait_for('both workers', 10, sub { $left_out->() == 2 }), 'each worker reports it');
+    like($pos->log_text, qr/\[error\].*promotion "flip-lua" left out, its version before serves: .*line 2/, 'by its line, and that the one before serves');
+    is(join(' ', map { amount('flip-lua') } 1 .. 8), join(' ', ($sells) x 8), 'as it does, in every worker');
+    like($tell->($good), qr/^1$/m, 'it is mended');
+    ok($pos->wait_for('both workers', 10, sub { $left_out->() == 0 }), 'and nothing is left out any more');
 };
 
 done_testing;

@@ -100,6 +100,25 @@ for my $file (sources(qw(base engine engine/cli posd ngx_pos_module)), glob 'sql
 }
 is(join(' ', map { "$_ ($missing{$_})" } sort keys %missing), '', 'docs/errors.md knows every code');
 
+# And with the status that it carries, as do the contract's examples.
+my %status = slurp('docs/errors.md') =~ /<a id="(\w+)"><\/a>`\w+` \| (\d{3}) \|/g;
+my %number = (BAD_REQUEST => 400, UNAUTHORIZED => 401, FORBIDDEN => 403, NOT_FOUND => 404, NOT_ALLOWED => 405, CONFLICT => 409, LENGTH_REQUIRED => 411,
+    REQUEST_ENTITY_TOO_LARGE => 413, UNSUPPORTED_MEDIA_TYPE => 415, INTERNAL_SERVER_ERROR => 500, SERVICE_UNAVAILABLE => 503, GATEWAY_TIME_OUT => 504, INSUFFICIENT_STORAGE => 507);
+my (%carried, @other);
+for my $file (sources('ngx_pos_module'), glob 'api/*.yaml') {
+    my $text = slurp($file);
+    my @pairs = $file =~ /yaml$/ ? $text =~ /"type": "\/docs\/errors#\w+".*?"status": (\d{3}).*?"code": "(\w+)"/g
+        : ($text =~ /\bngx_pos_problem\w*\s*\(\s*ctx,\s*(?:NGX_HTTP_)?([A-Z_]+|\d+),\s*"(\w+)"/g, map({ (503, $_) } $text =~ /\bngx_pos_problem_unavailable\s*\(\s*ctx,\s*"(\w+)"/g),
+            $text =~ /^    \{ "\w+", (\d{3}), "(\w+)"/mg);
+    while (my ($status, $code) = splice @pairs, 0, 2) {
+        $carried{$code}++;
+        $status = $number{$status} // $status;
+        push @other, "$code of $status ($file)" if ($status{$code} // 'none') ne $status;
+    }
+}
+cmp_ok(scalar keys %carried, '>', 30, 'many codes are looked at');
+is(join("\n", @other), '', 'each has the status that docs/errors.md says');
+
 for my $script ('build.sh', '.ci/run') {
     is(system('bash', '-n', $script), 0, "$script parses");
 }

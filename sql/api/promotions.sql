@@ -314,6 +314,33 @@ begin
 end
 $$;
 
+-- For nginx: {"promotion", "source", "failures", "last"}: takes a promotion out of the
+-- book because its script fails in each quote. Only while that source is what the book
+-- runs: a mended version that was published meanwhile has failed nowhere yet.
+create or replace function pos.suspend_failing(request jsonb) returns boolean
+language plpgsql set search_path = ''
+as $$
+declare
+    the pos.promotion;
+begin
+    perform pos.lock_book();
+    select p.* into the
+      from pos.promotion p
+      join pos.promotion_version v on (v.retailer_id, v.promotion_id, v.version) = (p.retailer_id, p.promotion_id, p.published_version)
+     where p.retailer_id = pos.current_retailer() and p.promotion_id = request ->> 'promotion'
+       and v.source = decode(request ->> 'source', 'hex') and p.state in ('active', 'scheduled')
+       for update of p;
+    if not found then
+        return false;
+    end if;
+    the.state := 'suspended';
+    the.suspended_reason := format('its script failed %s times in a row, the last time with: %s',
+                                   request ->> 'failures', request ->> 'last');
+    perform pos.promotion_step('{}', 'suspend_failing', the, 'promotion.suspended', the.suspended_reason);
+    return true;
+end
+$$;
+
 drop function if exists pos.suspend_failing(text, text);
 
 reset role;

@@ -55,7 +55,8 @@ sub contract {
 }
 
 # Options: contract, functions [names], sql, database (0: none), conninfo (text with
-# SOCKETS and PORT replaced), http (lines of nginx.conf), max_connections.
+# SOCKETS and PORT replaced), http and main (lines of nginx.conf), connections (of a
+# worker), max_connections.
 sub new {
     my ($class, %o) = @_;
     my $port = free_port();
@@ -87,6 +88,8 @@ sub write_files {
     $conninfo =~ s/PORT/$self->{pg_port}/g;
     my $user = $< == 0 ? 'user postgres;' : '';
     my $http = $self->{http} // '';
+    my $main = $self->{main} // '';
+    my $connections = $self->{connections} // 256;
     spurt("$dir/openapi.json", Cpanel::JSON::XS->new->canonical->encode($self->{contract}));
     spurt("$dir/functions.txt", join '', map { "$_\n" } @{ $self->{functions} || [] });
     spurt("$dir/nginx.conf", <<"CONF");
@@ -95,7 +98,8 @@ $user
 worker_processes 1;
 pid $dir/run/nginx.pid;
 error_log $dir/error.log info;
-events { worker_connections 256; }
+events { worker_connections $connections; }
+$main
 http {
     access_log off;
     client_body_temp_path $dir/run/body; proxy_temp_path $dir/run/proxy; fastcgi_temp_path $dir/run/fcgi;
@@ -158,11 +162,13 @@ sub check_conf {
 
 sub master { my ($self) = @_; my $pid = slurp("$self->{dir}/run/nginx.pid"); $pid =~ s/\s//g; return $pid }
 
-sub workers {
+sub children {
     my ($self) = @_;
     my $master = $self->master or return;
     return grep { length } split /\s+/, slurp("/proc/$master/task/$master/children");
 }
+
+sub workers { my ($self) = @_; return grep { slurp("/proc/$_/cmdline") !~ /cache (?:manager|loader)/ } $self->children }
 
 sub reload { my ($self) = @_; return kill 'HUP', $self->master }
 
