@@ -226,6 +226,34 @@ pos_write_raw(pos_writer_t *w, pos_str_t json)
 }
 
 
+static bool
+is_space(char c)
+{
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+
+void
+pos_write_compact(pos_writer_t *w, pos_str_t json)
+{
+    bool   quoted = false;
+    size_t from = 0;
+
+    pos_writer_item(w, NULL, 0, true);
+    for (size_t i = 0; i < json.len; i++) {
+        if (quoted && json.data[i] == '\\') {
+            i++;
+        } else if (json.data[i] == '"') {
+            quoted = !quoted;
+        } else if (!quoted && is_space(json.data[i])) {
+            pos_writer_put(w, json.data + from, i - from);
+            from = i + 1;
+        }
+    }
+    pos_writer_put(w, json.data + from, json.len - from);
+}
+
+
 void
 pos_write_bytes(pos_writer_t *w, pos_str_t bytes)
 {

@@ -187,6 +187,8 @@ pos_put_bytes(char *p, pos_str_t bytes)
 
 /* Text that is JSON already. */
 void pos_write_raw(pos_writer_t *w, pos_str_t json);
+/* The same, without the white space between its tokens: on one line, however it was laid out. */
+void pos_write_compact(pos_writer_t *w, pos_str_t json);
 void pos_write_json(pos_writer_t *w, const pos_json_t *value);
 /* Bytes as they are, and no comma before the next value: newlines between
  * documents. */

@@ -552,7 +552,7 @@ write_goods(pos_writer_t *w, const pos_gap_t *g)
     }
     if (names_goods(g->filter) || (g->filter != NULL && g->amount == 0)) {
         pos_write_key(w, "items");
-        pos_write_raw(w, g->filter->json);
+        pos_write_compact(w, g->filter->json);
     }
     if (g->line) {
         pos_write_key(w, "line");

@@ -28,6 +28,8 @@ document(void)
     pos_write_array_end(&w);
     pos_write_key_str(&w, pos_str("c\n"));
     pos_write_raw(&w, pos_str("[1, 2]"));
+    pos_write_key(&w, "d");
+    pos_write_compact(&w, pos_str(" {\n\t\"a b\": [ 1,\r\n2 ], \"\\\" c\": {} }\n"));
     pos_write_key(&w, "t");
     pos_write_time(&w, 500000);
     pos_write_key(&w, "u");
@@ -36,6 +38,7 @@ document(void)
     is_int(w.status, POS_OK, "a document");
     is_str(pos_writer_result(&w),
            "{\"a\":1,\"b\":[true,false,null,[],{}],\"c\\n\":[1, 2],"
+           "\"d\":{\"a b\":[1,2],\"\\\" c\":{}},"
            "\"t\":\"1970-01-01T00:00:00.5Z\",\"u\":null}",
            "as it should be");
 }
