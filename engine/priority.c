@@ -32,8 +32,9 @@ typedef struct {
 } rule_t;
 
 /* One deal, done `times` times. */
-typedef struct {
+typedef struct way_s {
     rule_t          *r;
+    struct way_s    *cart;          /* the same, were no unit taken: for `choose` */
     uint32_t         a;
     const pos_act_t *act;
     uint32_t         role_count, kind_count;
@@ -262,15 +263,28 @@ reward_nth(way_t *w)
     }
 }
 
+static pos_choose_t
+choose_of(const pos_effect_t *e)
+{
+    switch (e->kind) {
+    case POS_EFFECT_NTH:
+        return POS_CHOOSE_BEST;
+    case POS_EFFECT_BUNDLE:
+        return e->choose;
+    default:
+        return e->get_count ? e->gets[0].choose : POS_CHOOSE_BEST;
+    }
+}
+
 /* What the rewarded units cost before discounts; of two the less is wanted. */
 static int64_t
 worth_of(const way_t *w)
 {
     const pos_effect_t *e = w->act->effect;
-    pos_choose_t        choose = e->kind == POS_EFFECT_BUNDLE ? e->choose : e->get_count ? e->gets[0].choose : POS_CHOOSE_BEST;
+    pos_choose_t        choose = choose_of(e);
     int64_t             worth = 0;
 
-    if (e->kind == POS_EFFECT_NTH || choose == POS_CHOOSE_BEST) {
+    if (choose == POS_CHOOSE_BEST) {
         return 0;
     }
     for (uint32_t k = 0; k < w->kind_count; k++) {
@@ -487,22 +501,38 @@ from_start(way_t *w)
     }
 }
 
-/* Judges every way; false: there are too many, or none. */
+/* False: there are too many, or none. */
 static bool
-all_ways(way_t *w)
+count_ways(way_t *w)
 {
     w->ways = 0;
-    w->any = false;
+    w->judging = false;
     for (uint32_t k = 0; k < w->kind_count; k++) {
         w->free[k] = w->kinds[k].units;
     }
     if (w->act->effect->kind == POS_EFFECT_NTH) {
         from_start(w);
     }
-    w->judging = false;
     step(w, 0);
-    if (is_over(w) || w->ways == 0) {
+    return !is_over(w) && w->ways > 0;
+}
+
+/* Judges every way; false: there are too many, or none. The cheapest (priciest) are
+ * those of the cart: when another deal has them, this one does not go on to the next. */
+static bool
+all_ways(way_t *w)
+{
+    w->any = false;
+    if (!count_ways(w)) {
         return false;
+    }
+    if (choose_of(w->act->effect) != POS_CHOOSE_BEST) {
+        w->cart->times = w->times;
+        if (!count_ways(w->cart)) {
+            w->ways = w->cart->ways;
+            return false;
+        }
+        w->worth = w->cart->worth;
     }
     w->judging = true;
     step(w, 0);
@@ -511,23 +541,68 @@ all_ways(way_t *w)
 
 /* ---- one deal ---- */
 
+/* Room for so many kinds, and for so many repetitions of a part by amount. */
+static bool
+make_room(way_t *w, size_t kinds, int64_t times)
+{
+    pos_arena_t *arena = w->r->plan->work->arena;
+
+    w->role_count = w->act->touch_count;
+    w->kinds = pos_arena_alloc(arena, (kinds + 1) * sizeof(*w->kinds));
+    w->take = pos_arena_array(arena, (kinds + 1) * w->role_count, sizeof(*w->take));
+    w->put = pos_arena_array(arena, (kinds + 1) * w->role_count, sizeof(*w->put));
+    w->free = pos_arena_array(arena, kinds + 1, sizeof(*w->free));
+    w->covers = pos_arena_array(arena, kinds + 1, (size_t) (times + 1) * sizeof(*w->covers));
+    if (!w->kinds || !w->take || !w->put || !w->free || !w->covers) {
+        w->r->status = POS_NO_MEMORY;
+    }
+    return w->r->status == POS_OK;
+}
+
+static int64_t
+units_of_picks(const way_t *w)
+{
+    const pos_cart_t *cart = &w->r->plan->work->cart;
+    int64_t           units = 0;
+
+    for (uint32_t p = 0; p < w->act->pick_count; p++) {
+        units += cart->items[w->act->picks[p].item].units;
+    }
+    return units;
+}
+
+/* What the deal could take, were the cart there for it alone. */
+static bool
+find_cart(way_t *w)
+{
+    const pos_cart_t *cart = &w->r->plan->work->cart;
+
+    if (choose_of(w->act->effect) == POS_CHOOSE_BEST) {
+        return true;
+    }
+    *w->cart = (way_t) { .r = w->r, .a = w->a, .act = w->act };
+    if (!make_room(w->cart, w->act->pick_count, units_of_picks(w))) {
+        return false;
+    }
+    for (uint32_t p = 0; p < w->act->pick_count; p++) {
+        const pos_pick_t *pick = &w->act->picks[p];
+
+        w->cart->kinds[w->cart->kind_count++] = (kind_t) { .amount = pick->amount, .parts = pick->parts,
+            .units = cart->items[pick->item].units };
+    }
+    return true;
+}
+
 /* The classes of the trial, just judged, that the deal may take from. */
 static bool
 find_kinds(way_t *w)
 {
     rule_t            *r = w->r;
     const pos_state_t *s = r->trial;
-    pos_arena_t       *arena = r->plan->work->arena;
-    size_t             words = r->plan->words, n = r->base.count + 1;
-    int64_t            units = 0;
+    size_t             words = r->plan->words;
+    int64_t            units = units_of_picks(w);
 
-    w->role_count = w->act->touch_count;
-    w->kinds = pos_arena_alloc(arena, n * sizeof(*w->kinds));
-    w->take = pos_arena_array(arena, n * w->role_count, sizeof(*w->take));
-    w->put = pos_arena_array(arena, n * w->role_count, sizeof(*w->put));
-    w->free = pos_arena_array(arena, n, sizeof(*w->free));
-    if (!w->kinds || !w->take || !w->put || !w->free) {
-        r->status = POS_NO_MEMORY;
+    if (units > MOST_WAYS || !make_room(w, r->base.count, units) || !find_cart(w)) {
         return false;
     }
     for (uint32_t i = 0; i < r->plan->work->cart.item_count; i++) {
@@ -550,14 +625,9 @@ find_kinds(way_t *w)
 
             w->kinds[w->kind_count++] = (kind_t) { .class = c, .amount = w->act->picks[p].amount,
                 .parts = nth ? UINT64_MAX : w->act->picks[p].parts, .units = r->base.units[c] };
-            units += r->base.units[c];
         }
     }
-    w->covers = pos_arena_alloc(arena, n * (size_t) (units < MOST_WAYS ? units + 1 : 1) * sizeof(*w->covers));
-    if (w->covers == NULL) {
-        r->status = POS_NO_MEMORY;
-    }
-    return r->status == POS_OK && units <= MOST_WAYS && w->kind_count > 0;
+    return w->kind_count > 0;
 }
 
 static int64_t
@@ -601,7 +671,7 @@ static bool
 add_deal(rule_t *r, uint32_t a, int64_t *least)
 {
     const pos_act_t *act = &r->plan->acts[a];
-    way_t            w = { .r = r, .a = a, .act = act };
+    way_t            cart, w = { .r = r, .cart = &cart, .a = a, .act = act };
     int64_t          most = uses_left(r, &r->base, act->candidate);
     bool             few, added = false;
 
