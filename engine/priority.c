@@ -383,11 +383,12 @@ take(way_t *w, uint32_t k, uint32_t role, int64_t n)
     w->free[k] -= n;
 }
 
-/* So many units more that fit one of the parts, of this kind and those after. */
+/* So many units more that fit one of the parts, of this kind and those after; most of
+ * the first, so that of ways that come to the same the one of the earliest is found first. */
 static void
 fill(way_t *w, uint32_t at, uint64_t parts, uint32_t role, uint32_t k, int64_t want)
 {
-    int64_t rest = 0;
+    int64_t rest = 0, most;
 
     if (is_over(w)) {
         return;
@@ -404,7 +405,8 @@ fill(way_t *w, uint32_t at, uint64_t parts, uint32_t role, uint32_t k, int64_t w
     if (rest < want) {
         return;
     }
-    for (int64_t n = w->kinds[k].least; n <= want && n <= (w->kinds[k].parts & parts ? w->free[k] : 0); n++) {
+    most = w->kinds[k].parts & parts ? w->free[k] : 0;
+    for (int64_t n = want < most ? want : most; n >= w->kinds[k].least; n--) {
         take(w, k, role, n);
         fill(w, at, parts, role, k + 1, want - n);
         take(w, k, role, -n);
