@@ -159,16 +159,14 @@ run_script(pos_plan_t *plan, uint32_t looked, pos_candidate_t *c, bool *willing)
     return POS_OK;
 }
 
-/* Does the condition ask for the subtotal after line discounts? Then only the
- * evaluation can say. */
-static bool
-asks_later(const pos_condition_t *c)
+bool
+pos_condition_asks_later(const pos_condition_t *c)
 {
     if (c == NULL) {
         return false;
     }
     for (uint32_t i = 0; i < c->child_count; i++) {
-        if (asks_later(c->children[i])) {
+        if (pos_condition_asks_later(c->children[i])) {
             return true;
         }
     }
@@ -199,7 +197,7 @@ look_at(pos_plan_t *plan, uint32_t looked, const pos_coupon_t *const *good, uint
         l->reason = "no_items";
     }
     if (l->reason == NULL && !pos_condition_holds(p->when, cart) &&
-        (p->class == POS_CLASS_LINE || !asks_later(p->when))) {
+        (p->class == POS_CLASS_LINE || !pos_condition_asks_later(p->when))) {
         l->reason = "condition";
     }
     if (l->reason) {

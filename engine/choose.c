@@ -1,7 +1,8 @@
 /*
- * Which promotions are used. By priority each that can be is, and claims what
- * those before it left; where nothing conflicts and that is proved to be best,
- * one evaluation is the whole work. Else the solver goes on from there.
+ * Which promotions are used. First all, each claiming what those before it left;
+ * where nothing conflicts, and that is proved to be best, one evaluation is the
+ * whole work. Else the solver goes on from there; or, where the retailer goes by
+ * priority, priority.c.
  */
 
 #include "engine/solve.h"
@@ -132,6 +133,22 @@ pos_choose_steps(const pos_plan_t *plan)
     return budget ? budget : DEFAULT_STEPS;
 }
 
+static bool
+asks_later(const pos_plan_t *plan)
+{
+    for (uint32_t k = 0; k < plan->candidate_count; k++) {
+        if (pos_condition_asks_later(plan->candidates[k].promotion->when)) {
+            return true;
+        }
+    }
+    for (uint32_t a = 0; a < plan->act_count; a++) {
+        if (pos_condition_asks_later(plan->acts[a].effect->when)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static pos_status_t
 search_init(search_t *x, const pos_plan_t *plan, uint32_t banned)
 {
@@ -153,7 +170,54 @@ trial_init(search_t *x)
     return pos_state_init(x->trial, x->plan);
 }
 
-/* From what `priority` gives to what is best. */
+/* By the retailer's word. Where promotions cannot meet, all are used at once; and
+ * where the budget ends, the dearest units are taken as at first. */
+static pos_status_t
+by_word(search_t *x, uint64_t steps, pos_solution_t *out)
+{
+    const pos_plan_t *plan = x->plan;
+    pos_status_t      status;
+
+    out->optimal = true;
+    if (plan->stacked || plan->deal_count || asks_later(plan)) {
+        status = pos_by_priority(plan, x->banned, steps, &x->best, &x->trial, &x->best_choice, &x->nodes, &out->optimal);
+        if (status != POS_OK) {
+            return status;
+        }
+    }
+    if (!out->optimal) {
+        x->best_choice.claims = NULL;
+        by_priority(x);
+    }
+    return x->status;
+}
+
+/* What is not proved is no worse than `priority` would be. */
+static pos_status_t
+no_worse_than_by_word(search_t *x, uint64_t steps, pos_solution_t *out)
+{
+    bool         whole;
+    pos_state_t *state = pos_arena_zalloc(x->plan->work->arena, sizeof(*state));
+    pos_status_t status = state ? pos_state_init(state, x->plan) : POS_NO_MEMORY;
+
+    if (status == POS_OK && x->trial == NULL) {
+        status = trial_init(x);
+    }
+    if (status == POS_OK) {
+        status = pos_by_priority(x->plan, x->banned, steps / 4, &state, &x->trial, &x->try_choice, &out->nodes, &whole);
+    }
+    if (status == POS_OK && whole && state->objective < out->state->objective) {
+        *out->choice = x->try_choice;
+        out->state = state;
+        out->state->choice = out->choice;
+    } else if (status == POS_OK) {
+        /* What the cart was left with, as conditions see it, is of the last judged. */
+        status = pos_evaluate(out->state, out->choice);
+    }
+    return status;
+}
+
+/* From what all of them give to what is best. */
 static pos_status_t
 solve(search_t *x, uint64_t steps, pos_solution_t *out)
 {
@@ -169,6 +233,9 @@ solve(search_t *x, uint64_t steps, pos_solution_t *out)
     out->state->choice = out->choice;
     out->nodes = x->nodes;
     status = pos_solve(x->plan, x->banned, steps, out);
+    if (status == POS_OK && !out->optimal) {
+        status = no_worse_than_by_word(x, steps, out);
+    }
     if (status != POS_OK || out->optimal) {
         return status;
     }
@@ -187,15 +254,16 @@ pos_choose(const pos_plan_t *plan, uint32_t banned, uint64_t steps, pos_solution
     bool         by_rule = plan->work->book->optimise_priority;
     pos_status_t status = search_init(&x, plan, banned);
 
-    if (status == POS_OK && (plan->stacked || plan->contested)) {
+    if (status == POS_OK && (plan->stacked || plan->contested || by_rule)) {
         status = trial_init(&x);
     }
     if (status != POS_OK) {
         return status;
     }
     by_priority(&x);
-    out->optimal = by_rule;
-    if (x.status == POS_OK && !by_rule) {
+    if (x.status == POS_OK && by_rule) {
+        x.status = by_word(&x, steps, out);
+    } else if (x.status == POS_OK) {
         bool conflicts = plan->stacked || plan->contested || x.best->lowered;
 
         out->optimal = !conflicts && pos_proved(x.best);
@@ -216,5 +284,10 @@ pos_choose(const pos_plan_t *plan, uint32_t banned, uint64_t steps, pos_solution
     out->state->choice = out->choice;
     out->nodes = x.nodes;
     out->bound = x.best->objective;
+    if (!out->optimal) {
+        int64_t bound = pos_bound(plan);
+
+        out->bound = bound < out->bound ? bound : out->bound;
+    }
     return POS_OK;
 }

@@ -1,4 +1,5 @@
-/* Coupons: what each code given is worth before any promotion is chosen. */
+/* Coupons: what each code given is worth before any promotion is chosen. How often
+ * orders used it so far is asked for, and kept with the quote. */
 
 #include "engine/plan.h"
 
@@ -30,23 +31,105 @@ pos_coupon_key(pos_str_t code, pos_arena_t *arena)
     return pos_str_of(out, code.len);
 }
 
-static const char *
-standing(const pos_cart_t *cart, const pos_coupon_t *coupon)
+/* What is left of it for an order; by `per`, of all or of the customer. */
+static pos_status_t
+coupon_left(pos_work_t *w, const pos_coupon_t *coupon, pos_limit_per_t per, int64_t most, int64_t *left)
 {
-    if (cart->at < coupon->from) {
-        return "not_started";
+    const pos_inputs_t *inputs = w->options->inputs;
+    bool                all = per == POS_LIMIT_PER_ALL;
+    pos_coupon_usage_t *usage;
+    pos_status_t        status;
+
+    *left = most < 0 ? POS_INF : most;
+    if (most < 0 || inputs == NULL || inputs->coupon == NULL || (!all && w->cart.customer_id.len == 0)) {
+        return POS_OK;
     }
-    if (cart->at >= coupon->until) {
-        return "expired";
+    usage = pos_arena_zalloc(w->arena, sizeof(*usage));
+    if (usage == NULL) {
+        return POS_NO_MEMORY;
     }
-    return coupon->remaining == 0 || coupon->per_customer == 0 ? "used_up" : NULL;
+    usage->code = coupon->code;
+    usage->per = per;
+    usage->subject = all ? pos_str("") : w->cart.customer_id;
+    status = inputs->coupon(inputs->ctx, usage, &usage->used);
+    if (status != POS_OK) {
+        return status;
+    }
+    if (w->coupon_usage == NULL) {
+        w->coupon_usage = usage;
+    } else {
+        w->coupon_usage_last->next = usage;
+    }
+    w->coupon_usage_last = usage;
+    *left = usage->used < most ? most - usage->used : 0;
+    return POS_OK;
+}
+
+static pos_status_t
+standing(pos_work_t *w, pos_coupon_state_t *c)
+{
+    int64_t      all = 0, own = 0;
+    pos_status_t status;
+
+    if (w->cart.at < c->coupon->from) {
+        c->status = "not_started";
+        return POS_OK;
+    }
+    if (w->cart.at >= c->coupon->until) {
+        c->status = "expired";
+        return POS_OK;
+    }
+    status = coupon_left(w, c->coupon, POS_LIMIT_PER_ALL, c->coupon->remaining, &all);
+    if (status == POS_OK) {
+        status = coupon_left(w, c->coupon, POS_LIMIT_PER_CUSTOMER, c->coupon->per_customer, &own);
+    }
+    c->status = all < 1 || own < 1 ? "used_up" : NULL;
+    return status;
+}
+
+/* The same code again, be it in other letters, is the same coupon. */
+static const pos_coupon_state_t *
+given_before(const pos_work_t *w, uint32_t i)
+{
+    for (uint32_t j = 0; j < i; j++) {
+        if (w->coupons[j].coupon && pos_str_eq(w->coupons[j].coupon->code, w->coupons[i].coupon->code)) {
+            return &w->coupons[j];
+        }
+    }
+    return NULL;
+}
+
+static pos_status_t
+read_coupon(pos_work_t *w, uint32_t i)
+{
+    const pos_book_source_t *source = w->options->source;
+    pos_coupon_state_t      *c = &w->coupons[i];
+    pos_str_t                code = pos_coupon_key(w->cart.coupons[i], w->arena);
+    pos_status_t             status;
+
+    if (code.data == NULL) {
+        return POS_NO_MEMORY;
+    }
+    status = source->coupon(source->ctx, code, w->arena, &c->coupon);
+    if (status == POS_NO_MEMORY) {
+        return status;
+    }
+    if (status != POS_OK) {
+        c->coupon = NULL;
+        c->status = "unknown";
+        return POS_OK;
+    }
+    if (given_before(w, i)) {
+        *c = *given_before(w, i);
+        return POS_OK;
+    }
+    return standing(w, c);
 }
 
 pos_status_t
 pos_coupons_read(pos_work_t *w, const pos_coupon_t ***good, uint32_t *count)
 {
-    const pos_book_source_t *source = w->options->source;
-    uint32_t                 n = w->cart.coupon_count;
+    uint32_t n = w->cart.coupon_count;
 
     *count = 0;
     *good = NULL;
@@ -59,25 +142,13 @@ pos_coupons_read(pos_work_t *w, const pos_coupon_t ***good, uint32_t *count)
         return POS_NO_MEMORY;
     }
     for (uint32_t i = 0; i < n; i++) {
-        pos_coupon_state_t *c = &w->coupons[i];
-        pos_str_t           code = pos_coupon_key(w->cart.coupons[i], w->arena);
-        pos_status_t        status;
+        pos_status_t status = read_coupon(w, i);
 
-        if (code.data == NULL) {
-            return POS_NO_MEMORY;
-        }
-        status = source->coupon(source->ctx, code, w->arena, &c->coupon);
-        if (status == POS_NO_MEMORY) {
+        if (status != POS_OK) {
             return status;
         }
-        if (status != POS_OK) {
-            c->coupon = NULL;
-            c->status = "unknown";
-            continue;
-        }
-        c->status = standing(&w->cart, c->coupon);
-        if (c->status == NULL) {
-            (*good)[(*count)++] = c->coupon;
+        if (w->coupons[i].coupon && w->coupons[i].status == NULL) {
+            (*good)[(*count)++] = w->coupons[i].coupon;
         }
     }
     return POS_OK;

@@ -255,11 +255,25 @@ judge(explaining_t *x, uint32_t k, verdict_t *v)
 
 /* ---- coupons ---- */
 
+/* Did a coupon given before it open the promotion? */
+static bool
+is_opened_before(const pos_quoted_t *q, uint32_t coupon, pos_str_t promotion)
+{
+    for (uint32_t j = 0; j < coupon; j++) {
+        if (q->w->coupons[j].status == NULL && pos_coupon_names(q->w->coupons[j].coupon, promotion)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Of two coupons for one promotion the first is used up by it, not both. */
 const char *
 pos_coupon_status(const pos_quoted_t *q, uint32_t coupon)
 {
     const pos_coupon_state_t *c = &q->w->coupons[coupon];
     const char               *status = "condition";
+    bool                      had = false;
 
     if (c->status) {
         return c->status;
@@ -271,14 +285,18 @@ pos_coupon_status(const pos_quoted_t *q, uint32_t coupon)
             continue;
         }
         if (q->solution.state->worked[k]) {
-            return p->coupon ? "applied" : "not_needed";
+            if (p->coupon && !is_opened_before(q, coupon, p->id)) {
+                return "applied";
+            }
+            had = true;
+            continue;
         }
         if (q->solution.state->off[k] == 2 || matches_nothing(q->plan, &q->plan->candidates[k])) {
             continue;
         }
         status = rival_of(q, k, NULL) != POS_NIL ? "excluded" : "not_needed";
     }
-    return status;
+    return had ? "not_needed" : status;
 }
 
 /* ---- totals without ---- */

@@ -50,7 +50,7 @@ pos_usage_key(const pos_limit_t *limit, pos_str_t promotion, pos_str_t subject,
 
 typedef struct {
     pos_decoder_t d;
-    pos_map_t     usage;      /* by the key's text */
+    pos_map_t     usage, coupons;      /* by the key's text */
 } reader_t;
 
 /* The promotion's length keeps its end apart from what follows. */
@@ -65,9 +65,37 @@ key_text(const pos_usage_key_t *key, pos_arena_t *arena)
 static pos_status_t
 find_usage(void *ctx, const pos_usage_key_t *key, int64_t *used)
 {
-    const pos_map_t   *map = ctx;
+    const pos_map_t   *map = &((const reader_t *) ctx)->usage;
     pos_str_t          text = key_text(key, map->arena);
     const pos_usage_t *found;
+
+    if (text.data == NULL) {
+        return POS_NO_MEMORY;
+    }
+    found = pos_map_get(map, text);
+    *used = found ? found->used : 0;
+    return POS_OK;
+}
+
+/* Codes match in any letters. */
+static pos_str_t
+coupon_text(const pos_coupon_usage_t *key, pos_arena_t *arena)
+{
+    pos_str_t code = pos_coupon_key(key->code, arena);
+
+    if (code.data == NULL) {
+        return code;
+    }
+    return pos_arena_printf(arena, "%d %zu %.*s %.*s", (int) key->per, code.len, (int) code.len, code.data,
+        (int) key->subject.len, key->subject.data);
+}
+
+static pos_status_t
+find_coupon(void *ctx, const pos_coupon_usage_t *key, int64_t *used)
+{
+    const pos_map_t          *map = &((const reader_t *) ctx)->coupons;
+    pos_str_t                 text = coupon_text(key, map->arena);
+    const pos_coupon_usage_t *found;
 
     if (text.data == NULL) {
         return POS_NO_MEMORY;
@@ -168,17 +196,71 @@ read_usage(reader_t *r, const pos_at_t *at, const pos_json_t *list)
     }
 }
 
+static void
+read_coupon(reader_t *r, const pos_at_t *at, const pos_json_t *json, pos_coupon_usage_t *out)
+{
+    static const char *const fields[] = { "code", "per", "subject", "used", NULL };
+    static const char *const whose[] = { "customer", "all", NULL };
+    int                      per = 1;
+    uint32_t                 before = r->d.faults->count;
+    pos_str_t                text;
+    void                    *old = NULL;
+
+    if (!pos_decode_object(&r->d, at, json, fields)) {
+        return;
+    }
+    out->code = out->subject = pos_str("");
+    pos_decode_code(&r->d, at, json, "code", POS_REQUIRED, &out->code);
+    pos_decode_enum(&r->d, at, json, "per", POS_REQUIRED, whose, &per);
+    pos_decode_string(&r->d, at, json, "subject", per == 1 ? POS_OPTIONAL : POS_REQUIRED, POS_TEXT_MAX, &out->subject);
+    pos_decode_int(&r->d, at, json, "used", POS_REQUIRED, 0, POS_MONEY_MAX, &out->used);
+    out->per = per == 1 ? POS_LIMIT_PER_ALL : POS_LIMIT_PER_CUSTOMER;
+    if (per == 1 && out->subject.len) {
+        pos_at_t here = pos_at_key(at, "subject");
+
+        pos_decode_fault(&r->d, &here, "unknown_field", "what is of all is nobody's own");
+    }
+    if (r->d.faults->count != before) {
+        return;
+    }
+    text = coupon_text(out, r->d.arena);
+    if (text.data == NULL || pos_map_set(&r->coupons, text, out, &old) != POS_OK) {
+        r->d.no_memory = true;
+    } else if (old != NULL) {
+        pos_decode_fault(&r->d, at, "duplicate", "this counter is there already");
+    }
+}
+
+static void
+read_coupons(reader_t *r, const pos_at_t *at, const pos_json_t *list)
+{
+    pos_coupon_usage_t *counters;
+    uint32_t            n = 0;
+
+    if (list->count > USAGE_MAX) {
+        pos_decode_fault(&r->d, at, "max_items", "has at most %d members", USAGE_MAX);
+        return;
+    }
+    counters = pos_decode_alloc(&r->d, list->count + 1, sizeof(*counters));
+    for (const pos_json_t *e = list->first; e != NULL && counters != NULL; e = e->next, n++) {
+        pos_at_t here = pos_at_index(at, n);
+
+        counters[n] = (pos_coupon_usage_t) { .used = 0 };
+        read_coupon(r, &here, e, &counters[n]);
+    }
+}
+
 pos_status_t
 pos_inputs_read(const pos_json_t *json, pos_str_t base, pos_arena_t *arena,
     pos_faults_t *faults, pos_inputs_t *out)
 {
-    static const char *const fields[] = { "usage", "scripts_skipped", NULL };
+    static const char *const fields[] = { "usage", "coupons", "scripts_skipped", NULL };
     reader_t                *r = pos_arena_zalloc(arena, sizeof(*r));
-    pos_at_t                 root = pos_at_base(base), usage = pos_at_key(&root, "usage");
+    pos_at_t                 root = pos_at_base(base), usage = pos_at_key(&root, "usage"), coupons = pos_at_key(&root, "coupons");
     const pos_json_t        *list;
 
-    *out = (pos_inputs_t) { NULL, NULL, 0, NULL };
-    if (r == NULL || pos_map_init(&r->usage, arena, 16) != POS_OK) {
+    *out = (pos_inputs_t) { .ctx = r };
+    if (r == NULL || pos_map_init(&r->usage, arena, 16) != POS_OK || pos_map_init(&r->coupons, arena, 16) != POS_OK) {
         return POS_NO_MEMORY;
     }
     pos_decoder_init(&r->d, arena, faults, NULL);
@@ -187,8 +269,11 @@ pos_inputs_read(const pos_json_t *json, pos_str_t base, pos_arena_t *arena,
     }
     if (pos_decode_array(&r->d, &root, json, "usage", &list)) {
         read_usage(r, &usage, list);
-        out->ctx = &r->usage;
         out->usage = find_usage;
+    }
+    if (pos_decode_array(&r->d, &root, json, "coupons", &list)) {
+        read_coupons(r, &coupons, list);
+        out->coupon = find_coupon;
     }
     (void) pos_decode_strings(&r->d, &root, json, "scripts_skipped", &out->skipped_count,
         &out->skipped);
@@ -228,6 +313,23 @@ pos_usage_write(pos_writer_t *out, const pos_usage_t *usage)
         pos_write_string(out, pos_str_z(window_words[key->window]));
         pos_write_key(out, "from");
         write_date(out, key->from);
+    }
+    pos_write_key(out, "used");
+    pos_write_int(out, usage->used);
+    pos_write_object_end(out);
+}
+
+void
+pos_coupon_usage_write(pos_writer_t *out, const pos_coupon_usage_t *usage)
+{
+    pos_write_object_begin(out);
+    pos_write_key(out, "code");
+    pos_write_string(out, usage->code);
+    pos_write_key(out, "per");
+    pos_write_string(out, pos_str_z(per_words[usage->per]));
+    if (usage->subject.len) {
+        pos_write_key(out, "subject");
+        pos_write_string(out, usage->subject);
     }
     pos_write_key(out, "used");
     pos_write_int(out, usage->used);

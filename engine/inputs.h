@@ -1,7 +1,7 @@
 /*
  * Inputs: what a quote reads beside the book and the request. They are levels
- * that change with every order (how often a promotion was used so far), and the
- * scripts that a limit kept from running. The quote names all that it read, so
+ * that change with every order (how often a promotion or a coupon was used so far), and
+ * the scripts that a limit kept from running. The quote names all that it read, so
  * that the same book, request and inputs give the same bytes again.
  */
 
@@ -30,11 +30,24 @@ struct pos_usage_s {
     pos_usage_t    *next;
 };
 
+/* How many orders used a coupon so far. */
+typedef struct pos_coupon_usage_s pos_coupon_usage_t;
+struct pos_coupon_usage_s {
+    pos_str_t           code;      /* as the book has it                     */
+    pos_limit_per_t     per;       /* ALL or CUSTOMER                        */
+    pos_str_t           subject;   /* customer's id; ALL: empty              */
+    int64_t             used;
+    pos_coupon_usage_t *next;
+};
+
 typedef struct {
     void            *ctx;
     /* What was used before this order, 0 where nothing was. NULL: usage is not
      * known here, and a limit bounds each order by itself alone. */
     pos_status_t   (*usage)(void *ctx, const pos_usage_key_t *key, int64_t *used);
+    /* What was used of a coupon before this order (`used` of it is not read). NULL:
+     * not known here, and `remaining` is what the book says. */
+    pos_status_t   (*coupon)(void *ctx, const pos_coupon_usage_t *key, int64_t *used);
     /* Promotions whose scripts are not run, as they were not then. */
     uint32_t         skipped_count;
     const pos_str_t *skipped;
@@ -53,5 +66,6 @@ pos_status_t pos_inputs_read(const pos_json_t *json, pos_str_t base, pos_arena_t
 
 /* One counter as that document has it. */
 void pos_usage_write(pos_writer_t *out, const pos_usage_t *usage);
+void pos_coupon_usage_write(pos_writer_t *out, const pos_coupon_usage_t *usage);
 
 #endif

@@ -62,6 +62,7 @@ pos_memory_read_products(pos_memory_reading_t *r)
 typedef struct {
     pos_price_t    price;
     pos_product_t *product;
+    size_t         place;      /* in the document */
 } price_row_t;
 
 
@@ -106,10 +107,62 @@ price_order(const void *a, const void *b)
 }
 
 
+/* What tells two prices of a product apart; of one that is there twice nobody knows
+ * which holds. */
+static int
+compare_prices(const pos_price_t *a, const pos_price_t *b)
+{
+    int c = pos_str_cmp(a->list, b->list);
+
+    c = c ? c : (a->sale > b->sale) - (a->sale < b->sale);
+    c = c ? c : (a->min_quantity > b->min_quantity) - (a->min_quantity < b->min_quantity);
+    return c ? c : (a->from > b->from) - (a->from < b->from);
+}
+
+
+static int
+row_order(const void *a, const void *b)
+{
+    const price_row_t *x = *(const price_row_t *const *) a, *y = *(const price_row_t *const *) b;
+    int                c = compare_prices(&x->price, &y->price);
+
+    return c ? c : (x->place > y->place) - (x->place < y->place);
+}
+
+
+/* Names the rows of one product that are there twice, in `sorted`'s room. */
+static void
+refuse_twice(pos_memory_reading_t *r, const price_row_t *rows, size_t count, const price_row_t **sorted)
+{
+    pos_at_t prices = pos_at_key(&r->root, "prices");
+
+    for (size_t i = 0; i < count; i++) {
+        sorted[i] = &rows[i];
+    }
+    qsort(sorted, count, sizeof(*sorted), row_order);
+    for (size_t i = 1, first = 0; i < count; i++) {
+        pos_at_t at = pos_at_index(&prices, sorted[i]->place);
+
+        if (compare_prices(&sorted[first]->price, &sorted[i]->price) != 0) {
+            first = i;
+            continue;
+        }
+        pos_decode_fault(&r->d, &at, "duplicate", "this price is at %zu already: same SKU, list, kind, quantity and start",
+            sorted[first]->place);
+    }
+}
+
+
 /* Rows come in any order: sorted by product, each product's are a run. */
 static void
 hand_out_prices(pos_memory_reading_t *r, price_row_t *rows, size_t count)
 {
+    const price_row_t **sorted = calloc(count + 1, sizeof(*sorted));
+
+    if (sorted == NULL) {
+        r->d.no_memory = true;
+        return;
+    }
     qsort(rows, count, sizeof(*rows), price_order);
     for (size_t i = 0; i < count;) {
         pos_product_t *p = rows[i].product;
@@ -119,9 +172,10 @@ hand_out_prices(pos_memory_reading_t *r, price_row_t *rows, size_t count)
         while (end < count && rows[end].product == p) {
             end++;
         }
+        refuse_twice(r, &rows[i], end - i, sorted);
         prices = pos_decode_alloc(&r->d, p->price_count + (end - i), sizeof(*prices));
         if (prices == NULL) {
-            return;
+            break;
         }
         if (p->price_count > 0) {
             memcpy(prices, p->prices, p->price_count * sizeof(*prices));
@@ -132,6 +186,7 @@ hand_out_prices(pos_memory_reading_t *r, price_row_t *rows, size_t count)
         p->prices = prices;
         pos_product_open_prices(p, prices);
     }
+    free(sorted);
 }
 
 
@@ -154,6 +209,7 @@ pos_memory_read_prices(pos_memory_reading_t *r)
     for (const pos_json_t *e = list->first; e != NULL; e = e->next) {
         pos_at_t here = pos_at_index(&at, i++);
 
+        rows[count].place = i - 1;
         if (read_price(r, &here, e, &rows[count])) {
             count++;
         }

@@ -368,6 +368,15 @@ match_gift(pos_plan_t *plan, pos_act_t *act)
         return POS_OK;
     }
     item = pos_item_gift(w, e->gift_sku, e->gift_quantity, act->gift_times, &status);
+    while (item && item->subtotal > plan->candidates[act->candidate].amount_max && act->gift_times > 1) {
+        /* A gift is whole, but of several those are given that the limit is enough for. */
+        int64_t each = (item->subtotal + act->gift_times - 1) / act->gift_times;
+        int64_t enough = plan->candidates[act->candidate].amount_max / each;
+
+        act->gift_times = enough < 1 ? 1 : enough < act->gift_times ? enough : act->gift_times - 1;
+        w->gift_count--;
+        item = pos_item_gift(w, e->gift_sku, e->gift_quantity, act->gift_times, &status);
+    }
     if (item) {
         act->gift_item = item->index;
     }

@@ -110,6 +110,9 @@ typedef struct {
 
 /* candidate.c: looks at the promotions the index names. */
 pos_status_t pos_candidates(pos_plan_t *plan) POS_MUSTCHECK;
+/* Does the condition (may be NULL) ask for the subtotal after line discounts? Then
+ * only the evaluation can say. */
+bool pos_condition_asks_later(const pos_condition_t *c);
 /* plan.c: candidates, then their acts. */
 pos_status_t pos_plan_make(pos_work_t *w, pos_plan_t *plan) POS_MUSTCHECK;
 

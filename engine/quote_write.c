@@ -468,6 +468,14 @@ write_inputs(const pos_quoted_t *q, pos_writer_t *out)
         }
         pos_write_array_end(out);
     }
+    if (q->w->coupon_usage) {
+        pos_write_key(out, "coupons");
+        pos_write_array_begin(out);
+        for (const pos_coupon_usage_t *u = q->w->coupon_usage; u; u = u->next) {
+            pos_coupon_usage_write(out, u);
+        }
+        pos_write_array_end(out);
+    }
     if (q->plan->script_error_count) {
         pos_write_key(out, "scripts_skipped");
         pos_write_array_begin(out);

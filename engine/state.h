@@ -171,6 +171,13 @@ pos_status_t pos_choose(const pos_plan_t *plan, uint32_t banned, uint64_t steps,
 /* Of a quote: the same whatever the machine, so that it replays. */
 uint64_t pos_choose_steps(const pos_plan_t *plan);
 
+/* priority.c: `optimise: priority` to the letter, in `best` as judged and in `choice`
+ * (its arrays as large as the plan's candidates). The states may change places.
+ * `whole` is false where the budget ended before the last promotion. */
+pos_status_t pos_by_priority(const pos_plan_t *plan, uint32_t banned, uint64_t budget,
+    pos_state_t **best, pos_state_t **trial, pos_choice_t *choice, uint64_t *nodes, bool *whole)
+    POS_MUSTCHECK;
+
 /* bound.c: no permitted choice makes lines plus shipping less than this. */
 int64_t pos_bound(const pos_plan_t *plan);
 /* Is using everything, as judged here, proved to be best? For plans without

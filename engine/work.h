@@ -87,6 +87,8 @@ typedef struct {
     pos_taxset_t              *taxsets;
     pos_map_t                  taxset_of;    /* by category, once there are many */
     pos_coupon_state_t        *coupons;
+    pos_coupon_usage_t        *coupon_usage;      /* counters read, in that order */
+    pos_coupon_usage_t        *coupon_usage_last;
     bool                       forbidden;    /* a scope was lacking */
     bool                       invalid;      /* any other fault */
 } pos_work_t;

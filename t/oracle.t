@@ -27,16 +27,11 @@ my %open = (
     'below the optimum'                        => [0.15, 'a deal counts `choose` or the order of nth over the units that are open, or over the cart'],
     'optimal, and is not'                      => [0.3, 'measured rewards, a bought unit that is better rewarded, or the two readings of a deal just named'],
     'worse than by priority'                   => [0.1, 'a deal is not repeated while that still saves'],
-    'priority: objective'                      => [2.5, 'a deal by priority takes the first units, not the best; `amount` is not always reached'],
-    'priority: another choice of a tie: units' => [0.8, 'the earliest units are not looked for'],
-    'priority: another choice of a tie: used promotions' => [0.4, 'what lowers nothing more is still counted'],
     'figures: discount'                        => [0.8, 'max_amount takes from the first lines first where it is per line; a cent of a split'],
     'figures: promotions'                      => [0.4, 'a cent between two promotions'],
     'figures: taxes'                           => [0.1, 'a cent of tax between two lines, where it is rounded by order'],
     'figures: units'                           => [0.2, 'a cent between two units'],
-    'priority: figures: units'                 => [0.2, 'a cent between two units'],
     'priority: figures: taxes'                 => [0.2, 'a cent of tax between two lines'],
-    'figures: points'                          => [0.4, 'points go by priority alone, not by class first'],
 );
 
 # What the rules themselves work out.

@@ -299,6 +299,9 @@ load_book(pos_calc_t *calc)
     text = read_stream(f, BOOK_MAX);
     fclose(f);
     pos_calc_load(calc, text);
+    if (calc->options.check) {
+        pos_calc_check(calc, text);
+    }
     free((void *) (uintptr_t) text.data);
 }
 
@@ -567,20 +570,19 @@ run_book(pos_calc_t *calc)
     load_book(calc);
     if (calc->options.order_book != NULL) {
         order.options.book = calc->options.order_book;
+        order.options.check = false;
         load_book(&order);
         calc->order = &order;
     }
-    if (calc->options.check) {
-        printf("{\"revision\":\"%.*s\",\"promotions\":%zu}\n", 64,
-            pos_memory_book_revision(calc->memory).data, pos_book_promotions(calc->book));
-    } else if (calc->options.stats) {
+    if (calc->options.stats) {
         pos_calc_stats(calc);
     } else if (calc->options.bench > 0) {
         pos_calc_bench(calc);
-    } else {
+    } else if (!calc->options.check) {
         run(calc);
     }
     if (calc->order == &order) {
+        calc->order = calc;
         pos_calc_unload(&order);
     }
 }

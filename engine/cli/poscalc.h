@@ -47,6 +47,12 @@ bool pos_calc_next_line(char **data, size_t *room, pos_str_t *line);
 /* Wrong use ends the program with code 2, --help with 0. */
 pos_calc_options_t pos_calc_options(int argc, char **argv);
 
+/* ---- poscalc_check.c ---- */
+
+/* What the loaded book is called, and what its author may not have meant. `text` is
+ * that book's document. */
+void pos_calc_check(pos_calc_t *calc, pos_str_t text);
+
 /* ---- poscalc_bench.c ---- */
 
 /* All requests N times over, JSON to JSON, after a tenth to warm up. */

@@ -47,6 +47,29 @@ is_deeply([$code, @$stats{qw(quote optimal lines total)}], [0, JSON::PP::true, J
 ($code, $out) = calc(qw(--book BOOK --budget 5));
 is(decode_json($out)->{total}, 200, '--budget');
 
+# What its author may not have meant is told beside a sound book's revision.
+write_file('warned', encode_json({
+    %{ decode_json($book) },
+    experiments => [{ code => 'e', arms => [{ code => 'a', weight => 0 }, { code => 'b', weight => 1 }] }],
+    promotions  => [
+        { id => 'p', class => 'line', then => [{ percent_off => 5, items => { sku => ['NO'], category => ['none'] } }], when => { store => ['moon'] } },
+        { id => 'q', class => 'order', coupon => JSON::PP::true, then => [{ amount_off => 1 }] },
+        { id => 'r', class => 'order', experiment => { code => 'e', arm => 'a' }, then => [{ amount_off => 1 }] },
+        { id => 's', class => 'order', when => { all => [{ channel => ['web'] }, { tender => ['cash'] }, { channel => ['pos'] }] }, then => [{ amount_off => 1 }] },
+        { id => 't', class => 'order', coupon => JSON::PP::true, experiment => { code => 'e', arm => 'b' },
+            when => { all => [{ channel => ['web', 'pos'] }, { channel => ['pos'] }] }, then => [{ amount_off => 1 }] },
+    ],
+    coupons => [{ code => 'C', promotions => ['t'] }],
+}));
+($code, $out, $err) = calc("--book", "$dir/warned", "--check");
+my $checked = eval { decode_json($out) } // {};
+is_deeply([$code, $err, $checked->{promotions}, sort map { "$_->{pointer} $_->{code}" } @{ $checked->{warnings} }], [0, '', 5,
+    '/promotions/0/then/0/items/category/0 unknown_category', '/promotions/0/then/0/items/sku/0 unknown_sku', '/promotions/0/when/store/0 unknown_store',
+    '/promotions/1/coupon never_applied', '/promotions/2/experiment/arm never_applied', '/promotions/3/when/all/2 never_applied'],
+    '--check warns of names that are not there, and of promotions that no cart can get') or diag($out);
+($code, $out) = calc(qw(--book BOOK --check));
+is_deeply(decode_json($out)->{warnings}, [], 'and of nothing else');
+
 done_testing;
 
 sub write_file {
