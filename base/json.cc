@@ -32,7 +32,7 @@ using simdjson::internal::dom_parser_implementation;
 
 /* Up to so many members names are compared pairwise, beyond by a table. */
 constexpr uint32_t PAIRWISE = 24;
-constexpr size_t   NODES_AT_ONCE = 64;
+constexpr size_t   NODES_AT_ONCE = 16;
 constexpr size_t   CAPACITY_MIN = 4096;
 
 struct frame_t {

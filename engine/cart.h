@@ -15,17 +15,17 @@ typedef struct {
     pos_str_t              id;             /* the line's, or ""              */
     pos_str_t              sku;
     int64_t                quantity;       /* thousandths                    */
+    uint32_t               item;           /* index of its item              */
     uint32_t               attribute_count;
     const pos_attribute_t *attributes;     /* by name                        */
     bool                   has_override;
-    int64_t                override_amount;
-    pos_str_t              override_reason;
     bool                   has_discount;   /* manual                         */
     pos_reduce_t           discount_reduce;    /* PERCENT or AMOUNT (a line) */
+    int64_t                override_amount;
+    pos_str_t              override_reason;
     int64_t                discount_value;
     pos_str_t              discount_reason;
     pos_str_t              tax_category;   /* empty: the product's           */
-    uint32_t               item;           /* index of its item              */
 } pos_line_t;
 
 typedef struct {

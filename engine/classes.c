@@ -42,7 +42,7 @@ pos_status_t
 pos_state_init(pos_state_t *s, const pos_plan_t *plan)
 {
     pos_arena_t *arena = plan->work->arena;
-    uint32_t     span = plan->span, most = 1;
+    uint32_t     span = plan->span, most = 1, splits;
     size_t       acts = plan->act_count + 1, cands = plan->candidate_count + 1;
 
     *s = (pos_state_t) { .plan = plan, .arena = arena };
@@ -66,7 +66,9 @@ pos_state_init(pos_state_t *s, const pos_plan_t *plan)
     s->gifts = s->off_act + acts;
     s->take = s->open + span;
     s->slack = s->take + span;
-    return grow_segs(s, span + span / 2 + 8) ? POS_OK : s->status;
+    /* Each item, and what deals and limited markdowns split off. */
+    splits = plan->limited ? span / 2 : plan->deal_count * 4;
+    return grow_segs(s, span + (splits < span / 2 ? splits : span / 2) + 8) ? POS_OK : s->status;
 }
 
 static int64_t

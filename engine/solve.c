@@ -38,6 +38,15 @@ pos_pool_alloc(pos_solve_t *z, size_t size)
     return got;
 }
 
+bool
+pos_pool_fits(const pos_solve_t *z, size_t size)
+{
+    const pos_pool_t *p = &z->pool;
+
+    return size <= POS_POOL_CHUNK &&
+        (p->at.chunk < POS_POOL_CHUNKS || p->at.used + ((size + 15) & ~(size_t) 15) <= POS_POOL_CHUNK);
+}
+
 static void
 copy_claims(const pos_solve_t *z, pos_claims_t *to, const pos_claims_t *from)
 {
@@ -248,6 +257,29 @@ x_from_state(pos_solve_t *z)
     }
 }
 
+/* What lowers nothing is not used, so nothing need give way to it. */
+static void
+drop_idle(pos_solve_t *z)
+{
+    for (uint32_t d = 0; d < z->deal_count; d++) {
+        const pos_deal_t *deal = &z->deals[d];
+        int64_t           times = pos_deal_times(z, deal), saved = 0;
+
+        if (times < 1 || z->plan->candidates[z->plan->acts[deal->act].candidate].act_count > 1) {
+            continue;
+        }
+        for (uint32_t k = 0; k < deal->count; k++) {
+            const pos_var_t *v = &z->vars[deal->first + k];
+
+            saved += v->x * z->items[v->item].rate;
+        }
+        saved -= pos_deal_cost(z, deal, times);
+        for (uint32_t k = 0; k < deal->count && saved <= 0; k++) {
+            z->vars[deal->first + k].x = 0;
+        }
+    }
+}
+
 static int64_t
 base_of(const pos_solve_t *z, uint32_t component)
 {
@@ -284,7 +316,7 @@ search_components(pos_solve_t *z)
 {
     uint32_t count = find_components(z), *sizes = pos_pool_alloc(z, (count + 1) * sizeof(*sizes));
     uint64_t whole = z->budget;
-    int64_t  saved = 0, least;
+    int64_t  saved = 0, found = 0, least;
     bool     better = false, open = false;
 
     if (sizes == NULL) {
@@ -292,6 +324,7 @@ search_components(pos_solve_t *z)
     }
     memset(sizes, 0, (count + 1) * sizeof(*sizes));
     x_from_state(z);
+    drop_idle(z);
     for (uint32_t v = 0; v < z->var_count; v++) {
         z->best_x[v] = z->vars[v].x;
         sizes[z->deals[z->vars[v].deal].component]++;
@@ -314,6 +347,7 @@ search_components(pos_solve_t *z)
         pos_search_deals(z, INT64_MAX / 4);
         better |= z->best > before;
         open |= z->stop;
+        found += z->best;
         saved += z->open > z->best ? z->open : z->best;
     }
     z->budget = whole;
@@ -326,6 +360,8 @@ search_components(pos_solve_t *z)
         z->budget = UINT64_MAX;
         pos_settle(z);
         z->budget = whole;
+        /* what was found must be what a customer can have */
+        open |= z->state->objective > pos_model_after(z, z->base - z->constant - found);
     }
     least = pos_model_after(z, z->base - z->constant - saved);
     z->least = least < z->least ? least : z->least;

@@ -164,10 +164,6 @@ int64_t pos_model_exact(const pos_solve_t *z, uint32_t component);
 /* The x of now as a solution of the component. */
 void pos_search_note(pos_solve_t *z);
 
-/* solve_frontier.c: a component deal by deal, at the multipliers there are,
- * which save `*bound` at most. */
-bool pos_frontier(pos_solve_t *z, int64_t *bound);
-
 /* solve_settle.c: every way to settle what is left once the deals' vars are fixed. */
 void pos_settle(pos_solve_t *z);
 
@@ -182,6 +178,8 @@ void pos_judge(pos_solve_t *z);
 
 /* solve.c: memory of the search, not zeroed; NULL sets `too_large` or `status`. */
 void *pos_pool_alloc(pos_solve_t *z, size_t size);
+/* Would there be room? What goes without asks first. */
+bool pos_pool_fits(const pos_solve_t *z, size_t size);
 /* The trial is better: it is what is best now. */
 void pos_solve_keep(pos_solve_t *z);
 /* Improves `state` and `choice`; says whether that is proved best. */

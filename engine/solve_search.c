@@ -5,13 +5,14 @@
  * take of the item that the deals want most in excess.
  */
 
-#include "engine/solve.h"
+#include "engine/solve_options.h"
 
 #define ROOT_STEPS   40
 #define NODE_STEPS   4
 #define RULED_DEPTH  4    /* deals are held to what is left to them above it */
 #define PATIENCE     4
 #define FULL_STEP    1024
+#define LIST_STEPS   20000
 
 static bool
 in_component(const pos_solve_t *z, uint32_t deal)
@@ -364,7 +365,7 @@ tighten(pos_solve_t *z, uint32_t depth, int64_t bound, uint32_t steps)
     bool     over;
 
     keep_lambdas(z, depth);
-    for (uint32_t k = 0; k < steps && !cut(z, best); k++) {
+    for (uint32_t k = 0; k < steps && !cut(z, best) && z->work <= z->budget; k++) {
         int64_t now;
 
         if (z->component != POS_NIL && (k & 7) == 0 && depth < 3) {
@@ -485,7 +486,7 @@ rule_out(pos_solve_t *z, int64_t bound)
     for (uint32_t d = 0; d < z->deal_count; d++) {
         pos_deal_t *deal = &z->deals[d];
 
-        if (!in_component(z, d) || deal->count == 0) {
+        if (!in_component(z, d) || deal->count == 0 || z->work > z->budget) {
             continue;
         }
         for (uint32_t k = 0; k < deal->count; k++) {
@@ -637,6 +638,47 @@ node(pos_solve_t *z, uint32_t depth, int64_t above)
     undo(z, mark);
 }
 
+/* A component whose deals' options can be written down: at once, or those left
+ * when multipliers have narrowed the gap. True: what is best is known. */
+static bool
+search_options(pos_solve_t *z, int64_t *above)
+{
+    pos_pool_mark_t  mark = z->pool.at;
+    pos_component_t *c = pos_component_make(z);
+    bool             listed = c && pos_options_list(c, POS_INF, LIST_STEPS), solved = false;
+
+    if (listed) {
+        pos_options_guess(c);
+    } else {
+        int64_t bound = dual(z);
+
+        bound = bound == INT64_MIN ? bound : tighten(z, 0, bound, ROOT_STEPS);
+        if (bound == INT64_MIN || cut(z, bound)) {
+            z->pool.at = mark;
+            return true;
+        }
+        *above = bound < *above ? bound : *above;
+        set_mu(z, 0);
+        bound = dual(z);
+        listed = c && pos_options_list(c, bound - z->best - POS_SCALE, z->budget / 4);
+    }
+    if (listed) {
+        /* a deal without an option that is better than what is known: nothing is */
+        for (uint32_t d = 0; d < c->count; d++) {
+            solved |= c->choosers[d].count == 0;
+        }
+        solved = solved || pos_merge(c, above);
+        for (uint32_t i = 0; i < c->item_count; i++) {
+            z->items[c->items[i]].lambda = c->lambda[i];
+        }
+    }
+    for (uint32_t d = 0; d < z->deal_count; d++) {
+        z->deals[d].dirty |= in_component(z, d);
+    }
+    z->pool.at = mark;
+    return solved;
+}
+
 void
 pos_search_deals(pos_solve_t *z, int64_t above)
 {
@@ -645,23 +687,8 @@ pos_search_deals(pos_solve_t *z, int64_t above)
     }
     z->trail_count = 0;
     start_halves(z);
-    if (z->component != POS_NIL) {
-        int64_t bound = dual(z);
-
-        bound = bound == INT64_MIN ? bound : tighten(z, 0, bound, ROOT_STEPS);
-        if (bound == INT64_MIN || cut(z, bound)) {
-            return;
-        }
-        above = bound < above ? bound : above;
-        set_mu(z, 0);
-        bound = dual(z);
-        if (pos_frontier(z, &bound)) {
-            return;
-        }
-        above = bound < above ? bound : above;
-        for (uint32_t d = 0; d < z->deal_count; d++) {
-            z->deals[d].dirty |= in_component(z, d);
-        }
+    if (z->component != POS_NIL && search_options(z, &above)) {
+        return;
     }
     node(z, 0, above);
 }

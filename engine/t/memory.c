@@ -231,7 +231,7 @@ main(void)
     }
     asks_for_nothing(&shop, 10);
     asks_for_nothing(&shop, 50);
-    ok(pos_arena_used(shop.quote) < 88u << 10, "a cart of 50 lines takes %zu bytes of arena: under 88 KB",
+    ok(pos_arena_used(shop.quote) < 82u << 10, "a cart of 50 lines takes %zu bytes of arena: under 82 KB",
         pos_arena_used(shop.quote));
     asks_for_nothing(&shop, 200);
     close_shop(&shop);
