@@ -301,20 +301,32 @@ unit_saving(const pos_solve_t *z, const pos_act_t *act, uint32_t i)
     return reduction(z, item, 1, amount, amount, t ? t->reduce : e->reduce, t ? t->value : e->value, true) + 1;
 }
 
+/* Any of the units that match may be those it touches, since others may be kept
+ * from it. What it saves falls along the picks, but for measured lines, which a
+ * price by measure ranks in another way: then all may save as the best one. */
 static int64_t
 limited_saving(const pos_solve_t *z, const pos_act_t *act)
 {
     const pos_effect_t *e = act->effect;
-    int64_t             left = e->kind == POS_EFFECT_MARKDOWN ? e->max_units : POS_INF, sum = 0;
+    int64_t             left = e->kind == POS_EFFECT_MARKDOWN ? e->max_units : POS_INF, most = left, sum = 0, best = 0;
     bool                split = e->kind == POS_EFFECT_MARKDOWN && e->reduce == POS_REDUCE_AMOUNT && e->per != POS_PER_UNIT;
+    bool                falling = true;
 
-    for (uint32_t k = 0; k < act->pick_count && left > 0; k++) {
-        int64_t units = z->plan->work->cart.items[act->picks[k].item].units;
-        int64_t n = units < act->picks[k].most ? units : act->picks[k].most;
+    for (uint32_t k = 0; k < act->pick_count; k++) {
+        falling &= !z->plan->work->cart.items[act->picks[k].item].measured;
+    }
+    for (uint32_t k = 0; k < act->pick_count && (left > 0 || !falling); k++) {
+        const pos_item_t *item = &z->plan->work->cart.items[act->picks[k].item];
+        int64_t           each = split ? e->value : unit_saving(z, act, item->index), n = split ? 1 : item->units;
 
-        n = n < left ? n : left;
-        sum += split ? e->value : n * unit_saving(z, act, act->picks[k].item);
-        left -= left == POS_INF ? 0 : n;
+        n = n < act->picks[k].most ? n : act->picks[k].most;
+        n = n < left || !falling ? n : left;
+        best = each > best ? each : best;
+        sum += n * each;
+        left -= left == POS_INF || !falling ? 0 : n;
+    }
+    if (!falling && (__int128) most * best < sum) {
+        sum = most * best;
     }
     return split && e->per == POS_PER_ALL && sum > e->value ? e->value : sum;
 }

@@ -1254,11 +1254,15 @@ class Outcome:
         return tuple(0 if p in self.used else 1 for p in self.quote.promotions)
 
     def units_key(self):
-        """'then the earliest units in canonical order'"""
+        """'then the earliest units in canonical order'. Reading: those that promotions touch, in
+        order of promotions; of the same ones, those that its deals reward."""
         key = []
         for promotion in self.quote.promotions:
-            mine = [(c[0], 0 if c[2] and c[2] != PAYS else 1) for c in self.classes for _ in range(c[4])
-                    if (c[1] and c[1].promotion is promotion) or any(e.promotion is promotion for e in c[3])]
+            mine = []
+            for item, deal, role, effects, count in self.classes:
+                own = deal is not None and deal.promotion is promotion
+                if own or any(e.promotion is promotion for e in effects):
+                    mine += [(item, 0 if own and role != PAYS else 1)] * count
             key.append((sorted(i for i, _ in mine), sorted(mine)))
         return key
 
