@@ -436,6 +436,29 @@ is_last_price(const pos_solve_t *z, uint32_t a)
     return true;
 }
 
+/* A discount is split in whole minor units, so that what a later percentage finds of its lines
+ * may be off by less than one on each: over all, by a quarter of their number at most, and that
+ * percentage of it is taken once more. */
+static int64_t
+split_slack(const pos_solve_t *z, uint32_t a)
+{
+    const pos_plan_t *plan = z->plan;
+    int64_t           parts = 0, most = 0;
+
+    for (uint32_t k = 0; k < plan->acts[a].match.count; k++) {
+        parts += plan->stacked ? plan->work->cart.items[plan->acts[a].match.items[k]].units : 1;
+    }
+    for (uint32_t b = a + 1; b < plan->act_count; b++) {
+        const pos_act_t *act = &plan->acts[b];
+
+        if (act->phase == POS_PHASE_ORDER && z->allowed[act->candidate] && act->effect->kind == POS_EFFECT_ORDER &&
+            act->effect->reduce == POS_REDUCE_PERCENT && (plan->stacked || !unfiltered(plan, act))) {
+            most = act->effect->value > most ? act->effect->value : most;
+        }
+    }
+    return most ? (int64_t) ((__int128) POS_SCALE * parts * most / 4 / POS_PPM) + 1 : 0;
+}
+
 static int64_t
 order_constant(pos_solve_t *z, uint32_t a)
 {
@@ -454,7 +477,7 @@ order_constant(pos_solve_t *z, uint32_t a)
     if (act->effect->shipping_too) {
         ship = (int64_t) ((__int128) z->plan->work->cart.shipping_amount * ppm / POS_PPM) + 1;
     }
-    return ship * POS_SCALE + POS_SCALE / 2;
+    return ship * POS_SCALE + POS_SCALE / 2 + split_slack(z, a);
 }
 
 static bool
