@@ -53,7 +53,7 @@ leaves_traces(const search_t *x, const pos_state_t *s, uint32_t k)
 {
     const pos_candidate_t *c = &x->plan->candidates[k];
 
-    if (x->plan->stacked || c->promotion->floor_ppm >= 0) {
+    if (x->plan->stacked || (c->promotion->floor_ppm >= 0 && x->count > 1)) {
         return true;
     }
     for (uint32_t i = 0; i < c->act_count; i++) {
