@@ -54,6 +54,9 @@ picks_best(const pos_act_t *deal, bool marked_down)
     if (e->max_amount != POS_INF || deal->subset_count > 1023) {
         return false;
     }
+    if (e->kind == POS_EFFECT_BUNDLE && e->choose != POS_CHOOSE_BEST && e->reduce == POS_REDUCE_PRICE) {
+        return false;    /* what one more saves need not fall */
+    }
     if (e->kind == POS_EFFECT_NTH) {
         return e->reduce == POS_REDUCE_PERCENT || same;
     }
@@ -99,7 +102,7 @@ settled(const pos_state_t *s, uint32_t d)
 }
 
 static bool
-has_floors(const pos_plan_t *plan)
+has_prices(const pos_plan_t *plan)
 {
     const pos_cart_t *cart = &plan->work->cart;
 
@@ -108,6 +111,13 @@ has_floors(const pos_plan_t *plan)
             return true;
         }
     }
+    return false;
+}
+
+/* A margin floor stops what comes after it: without that promotion others may save more. */
+static bool
+has_floors(const pos_plan_t *plan)
+{
     for (uint32_t k = 0; k < plan->candidate_count; k++) {
         if (plan->candidates[k].promotion->floor_ppm >= 0) {
             return true;
@@ -124,7 +134,8 @@ pos_proved(const pos_state_t *s)
     if (plan->candidate_count == 0) {
         return true;
     }
-    if (plan->limited || (plan->deal_count && has_floors(plan))) {
+    if (plan->limited || ((plan->deal_count || plan->candidate_count > 1) && has_floors(plan)) ||
+        (plan->deal_count && has_prices(plan))) {
         return false;
     }
     for (uint32_t a = 0; a < plan->act_count; a++) {

@@ -46,8 +46,26 @@ is_alone(const search_t *x, uint32_t k)
     return x->plan->candidates[k].promotion->stacking == POS_STACK_ALONE;
 }
 
+/* Would the others' amounts be the same without one that saved nothing? A deal
+ * parts an item's units, a margin floor stops others. */
+static bool
+leaves_traces(const search_t *x, const pos_state_t *s, uint32_t k)
+{
+    const pos_candidate_t *c = &x->plan->candidates[k];
+
+    if (x->plan->stacked || (c->promotion->floor_ppm >= 0 && x->count > 1)) {
+        return true;
+    }
+    for (uint32_t i = 0; i < c->act_count; i++) {
+        if (x->plan->acts[c->acts[i]].phase == POS_PHASE_DEAL && s->times[c->acts[i]] > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Evaluates; a promotion whose claim was in vain (its condition failed later,
- * or it saved nothing) gives its units back to the others. */
+ * or it saved nothing) is not used, and gives its units back to the others. */
 static bool
 settle(search_t *x, pos_state_t *s, pos_choice_t *c)
 {
@@ -64,8 +82,8 @@ settle(search_t *x, pos_state_t *s, pos_choice_t *c)
         if (x->status != POS_OK) {
             return false;
         }
-        for (uint32_t k = 0; x->plan->stacked && k < x->count; k++) {
-            if (c->used[k] && !s->worked[k]) {
+        for (uint32_t k = 0; k < x->count; k++) {
+            if (c->used[k] && !s->worked[k] && leaves_traces(x, s, k)) {
                 c->used[k] = 0;
                 again = true;
             }

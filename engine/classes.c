@@ -253,31 +253,87 @@ pos_claim(pos_state_t *s, const pos_act_t *act, uint32_t touch, uint32_t item, i
     }
 }
 
-/* Two claims may have left alike what one had split; an item's classes differ
- * in their touches. */
-void
-pos_classes_merge(pos_state_t *s)
+/* Where a class stands among its item's: deals buy and bundle the first units and reward the
+ * last ones; in between stand those that no deal has. */
+static int64_t
+place_of(const pos_state_t *s, uint32_t seg)
 {
-    uint32_t words = s->plan->words;
+    const pos_plan_t *plan = s->plan;
+    const uint64_t   *bits = &s->bits[(size_t) seg * plan->words];
 
+    for (uint32_t i = 0; i < plan->words; i++) {
+        uint64_t mine = bits[i] & plan->deals[i];
+
+        if (mine) {
+            uint32_t touch = i * 64 + (uint32_t) __builtin_ctzll(mine);
+            int64_t  from_end = (int64_t) plan->touch_count - touch;
+
+            return touch == plan->acts[plan->act_of_touch[touch]].touch ? -from_end : from_end;
+        }
+    }
+    return 0;
+}
+
+/* -1: a stands first; 0: they are treated alike. In one place that one is first that the first
+ * discount touches in which they differ. */
+static int
+compare_classes(const pos_state_t *s, uint32_t a, uint32_t b)
+{
+    const uint64_t *x = &s->bits[(size_t) a * s->plan->words], *y = &s->bits[(size_t) b * s->plan->words];
+    int64_t         p = place_of(s, a), q = place_of(s, b);
+
+    if (p != q) {
+        return p < q ? -1 : 1;
+    }
+    for (uint32_t i = 0; i < s->plan->words; i++) {
+        uint64_t differ = x[i] ^ y[i];
+
+        if (differ) {
+            return x[i] & differ & -differ ? -1 : 1;
+        }
+    }
+    return 0;
+}
+
+/* Puts one class where it belongs among those of its item that are in order; one alike takes
+ * it in. */
+static void
+put_in_order(pos_state_t *s, uint32_t *head, uint32_t seg)
+{
+    uint32_t *slot = head;
+    int       order = -1;
+
+    while (*slot != POS_NIL && (order = compare_classes(s, seg, *slot)) > 0) {
+        slot = &s->segs[*slot].next;
+    }
+    if (*slot != POS_NIL && order == 0) {
+        pos_class_units_t *same = &s->segs[*slot];
+
+        same->units += s->segs[seg].units;
+        same->original += s->segs[seg].original;
+        same->left = same->original;
+        same->floor += s->segs[seg].floor;
+        return;
+    }
+    s->segs[seg].next = *slot;
+    *slot = seg;
+}
+
+void
+pos_classes_order(pos_state_t *s)
+{
     for (uint32_t i = 0; i < s->plan->span; i++) {
-        for (uint32_t a = s->first[i]; a != POS_NIL; a = s->segs[a].next) {
-            uint32_t before = a;
+        uint32_t rest = s->first[i];
 
-            while (s->segs[before].next != POS_NIL) {
-                uint32_t b = s->segs[before].next;
+        if (rest == POS_NIL || s->segs[rest].next == POS_NIL) {
+            continue;
+        }
+        s->first[i] = POS_NIL;
+        while (rest != POS_NIL) {
+            uint32_t next = s->segs[rest].next;
 
-                if (memcmp(&s->bits[(size_t) a * words], &s->bits[(size_t) b * words],
-                        words * sizeof(uint64_t)) != 0) {
-                    before = b;
-                    continue;
-                }
-                s->segs[a].units += s->segs[b].units;
-                s->segs[a].original += s->segs[b].original;
-                s->segs[a].left = s->segs[a].original;
-                s->segs[a].floor += s->segs[b].floor;
-                s->segs[before].next = s->segs[b].next;
-            }
+            put_in_order(s, &s->first[i], rest);
+            rest = next;
         }
     }
 }

@@ -430,6 +430,22 @@ apply_bundle(pos_state_t *s, uint32_t a, uint32_t n)
     pos_reduce_split(s, a, n, amount < cap ? amount : cap);
 }
 
+/* Are the units that this touch marks discounted, or only counted? */
+static bool
+rewards(const pos_effect_t *e, uint32_t t)
+{
+    switch (e->kind) {
+    case POS_EFFECT_BUNDLE:
+        return true;
+    case POS_EFFECT_NTH:
+        return t == 1;
+    default:
+        return t > 0 && e->gets[t - 1].reduces;
+    }
+}
+
+/* A margin floor is that of the units discounted: what a deal only counts stays
+ * open to other promotions. */
 void
 pos_deal_apply(pos_state_t *s, uint32_t a)
 {
@@ -441,18 +457,22 @@ pos_deal_apply(pos_state_t *s, uint32_t a)
         return;
     }
     for (uint32_t t = 0; t < act->touch_count; t++) {
-        uint32_t n = pos_touched(s, act, act->touch + t);
+        uint32_t n;
         int64_t  cap = pos_act_cap(s, act), done = s->saved[act->candidate] - before;
 
+        if (!rewards(e, t)) {
+            continue;
+        }
+        n = pos_touched(s, act, act->touch + t);
         if (e->max_amount != POS_INF && e->max_amount - done < cap) {
             cap = e->max_amount - done;
         }
         pos_floor_raise(s, act, n);
         if (e->kind == POS_EFFECT_BUNDLE) {
             apply_bundle(s, a, n);
-        } else if (e->kind == POS_EFFECT_NTH && t == 1) {
+        } else if (e->kind == POS_EFFECT_NTH) {
             pos_reduce_each(s, a, n, e->reduce, e->value, e->of_original, cap);
-        } else if (e->kind == POS_EFFECT_BUY_GET && t > 0 && e->gets[t - 1].reduces) {
+        } else {
             pos_reduce_each(s, a, n, e->gets[t - 1].reduce, e->gets[t - 1].value, e->of_original, cap);
         }
     }

@@ -173,8 +173,8 @@ pos_evaluate(pos_state_t *s, const pos_choice_t *choice)
             }
         }
     }
-    if (choice->claims == NULL && (plan->limited || plan->deal_count)) {
-        pos_classes_merge(s);
+    if (choice->claims || plan->limited || plan->deal_count) {
+        pos_classes_order(s);
     }
     pos_manual_apply(s);
     for (uint32_t a = 0; a < plan->act_count && s->status == POS_OK; a++) {

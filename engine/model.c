@@ -301,20 +301,32 @@ unit_saving(const pos_solve_t *z, const pos_act_t *act, uint32_t i)
     return reduction(z, item, 1, amount, amount, t ? t->reduce : e->reduce, t ? t->value : e->value, true) + 1;
 }
 
+/* Any of the units that match may be those it touches, since others may be kept
+ * from it. What it saves falls along the picks, but for measured lines, which a
+ * price by measure ranks in another way: then all may save as the best one. */
 static int64_t
 limited_saving(const pos_solve_t *z, const pos_act_t *act)
 {
     const pos_effect_t *e = act->effect;
-    int64_t             left = e->kind == POS_EFFECT_MARKDOWN ? e->max_units : POS_INF, sum = 0;
+    int64_t             left = e->kind == POS_EFFECT_MARKDOWN ? e->max_units : POS_INF, most = left, sum = 0, best = 0;
     bool                split = e->kind == POS_EFFECT_MARKDOWN && e->reduce == POS_REDUCE_AMOUNT && e->per != POS_PER_UNIT;
+    bool                falling = true;
 
-    for (uint32_t k = 0; k < act->pick_count && left > 0; k++) {
-        int64_t units = z->plan->work->cart.items[act->picks[k].item].units;
-        int64_t n = units < act->picks[k].most ? units : act->picks[k].most;
+    for (uint32_t k = 0; k < act->pick_count; k++) {
+        falling &= !z->plan->work->cart.items[act->picks[k].item].measured;
+    }
+    for (uint32_t k = 0; k < act->pick_count && (left > 0 || !falling); k++) {
+        const pos_item_t *item = &z->plan->work->cart.items[act->picks[k].item];
+        int64_t           each = split ? e->value : unit_saving(z, act, item->index), n = split ? 1 : item->units;
 
-        n = n < left ? n : left;
-        sum += split ? e->value : n * unit_saving(z, act, act->picks[k].item);
-        left -= left == POS_INF ? 0 : n;
+        n = n < act->picks[k].most ? n : act->picks[k].most;
+        n = n < left || !falling ? n : left;
+        best = each > best ? each : best;
+        sum += n * each;
+        left -= left == POS_INF || !falling ? 0 : n;
+    }
+    if (!falling && (__int128) most * best < sum) {
+        sum = most * best;
     }
     return split && e->per == POS_PER_ALL && sum > e->value ? e->value : sum;
 }
@@ -424,6 +436,29 @@ is_last_price(const pos_solve_t *z, uint32_t a)
     return true;
 }
 
+/* A discount is split in whole minor units, so that what a later percentage finds of its lines
+ * may be off by less than one on each: over all, by a quarter of their number at most, and that
+ * percentage of it is taken once more. */
+static int64_t
+split_slack(const pos_solve_t *z, uint32_t a)
+{
+    const pos_plan_t *plan = z->plan;
+    int64_t           parts = 0, most = 0;
+
+    for (uint32_t k = 0; k < plan->acts[a].match.count; k++) {
+        parts += plan->stacked ? plan->work->cart.items[plan->acts[a].match.items[k]].units : 1;
+    }
+    for (uint32_t b = a + 1; b < plan->act_count; b++) {
+        const pos_act_t *act = &plan->acts[b];
+
+        if (act->phase == POS_PHASE_ORDER && z->allowed[act->candidate] && act->effect->kind == POS_EFFECT_ORDER &&
+            act->effect->reduce == POS_REDUCE_PERCENT && (plan->stacked || !unfiltered(plan, act))) {
+            most = act->effect->value > most ? act->effect->value : most;
+        }
+    }
+    return most ? (int64_t) ((__int128) POS_SCALE * parts * most / 4 / POS_PPM) + 1 : 0;
+}
+
 static int64_t
 order_constant(pos_solve_t *z, uint32_t a)
 {
@@ -442,7 +477,7 @@ order_constant(pos_solve_t *z, uint32_t a)
     if (act->effect->shipping_too) {
         ship = (int64_t) ((__int128) z->plan->work->cart.shipping_amount * ppm / POS_PPM) + 1;
     }
-    return ship * POS_SCALE + POS_SCALE / 2;
+    return ship * POS_SCALE + POS_SCALE / 2 + split_slack(z, a);
 }
 
 static bool

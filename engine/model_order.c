@@ -106,18 +106,48 @@ holds_at(const pos_solve_t *z, int64_t lines, int64_t *needed)
 }
 
 static int64_t
+shipping_after(const pos_solve_t *z, const pos_act_t *act, int64_t left)
+{
+    const pos_effect_t *e = act->effect;
+    int64_t             off;
+
+    if (e->of_original && e->reduce == POS_REDUCE_PERCENT) {
+        off = (int64_t) (((__int128) z->plan->work->cart.shipping_amount * e->value + POS_PPM - 1) / POS_PPM);
+        return left > off ? left - off : 0;
+    }
+    return reduce_whole(z, act, e->reduce, e->value, left);
+}
+
+#define MOST_SHIPPING  8    /* discounts whose sets are tried */
+
+/* All of them, whether they go together or not. */
+static int64_t
+shipping_with_all(const pos_solve_t *z, int64_t left)
+{
+    const pos_plan_t *plan = z->plan;
+
+    for (uint32_t a = 0; a < plan->act_count; a++) {
+        const pos_act_t *act = &plan->acts[a];
+
+        if (act->phase == POS_PHASE_SHIPPING && z->allowed[act->candidate]) {
+            left = shipping_after(z, act, left);
+        }
+    }
+    return left;
+}
+
+static int64_t
 shipping_least(const pos_solve_t *z, uint32_t from, int64_t left, uint32_t *used, uint32_t count)
 {
     const pos_plan_t *plan = z->plan;
     int64_t           least = left;
 
     for (uint32_t a = from; a < plan->act_count; a++) {
-        const pos_act_t    *act = &plan->acts[a];
-        const pos_effect_t *e = act->effect;
-        bool                apart = false;
-        int64_t             n;
+        const pos_act_t *act = &plan->acts[a];
+        bool             apart = false;
+        int64_t          n;
 
-        if (act->phase != POS_PHASE_SHIPPING || !z->allowed[act->candidate] || count == 8) {
+        if (act->phase != POS_PHASE_SHIPPING || !z->allowed[act->candidate]) {
             continue;
         }
         for (uint32_t k = 0; k < count; k++) {
@@ -126,12 +156,7 @@ shipping_least(const pos_solve_t *z, uint32_t from, int64_t left, uint32_t *used
         if (apart) {
             continue;
         }
-        n = reduce_whole(z, act, e->reduce, e->value, left);
-        if (e->of_original && e->reduce == POS_REDUCE_PERCENT) {
-            int64_t off = (int64_t) (((__int128) plan->work->cart.shipping_amount * e->value + POS_PPM - 1) / POS_PPM);
-
-            n = left > off ? left - off : 0;
-        }
+        n = shipping_after(z, act, left);
         used[count] = act->candidate;
         n = shipping_least(z, a + 1, n, used, count + 1);
         least = n < least ? n : least;
@@ -143,18 +168,24 @@ int64_t
 pos_model_after(const pos_solve_t *z, int64_t lines)
 {
     const pos_plan_t *plan = z->plan;
-    int64_t           whole = lines > 0 ? (lines + POS_SCALE - 1) / POS_SCALE : 0, needed, least, ship;
+    int64_t           whole = lines > 0 ? (lines + POS_SCALE - 1) / POS_SCALE : lines / POS_SCALE, needed, least, ship;
     int64_t           full = plan->shipping == POS_NIL ? 0 : plan->work->cart.shipping_amount;
-    uint32_t          used[8];
+    uint32_t          used[MOST_SHIPPING], discounts = 0;
     bool              shared = false;
 
-    ship = full ? shipping_least(z, 0, full, used, 0) : 0;
-    if (!z->whole_order) {
-        return whole + ship;
+    for (uint32_t a = 0; a < plan->act_count; a++) {
+        discounts += plan->acts[a].phase == POS_PHASE_SHIPPING && z->allowed[plan->acts[a].candidate];
     }
+    ship = discounts > MOST_SHIPPING ? shipping_with_all(z, full) : full ? shipping_least(z, 0, full, used, 0) : 0;
     for (uint32_t a = 0; a < plan->act_count; a++) {
         shared |= plan->acts[a].phase == POS_PHASE_ORDER && z->allowed[plan->acts[a].candidate] &&
             plan->acts[a].effect->shipping_too;
+    }
+    if (whole < 0 && !(shared && !z->whole_order)) {
+        whole = 0;    /* else what was taken off the sum may be shipping's */
+    }
+    if (!z->whole_order) {
+        return whole + ship > 0 ? whole + ship : 0;
     }
     if (!holds_at(z, whole, &needed)) {
         return POS_INF;

@@ -16,6 +16,7 @@ typedef struct {
     uint32_t  item, act, touch, role, deal;
     int64_t   units;
     int64_t   least;           /* cost at least                             */
+    bool      whole;           /* paid for with its bundle                  */
     uint32_t  option_count;
     uint8_t **options;         /* by candidate: it may touch                */
 } stack_t_;
@@ -169,6 +170,20 @@ static int64_t
 option_cost(const settle_t *t, const stack_t_ *s, uint32_t option, int64_t units)
 {
     return pos_model_cost(t->z, s->item, units, s->act, s->role, s->options[option]);
+}
+
+/* The same where a limited markdown may part them, so that they are rounded apart. */
+static int64_t
+share_cost(const settle_t *t, const stack_t_ *s, uint32_t option, int64_t units)
+{
+    int64_t rate = POS_INF;
+
+    for (int64_t n = 1; t->limited && n <= units; n++) {
+        int64_t cost = option_cost(t, s, option, n) / n;
+
+        rate = cost < rate ? cost : rate;
+    }
+    return t->limited ? rate * units : option_cost(t, s, option, units);
 }
 
 static bool
@@ -545,14 +560,15 @@ rest_least(const settle_t *t, uint32_t stack)
     for (uint32_t k = stack; k < t->stack_count; k++) {
         const stack_t_ *s = &t->stacks[k];
 
-        sum += s->least;
+        sum += s->whole ? 0 : s->least;
     }
     return sum;
 }
 
-/* Bundles at a price or less an amount: their units cost that, or nothing off. */
+/* Bundles at a price, or at an amount off that may be all they cost: their units cost that, by
+ * whatever option, and so nothing by themselves. Else the amount is off. */
 static int64_t
-bundles_least(const settle_t *t)
+bundles_least(settle_t *t)
 {
     pos_solve_t *z = t->z;
     int64_t      off = 0;
@@ -566,10 +582,13 @@ bundles_least(const settle_t *t)
         for (uint32_t k = 0; k < t->stack_count; k++) {
             sum += t->stacks[k].deal == d ? t->stacks[k].least : 0;
         }
-        if (price < 0) {
-            off += -price < sum ? -price : sum;
-        } else {
-            off += price < sum ? sum - price : 0;
+        if (price < 0 && -price < sum) {
+            off -= price;
+            continue;
+        }
+        off -= price < 0 ? 0 : price < sum ? price : sum;
+        for (uint32_t k = 0; k < t->stack_count; k++) {
+            t->stacks[k].whole |= t->stacks[k].deal == d;
         }
     }
     return off;
@@ -594,12 +613,12 @@ share(settle_t *t, uint32_t stack, uint32_t option, int64_t units, int64_t cost,
         }
         return;
     }
-    if (pos_model_after(z, cost + (stack < t->stack_count ? s->least / s->units * units : 0) + rest_least(t, stack + 1) - off - z->constant) >
+    if (pos_model_after(z, cost + (s->whole ? 0 : s->least / s->units * units) + rest_least(t, stack + 1) - off - z->constant) >
         z->state->objective) {
         return;
     }
     for (int64_t n = option + 1 == s->option_count ? units : 0; n <= units; n++) {
-        int64_t  more = n ? option_cost(t, s, option, n) : 0;
+        int64_t  more = n && !s->whole ? share_cost(t, s, option, n) : 0;
         bool     done = n == units;
 
         if (n) {

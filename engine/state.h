@@ -107,7 +107,9 @@ void pos_claims_load(pos_state_t *s, const pos_claims_t *claims);
 uint32_t pos_class_split(pos_state_t *s, uint32_t seg, int64_t units);
 /* An item's first class: all its units. */
 void pos_class_open(pos_state_t *s, uint32_t item, int64_t units, int64_t original, int64_t floor);
-void pos_classes_merge(pos_state_t *s);
+/* Makes one class of those of an item that are treated alike, and puts an item's in order:
+ * roundings go by it. For states whose units are claimed and not discounted yet. */
+void pos_classes_order(pos_state_t *s);
 
 /* reduce.c: amounts. `touched` lists the classes a touch id marks. */
 uint32_t pos_touched(pos_state_t *s, const pos_act_t *act, uint32_t touch);

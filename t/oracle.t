@@ -22,15 +22,7 @@ my $prove = 0;
 # What the engine does not do yet: the share of carts (in percent) that may show it, and why.
 # A kind that no longer occurs must go from here (a rare one need not occur in every run).
 my %open = (
-    'another choice of a tie: units'           => [0.2, 'the earliest units are not looked for'],
-    'another choice of a tie: used promotions' => [0.3, 'conflicts are not settled unit by unit when that saves nothing'],
-    'below the optimum'                        => [0.15, 'a deal counts `choose` or the order of nth over the units that are open, or over the cart'],
-    'optimal, and is not'                      => [0.3, 'measured rewards, a bought unit that is better rewarded, or the two readings of a deal just named'],
-    'worse than by priority'                   => [0.1, 'a deal is not repeated while that still saves'],
-    'figures: discount'                        => [0.8, 'max_amount takes from the first lines first where it is per line; a cent of a split'],
-    'figures: promotions'                      => [0.4, 'a cent between two promotions'],
     'figures: taxes'                           => [0.1, 'a cent of tax between two lines, where it is rounded by order'],
-    'figures: units'                           => [0.2, 'a cent between two units'],
     'priority: figures: taxes'                 => [0.2, 'a cent of tax between two lines'],
 );
 

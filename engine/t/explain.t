@@ -73,7 +73,7 @@ $tally = Cpanel::JSON::XS::decode_json($tally);
 is($wrong, 0, "$count random books and carts: what explain tells is true");
 cmp_ok($tally->{$_->[0]} // 0, '>=', $_->[1] * $count, "$_->[0]: often enough to tell")
     for ['without', 1], ['missing', 0.3], ['one less', 0.05], ['explained', 0.9];
-cmp_ok($tally->{'without, not proved'} // 0, '<', 0.02 * $count, 'nearly all totals without are proved');
+cmp_ok($tally->{'without, not proved'} // 0, '<', 0.03 * $count, 'nearly all totals without are proved');
 done_testing();
 
 # Products in every mixture of ten categories, one of each in the cart.

@@ -107,9 +107,17 @@ class Item:
         return 1 if self.measured else self.thousandths // 1000
 
     def key(self):
-        """'in a canonical order (SKU, then price, then attributes)'"""
-        return (self.sku, self.price, sorted(self.attributes.items()), canonical(self.manual),
+        """'in a canonical order (SKU, then price, then attributes)'. Reading: then what else tells
+        items apart: the manual discount (none, percents, amounts), the tax category, the measure."""
+        return (self.sku, self.price, sorted(self.attributes.items()), self.manual_key(),
                 self.tax_category or "", self.thousandths if self.measured else 0)
+
+    def manual_key(self):
+        manual = self.manual
+        if not manual:
+            return (0,)
+        kind = 0 if "percent" in manual else 1
+        return (1, kind, Fraction(str(manual["amount" if kind else "percent"])), manual.get("reason") or "")
 
     def has_attribute(self, name, values):
         """Reading: a line's own attributes stand before its product's."""
@@ -266,6 +274,12 @@ class Quote:
         if item.measured:
             return rounded(unit_amount * item.thousandths, 1000, self.mode)
         return unit_amount
+
+    def unit_price(self, item):
+        """'Filters, choose and sorting go by the unit price before discounts'. Reading: a measured
+        line 'is one unit for deals and max_units', so of two packs of cheese the cheaper one is
+        the one that costs less, whatever a kilogram of either does; filters ask for the price row."""
+        return self.amount_for(item, item.price)
 
     def percent_of(self, amount, percent):
         return rounded(amount * ppm(percent), MILLION, self.mode)
@@ -472,9 +486,10 @@ class Quote:
 
     # --- deals: which units they may claim ------------------------------------------------
 
-    def claims(self, effect, kinds):
+    def claims(self, effect, kinds, cart=None):
         """Every way in which a deal can claim units. `kinds` lists [(item, how many)]; units of
-        one kind are equal. A claim is (times, {(kind, role): count}), as sorted tuples."""
+        one kind are equal. A claim is (times, {(kind, role): count}), as sorted tuples. `cart`:
+        the units of the cart, where those of `kinds` are what other deals left."""
         document, promotion = effect.doc, effect.promotion
         # Reading: without `repeat` a deal goes on as long as there are units.
         most = min(x for x in (document.get("repeat"), promotion.max_uses, sum(n for _, n in kinds))
@@ -482,7 +497,7 @@ class Quote:
         found = set()
         for times in range(1, most + 1):
             ways = list(self.claims_of(document, kinds, times))
-            for roles in self.by_choose(document, kinds, ways):
+            for roles in self.by_choose(document, kinds, ways, times, cart):
                 found.add((times, tuple(sorted(roles.items()))))
         return sorted(found)
 
@@ -547,7 +562,7 @@ class Quote:
         able = [n if self.matches(nth.get("items"), item) else 0 for item, n in kinds]
         down = document.get("order", "priciest") == "priciest"
         order = sorted(range(len(kinds)),
-                       key=lambda k: -kinds[k][0].price if down else kinds[k][0].price)
+                       key=lambda k: self.unit_price(kinds[k][0]) * (-1 if down else 1))
         for counts in picks(nth["group"] * times, able):
             roles = {}
             for place, kind in enumerate(k for k in order for _ in range(counts[k])):
@@ -556,16 +571,23 @@ class Quote:
                 roles[role] = roles.get(role, 0) + 1
             yield roles
 
-    def by_choose(self, document, kinds, ways):
+    def by_choose(self, document, kinds, ways, times, cart):
         """'cheapest (the rewarded units are the cheapest that match in the cart), priciest'.
-        Reading: the cheapest of those that the deal could reward; all of a bundle is rewarded."""
+        Reading: the cheapest of those that the deal could reward, done as often, were the cart
+        there for it alone; when another deal has them, this one does not go on to the next. All of
+        a bundle is rewarded."""
         choose = document.get("choose", "best")
         if choose == "best" or "nth" in document:
             return ways
         sign = 1 if choose == "cheapest" else -1
-        worth = [sum(sign * kinds[kind][0].price * count for (kind, role), count in roles.items() if role != PAYS)
-                 for roles in ways]
-        return [roles for roles, one in zip(ways, worth) if one == min(worth)]
+
+        def worths(kinds, ways):
+            return [sum(sign * self.unit_price(kinds[kind][0]) * count
+                        for (kind, role), count in roles.items() if role != PAYS) for roles in ways]
+
+        worth = worths(kinds, ways)
+        first = min(worths(cart, self.claims_of(document, cart, times)) if cart and ways else worth, default=0)
+        return [roles for roles, one in zip(ways, worth) if one == first]
 
     # --- what is chosen -------------------------------------------------------------------
 
@@ -672,10 +694,8 @@ class Quote:
     def preferred(self, effect, row):
         """Reading: `best` is the priciest, where a markdown saves most."""
         sign = 1 if effect.doc.get("choose") == "cheapest" else -1
-        # A measured line is one unit; of two at one price the larger costs more.
         return sorted((n for n, u in enumerate(row) if u[0] in effect.items),
-                      key=lambda n: (sign * self.items[row[n][0]].price,
-                                     sign * self.amount_for(self.items[row[n][0]], self.items[row[n][0]].price), n))
+                      key=lambda n: (sign * self.unit_price(self.items[row[n][0]]), n))
 
     def take_limited(self, used, row):
         touched = [set(e for e in self.touching(u[0], u[3]) if e.max_units is None) for u in row]
@@ -751,8 +771,8 @@ class Quote:
                 if unit[1] is None and may_touch(unit):
                     kinds.setdefault((unit[0], unit[3]), []).append(n)
             numbers = list(kinds.values())
-            claims = self.claims(effect, [(self.items[item], len(ns))
-                                          for (item, _), ns in kinds.items()])
+            claims = self.claims(effect, [(self.items[item], len(ns)) for (item, _), ns in kinds.items()],
+                                 [(item, item.units) for item in self.items])
             # Reading: as often as one time more lowers the sum.
             found = None
             for often in sorted({c[0] for c in claims}):
@@ -785,9 +805,9 @@ class Quote:
             if "nth" not in deal.doc:
                 continue
             sign = -1 if deal.doc.get("order", "priciest") == "priciest" else 1
-            last = max(sign * self.items[c[0]].price for c in classes if c[1] is deal)
+            last = max(sign * self.unit_price(self.items[c[0]]) for c in classes if c[1] is deal)
             for item, other, _, effects, _ in classes:
-                if (other is None and sign * self.items[item].price < last
+                if (other is None and sign * self.unit_price(self.items[item]) < last
                         and self.matches(deal.doc["nth"].get("items"), self.items[item])
                         and not any(e.promotion.shuns(deal.promotion) for e in effects)):
                     return False
@@ -1234,11 +1254,15 @@ class Outcome:
         return tuple(0 if p in self.used else 1 for p in self.quote.promotions)
 
     def units_key(self):
-        """'then the earliest units in canonical order'"""
+        """'then the earliest units in canonical order'. Reading: those that promotions touch, in
+        order of promotions; of the same ones, those that its deals reward."""
         key = []
         for promotion in self.quote.promotions:
-            mine = [(c[0], 0 if c[2] and c[2] != PAYS else 1) for c in self.classes for _ in range(c[4])
-                    if (c[1] and c[1].promotion is promotion) or any(e.promotion is promotion for e in c[3])]
+            mine = []
+            for item, deal, role, effects, count in self.classes:
+                own = deal is not None and deal.promotion is promotion
+                if own or any(e.promotion is promotion for e in effects):
+                    mine += [(item, 0 if own and role != PAYS else 1)] * count
             key.append((sorted(i for i, _ in mine), sorted(mine)))
         return key
 
@@ -1330,9 +1354,18 @@ def proportionally(whole, exact):
 
 
 def unit_key(unit):
+    """Reading: of an item, deals buy and bundle the first units and reward the last ones; in
+    between stand those that no deal has. Of units in one place those come first that the first
+    discount touches in which they differ."""
     item, deal, role, effects = unit[:4]
-    return (item, role or (), deal.number if deal else -1,
-            sorted((e.number if isinstance(e, Effect) else e.id) for e in effects))
+    if deal is None:
+        place = (0,)
+    elif role[0] == "2-got":
+        place = (1, -deal.number, -role[1])
+    else:
+        place = (-1, deal.number)
+    touching = [(0 if e.kind == "markdown" else 1, e.number) if isinstance(e, Effect) else e.rank() for e in effects]
+    return (item, place, sorted(touching) + [(math.inf,)])
 
 
 def read_json(text):
