@@ -14,7 +14,7 @@ use JSON::PP;
 use List::Util qw(shuffle sum0);
 use Test::More;
 
-my $calc = $ENV{POSCALC} || "$FindBin::Bin/../../" . ($ENV{BUILD} || 'build') . '/poscalc';
+my $calc = $ENV{POSCALC} || ($ENV{POS_BUILD} || "$FindBin::Bin/../../build") . '/poscalc';
 plan skip_all => "no $calc: build first" unless -x $calc;
 
 # The second has found a fault once: a price that counts from the original.
