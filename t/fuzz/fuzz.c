@@ -154,31 +154,48 @@ pos_fuzz_open(pos_fuzz_t *f, pos_str_t document)
 bool
 pos_fuzz_open_promotions(pos_fuzz_t *f, pos_str_t promotions)
 {
-    static const char  key[] = "\"promotions\": [", tail[] = "]}";
+    /* The coupon's own goes before them. */
+    static const char  key[] = "\n  \"promotions\": [", tail[] = "]}";
+    static const char  save[] = "{\"id\":\"save\",\"class\":\"order\",\"coupon\":true,\"then\":[{\"amount_off\":50}]},";
     bool               good;
-    char              *text;
-    size_t             head;
+    char              *text, *end;
     pos_str_t          shop = pos_fuzz_shop();
     const char        *at = strstr(shop.data, key);
 
     if (at == NULL) {
         abort();
     }
-    head = (size_t) (at - shop.data) + sizeof(key) - 1;
-    text = malloc(head + promotions.len + sizeof(tail));
+    text = malloc(shop.len + sizeof(save) + promotions.len + sizeof(tail));
     if (text == NULL) {
         abort();
     }
 
-    memcpy(text, shop.data, head);
-    if (promotions.len > 0) {
-        memcpy(text + head, promotions.data, promotions.len);
-    }
-    memcpy(text + head + promotions.len, tail, sizeof(tail));
-    good = pos_fuzz_open(f, pos_str_of(text, head + promotions.len + sizeof(tail) - 1));
+    end = pos_put_bytes(text, pos_str_of(shop.data, (size_t) (at - shop.data) + sizeof(key) - 1));
+    end = pos_put_bytes(end, pos_str_of(save, sizeof(save) - 1));
+    end = promotions.len > 0 ? pos_put_bytes(end, promotions) : end;
+    end = pos_put_bytes(end, pos_str_of(tail, sizeof(tail) - 1));
+    good = pos_fuzz_open(f, pos_str_of(text, (size_t) (end - text)));
     free(text);
 
     return good;
+}
+
+
+/* A shop that no longer takes any promotion would be fuzzed in vain. */
+void
+pos_fuzz_takes_promotions(void)
+{
+    static bool asked;
+    pos_fuzz_t  f;
+
+    if (!asked) {
+        asked = true;
+        if (!pos_fuzz_open_promotions(&f, pos_str("{\"id\":\"p\",\"class\":\"line\",\"then\":[{\"percent_off\":10}]}"))) {
+            fprintf(stderr, "the shop takes no promotion\n");
+            abort();
+        }
+        pos_fuzz_close(&f);
+    }
 }
 
 

@@ -26,6 +26,7 @@ pos_str_t pos_fuzz_shop(void);
 bool pos_fuzz_open(pos_fuzz_t *f, pos_str_t document);
 /* The shop with these promotions, JSON with commas between them, and no others. */
 bool pos_fuzz_open_promotions(pos_fuzz_t *f, pos_str_t promotions);
+void pos_fuzz_takes_promotions(void);    /* or ends: asked once, by whoever counts on it */
 void pos_fuzz_close(pos_fuzz_t *f);
 
 /* Whatever the request: refused with faults, or one document whose parts sum up, that

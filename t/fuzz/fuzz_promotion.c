@@ -9,6 +9,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     pos_fuzz_t f;
 
+    pos_fuzz_takes_promotions();
     if (!pos_fuzz_open_promotions(&f, pos_str_of((const char *) data, size))) {
         return 0;
     }

@@ -43,6 +43,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     pos_arena_t  *arena = pos_arena_create(65536, 64 << 20);
     pos_writer_t  w;
 
+    pos_fuzz_takes_promotions();
     if (loads(source, arena)) {
         pos_writer_init(&w, arena, 4096, 1 << 20);
         pos_write_object_begin(&w);
