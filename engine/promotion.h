@@ -232,9 +232,6 @@ void pos_promotion_release(pos_promotion_t *promotion);
 pos_status_t pos_effect_compile(const pos_json_t *json, pos_class_t class,
     pos_str_t base, pos_arena_t *arena, pos_faults_t *faults, pos_effect_t *out)
     POS_MUSTCHECK;
-pos_status_t pos_condition_compile(const pos_json_t *json, pos_str_t base,
-    pos_arena_t *arena, pos_faults_t *faults, const pos_condition_t **out)
-    POS_MUSTCHECK;
 pos_status_t pos_filter_compile(const pos_json_t *json, pos_str_t base,
     pos_arena_t *arena, pos_faults_t *faults, const pos_filter_t **out)
     POS_MUSTCHECK;
