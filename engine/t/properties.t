@@ -151,7 +151,7 @@ sub random_book {
         stores => [ { code => 's', tax_region => 'R', timezone => 'UTC' } ],
         categories => [ { code => 'all' }, map { { code => $_, parent => 'all' } } @cats ],
         products => [ map { { sku => $_, name => $_, some(0.9, categories => [ pick(@cats) ]), unit => $_ eq 'S6' ? 'kg' : 'each', tags => chance(0.3) ? ['t'] : [],
-            tax_category => pick(qw(std red none)), cost => int rand 400, weight_grams => int rand 1500, some(0.2, min_price => int rand 300),
+            tax_category => pick(qw(std red none)), cost => int rand 400, weight_grams => int rand 1500, some(0.3, min_price => int rand 900),
             some(0.15, fees => [ { code => 'deposit', amount => 25, tax_category => pick(qw(std none)) } ]) } } @skus ],
         price_lists => [ { code => 'base', currency => $currency, tax_included => $included ? $true : $false },
             { code => 'staff', currency => $currency, tax_included => $included ? $true : $false, priority => 1, customer_groups => ['staff'] } ],
