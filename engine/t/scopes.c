@@ -52,7 +52,7 @@ main(void)
     is_str(shop_member(&s, shop_quote(&s, &options, "{\"lines\":[{\"sku\":\"BOOT\",\"quantity\":1}]}", &stats), "total"), "5000",
         "where scripts cannot run, their promotions do not");
     is_int(stats.script_errors, 1, "which is counted");
-    is_str(stats.failed_promotions[0], "lua", "by name");
+    is_str(stats.failures[0].promotion, "lua", "by name");
     shop_close(&s);
     return tap_done();
 }
