@@ -59,7 +59,7 @@ sub found {
 sub counts {
     my %of;
     # What no test is linked with was never run, and counts.
-    my @notes = grep { m{/o/(?:engine|base)/[^/]+$|/o/engine/cli/} } found('gcno');
+    my @notes = grep { m{/o/((?:engine|base)/(?:cli/)?[^/]+)\.gcno$} && -e $1 } found('gcno');
     die "$build was not built by gcc --coverage\n" if !@notes;
     open my $gcov, '-|', "gcov --json-format --stdout --branch-probabilities @notes 2>/dev/null" or die "gcov: $!\n";
     while (my $text = <$gcov>) {
