@@ -45,12 +45,17 @@ CONTRACT  = $(if $(wildcard api/bundle.pl),$(BUILD)/openapi.json) \
 MODULE    = $(if $(wildcard config),$(BUILD)/ngx_http_pos_module.so)
 
 FUZZERS   = $(patsubst t/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard t/fuzz/fuzz_*.c))
+# The same over files, once each, by any compiler.
+ONCE      = $(patsubst t/fuzz/%.c,$(BUILD)/once/%,$(wildcard t/fuzz/fuzz_*.c))
+FUZZ_O    = $(BUILD)/o/t/fuzz/fuzz.c.o $(BUILD)/o/t/fuzz/mutate.c.o
 
-.PHONY: all check-build unit fuzz clean
+.PHONY: all check-build unit engine-unit fuzz once clean
 all: $(PROGRAMS) $(CONTRACT) $(MODULE)
 check-build: all unit
 fuzz: $(FUZZERS)
-unit: $(BASE_T) $(ENGINE_T) $(REPLICA_T) $(POSD_T)
+once: $(ONCE)
+unit: engine-unit $(REPLICA_T) $(POSD_T) $(ONCE)
+engine-unit: $(BASE_T) $(ENGINE_T)
 clean:
 	rm -rf $(BUILD)
 
@@ -98,9 +103,15 @@ $(BUILD)/t/posd_%: $(BUILD)/o/posd/t/%.c.o $(filter-out %/posd.c.o,$(POSD)) $(LI
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_P)
 
 # By clang only: build.sh fuzz gives CC, CXX and SAN=address,undefined,fuzzer-no-link.
-$(BUILD)/fuzz/%: $(BUILD)/o/t/fuzz/%.c.o $(BUILD)/o/t/fuzz/fuzz.c.o $(LIBENGINE) $(LIBBASE)
+$(BUILD)/fuzz/%: $(BUILD)/o/t/fuzz/%.c.o $(FUZZ_O) $(LIBENGINE) $(LIBBASE)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS)
+
+$(BUILD)/once/%: $(BUILD)/o/t/fuzz/%.c.o $(FUZZ_O) $(BUILD)/o/t/fuzz/once.c.o $(LIBENGINE) $(LIBBASE)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+$(BUILD)/o/t/fuzz/fuzz.c.o: t/fuzz/book.json
 
 $(BUILD)/openapi.json: api/bundle.pl $(wildcard api/*.yaml)
 	@mkdir -p $(@D)

@@ -628,6 +628,17 @@ run_fuzz() {
     exec perl "$ROOT/t/fuzz.pl" "$BUILD-fuzz/fuzz" "$@"
 }
 
+# The engine's own tests, and what of it they run; sources named: what of them they do not.
+# gcov comes with gcc.
+run_coverage() {
+    install_packages $PACKAGES $TEST_PACKAGES
+    local out=$BUILD-coverage
+    say "building the engine by gcc --coverage"
+    make -s -C "$ROOT" -j"$(nproc)" BUILD="$out" CC='gcc --coverage' CXX='g++ --coverage' OPT=-O0 HARDEN=-fPIC \
+        "$out/poscalc" "$out/posscript" engine-unit once >&2
+    exec perl "$ROOT/t/coverage.pl" "$out" "$@"
+}
+
 command=${1:-help}
 [ $# -eq 0 ] || shift
 case $command in
@@ -642,6 +653,7 @@ case $command in
     soak)   run_soak ;;
     asan)   build_asan ;;
     fuzz)   run_fuzz "$@" ;;
+    coverage) run_coverage "$@" ;;
     *)      cat <<TEXT
 usage: ./build.sh COMMAND
   run      build, start everything in the foreground; Ctrl-C stops it
@@ -653,6 +665,7 @@ usage: ./build.sh COMMAND
   bench    run the benchmarks
   soak     kill processes at random under load, 100 times; memory; sanitizers; replay
   fuzz     run the fuzzers for a while
+  coverage what of the engine its tests run; with sources named, what of them they do not
 POS_PORT (8080) and POS_DIR (.pos) move the port and the state folder.
 TEXT
             [ "$command" = help ] || exit 2 ;;

@@ -388,19 +388,6 @@ pos_decode_condition(pos_decoder_t *d, const pos_at_t *at, const pos_json_t *jso
 }
 
 
-pos_status_t
-pos_condition_compile(const pos_json_t *json, pos_str_t base, pos_arena_t *arena,
-    pos_faults_t *faults, const pos_condition_t **out)
-{
-    pos_decoder_t d;
-    pos_at_t      at = pos_at_base(base);
-
-    pos_decoder_init(&d, arena, faults, NULL);
-    *out = pos_decode_condition(&d, &at, json, 0);
-    return pos_decoder_status(&d);
-}
-
-
 /* ---- what a condition asks of the cart ---- */
 
 int64_t

@@ -227,13 +227,10 @@ pos_status_t pos_promotion_check(const pos_json_t *document, pos_script_t *scrip
 void pos_promotion_retain(pos_promotion_t *promotion);
 void pos_promotion_release(pos_promotion_t *promotion);
 
-/* Single effects, conditions and filters, for a script's proposals: the same
+/* Single effects and filters, for a script's proposals: the same
  * decoder as the document's. All in `arena`. */
 pos_status_t pos_effect_compile(const pos_json_t *json, pos_class_t class,
     pos_str_t base, pos_arena_t *arena, pos_faults_t *faults, pos_effect_t *out)
-    POS_MUSTCHECK;
-pos_status_t pos_condition_compile(const pos_json_t *json, pos_str_t base,
-    pos_arena_t *arena, pos_faults_t *faults, const pos_condition_t **out)
     POS_MUSTCHECK;
 pos_status_t pos_filter_compile(const pos_json_t *json, pos_str_t base,
     pos_arena_t *arena, pos_faults_t *faults, const pos_filter_t **out)

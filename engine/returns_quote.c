@@ -178,6 +178,9 @@ read_adjusts(pos_back_t *b, const pos_at_t *up, const pos_json_t *json, pos_back
     uint32_t          told = 0;
 
     if (!pos_decode_array(&b->d, up, json, "adjustments", &list)) {
+        if (discount != 0) {
+            broken(b, &at, "do not add up to the discount");
+        }
         return;
     }
     line->adjusts = pos_decode_alloc(&b->d, list->count + 1, sizeof(*line->adjusts));
@@ -321,12 +324,43 @@ open_sums(pos_back_t *b, pos_back_sums_t *sums, uint32_t kinds)
     return sums->taxes != NULL;
 }
 
+/* The order's own figures are its parts', or one of those was changed. */
+static void
+check_sums(pos_back_t *b, const pos_at_t *up)
+{
+    static const char *const names[] = { "fees", "shipping_total", "tax", "total" };
+    __int128                 is[4] = { b->whole.fees, b->whole.shipping, 0, 0 }, rest = 0;
+    int64_t                  said = 0, shipping = 0;
+    pos_at_t                 promotions_at = pos_at_key(up, "promotions"), shipping_at = pos_at_key(up, "shipping");
+
+    if (b->has_shipping) {
+        pos_decode_int(&b->d, &shipping_at, pos_member(b->quote, "shipping"), "discount", POS_OPTIONAL, 0, POS_MONEY_MAX, &shipping);
+    }
+    for (uint32_t k = 0; k < b->promotion_count; k++) {
+        rest += b->promotions[k].amount - b->promotions[k].on_lines;
+    }
+    if (rest != shipping) {
+        broken(b, &promotions_at, "gave what neither the lines nor shipping bore, or less");
+    }
+    for (uint32_t k = 0; k < b->kind_count; k++) {
+        is[2] += b->whole.taxes[k];
+    }
+    is[3] = (__int128) b->whole.goods + is[0] + is[1] + (b->tax_included ? 0 : is[2]);
+    for (int i = 0; i < 4; i++) {
+        pos_at_t at = pos_at_key(up, names[i]);
+
+        if (pos_decode_int(&b->d, up, b->quote, names[i], POS_REQUIRED, 0, POS_MONEY_MAX, &said) && said != is[i]) {
+            broken(b, &at, "is not what its parts add up to");
+        }
+    }
+}
+
 void
 pos_back_read_quote(pos_back_t *b)
 {
     pos_at_t          at = pos_at_key(&b->root, "quote"), lines_at = pos_at_key(&at, "lines");
     const pos_json_t *list;
-    uint32_t          room;
+    uint32_t          room, before = b->faults->count;
 
     b->quote = pos_member(b->document, "quote");
     if (b->quote == NULL) {
@@ -358,4 +392,7 @@ pos_back_read_quote(pos_back_t *b)
         read_line(b, &here, e, &b->lines[b->line_count++]);
     }
     read_shipping(b, &at);
+    if (b->faults->count == before && !b->d.no_memory) {
+        check_sums(b, &at);
+    }
 }

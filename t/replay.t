@@ -64,8 +64,8 @@ sub book_of {
     delete $book{like};
     for ([ products => 'sku', 'sku' ], [ price_lists => 'code', 'list' ]) {
         my ($section, $key, $member) = @$_;
-        my %there = map { $_->{$key} => 1 } @{ $book{$section} };
-        $book{prices} = [ grep { $there{ $_->{$member} } } @{ $book{prices} } ];
+        my %there = map { $_->{$key} => 1 } grep { ref eq 'HASH' } @{ $book{$section} };    # a faulty book's may be anything
+        $book{prices} = [ grep { ref ne q(HASH) || $there{ $_->{$member} // '' } } @{ $book{prices} } ];
     }
     return \%book;
 }

@@ -70,6 +70,62 @@ is_deeply([$code, $err, $checked->{promotions}, sort map { "$_->{pointer} $_->{c
 ($code, $out) = calc(qw(--book BOOK --check));
 is_deeply(decode_json($out)->{warnings}, [], 'and of nothing else');
 
+# A book that is at fault: its problem is a line out, its first fault a line for people.
+write_file('broken', '{"retailer":{"code":"a","currency":"XYZ"},"stores":5}');
+($code, $out, $err) = calc('--book', "$dir/broken");
+is_deeply([ $code, map { "$_->{pointer} $_->{code}" } @{ decode_json($out)->{errors} } ], [ 1, '/retailer/currency unknown_currency', '/stores type' ], 'a book at fault');
+is($err, qq(poscalc: the book has 2 faults; first at "/retailer/currency": is no ISO 4217 currency\n), 'which is said');
+write_file('broken', '{"retailer":');
+($code, $out, $err) = calc('--book', "$dir/broken");
+is_deeply([ $code, @{ decode_json($out) }{qw(status code)} ], [ 1, 400, 'json_syntax' ], 'a book that is no JSON');
+write_file('broken', '{"retailer":{"code":"a","currency":"GBP","timezone":"../../etc/passwd"}}');
+($code, $out) = calc('--book', "$dir/broken");
+is(decode_json($out)->{errors}[0]{code}, 'unknown_timezone', 'a zone is a name, and no way to another file');
+write_file('broken', encode_json({ retailer => { code => 'a', currency => 'GBP' }, stores => [ map { { code => "s$_", colour => 1, city => 2 } } 1 .. 200 ] }));
+($code, $out) = calc('--book', "$dir/broken");
+my $many = decode_json($out);
+cmp_ok(scalar @{ $many->{errors} }, '<', 400, 'of four hundred faults not all are told');
+is($many->{error_count}, 400, 'but how many there are');
+($code, $out, $err) = calc('--book', "$dir/none");
+like("$code $out$err", qr{^2 poscalc: \Q$dir\E/none: No such file}, 'a book that is not there');
+($code, $out) = calc(qw(--book BOOK --check));
+like($out, qr/^\{"revision":"[0-9a-f]{64}","promotions":0/, '--check');
+
+# Requests: a problem is an answer like any other, and the next is priced.
+write_file('cart', join "\n", '', '  ', '[]', '{"lines":', '{"lines":[{"sku":"NO","quantity":1}]}', '{"lines":[{"sku":"S","quantity":2}],"note":"' . 'x' x 200_000 . '"}',
+    '{"lines":[{"sku":"S","quantity":2}],"explain":false}');
+($code, $out) = calc(qw(--book BOOK --explain --at 2026-03-02T12:00:00Z));
+my @answers = map { decode_json($_) } split /\n/, $out;
+is_deeply([ $code, map { $_->{code} // $_->{total} } @answers ], [ 0, 'invalid_request', 'json_syntax', 'invalid_request', 'invalid_request', 200 ], 'each line has its answer, blank ones have none');
+is($answers[-1]{at}, '2026-03-02T12:00:00Z', '--at');
+ok($answers[-1]{explain}, '--explain goes over what the request says');
+($code, $out, $err) = calc(qw(--book BOOK --at yesterday));
+is("$code $out$err", "2 poscalc: --at needs a time such as: 2026-11-27T09:00:00Z\n", '--at needs a time');
+
+# Batches.
+write_file('cart', qq({"book":$book,"requests":[{"lines":[{"sku":"S","quantity":1}]},{"lines":5}]}\n{"book":{},"requests":[{"lines":[]},{"lines":[]}]}\n));
+($code, $out) = calc('--batch');
+is_deeply([ $code, map { my $a = decode_json($_); $a->{code} // $a->{total} } split /\n/, $out ], [ 0, 100, ('invalid_request') x 3 ], '--batch: a broken book is the answer to each of its requests');
+for ([ "[1\n", 'a line of the batch is no JSON' ], [ "{}\n", 'a line of the batch needs: {"book": {…}, "requests": […]}' ]) {
+    write_file('cart', $_->[0]);
+    ($code, $out, $err) = calc('--batch');
+    is("$code $err", "2 poscalc: $_->[1]\n", '--batch that is none');
+}
+
+# How long it takes.
+write_file('cart', '');
+($code, $out, $err) = calc(qw(--book BOOK --bench 3));
+is("$code $err", "2 poscalc: --bench needs requests\n", '--bench needs requests');
+write_file('cart', qq({"lines":[{"sku":"S","quantity":2}]}\n{"lines":[{"sku":"NO","quantity":2}]}\n));
+($code, $out) = calc(qw(--book BOOK --bench 20));
+my $bench = decode_json($out);
+is_deeply([ @$bench{qw(requests rounds quotes)} ], [ 2, 20, 1 ], '--bench: of two requests one is a quote');
+ok(0 < $bench->{best_us} && $bench->{best_us} <= $bench->{median_us} && $bench->{median_us} <= $bench->{p99_us}, 'the best, the median, the worst');
+($code, $out) = calc('--bench');
+my @rows = map { [ /(-?[\d.]+)/g ] } grep { /^\| \d/ } split /\n/, $out;
+is(scalar @rows, 60, '--bench alone: a table by lines, live promotions and those that apply');
+is(scalar(grep { @$_ == 5 && $_->[3] > 0 && $_->[1] >= $_->[2] } @rows), 60, 'with what each costs');
+
 done_testing;
 
 sub write_file {

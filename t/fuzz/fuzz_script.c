@@ -1,57 +1,66 @@
-/* Any bytes as a Lua promotion. */
+/* Any bytes as a Lua promotion; what loads prices carts. */
 
-#include "fuzz.h"
+#include "t/fuzz/fuzz.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include <stdlib.h>
 
-/* Its functions, twice, over a cart of two lines. */
-static void
-call(pos_script_vm_t *vm, pos_script_t *script, pos_arena_t *arena)
-{
-    static const pos_product_t product = { .sku = { "A", 1 }, .name = { "A", 1 }, .unit = { "each", 4 } };
-    pos_item_t                 items[2];
-    pos_promotion_t            promotion = { .id = { "fuzz", 4 }, .class = POS_CLASS_LINE };
-    pos_cart_t                 cart = { .currency = { "GBP", 3 }, .item_count = 2, .items = items, .arena = arena, .subtotal = 3000 };
-    pos_script_result_t        result;
-    uint32_t                   i;
-
-    for (i = 0; i < 2; i++) {
-        items[i] = (pos_item_t) { .product = &product, .index = i, .quantity = 1000, .units = 1, .unit_price = 1000 * (i + 1),
-            .list_price = 2000, .subtotal = 1000 * (i + 1) };
-    }
-    for (i = 0; i < 2; i++) {
-        (void) !pos_script_apply(vm, script, &promotion, &cart, &result);
-    }
-}
-
-int
-LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+/* Alone, in a VM of its own. */
+static bool
+loads(pos_str_t source, pos_arena_t *arena)
 {
     uint32_t                i, count = 0;
-    pos_arena_t            *arena = pos_arena_create(65536, 64 << 20);
+    pos_status_t            status;
     pos_faults_t            faults;
     pos_script_vm_t        *vm;
     pos_script_limits_t     limits;
     pos_script_promotion_t *promotions = NULL;
 
     pos_script_limits_default(&limits);
-
-    if (arena != NULL && pos_script_vm_create(&limits, &vm) == POS_OK) {
-        pos_faults_init(&faults, arena);
-        if (pos_script_load(vm, pos_str_of((const char *) data, size), pos_str("fuzz"), NULL, pos_str(""), arena, &faults,
-                &promotions, &count)
-            == POS_OK)
-        {
-            for (i = 0; i < count; i++) {
-                if (promotions[i].script) {
-                    call(vm, promotions[i].script, arena);
-                    pos_script_release(promotions[i].script);
-                }
-            }
-        }
-        pos_script_vm_destroy(vm);
+    if (pos_script_vm_create(&limits, &vm) != POS_OK) {
+        abort();
     }
+    pos_faults_init(&faults, arena);
+    status = pos_script_load(vm, source, pos_str("fuzz"), NULL, pos_str(""), arena, &faults, &promotions, &count);
+    if (status == POS_INVALID && faults.count == 0) {
+        abort();
+    }
+    for (i = 0; i < count && status == POS_OK; i++) {
+        if (promotions[i].script) {
+            pos_script_release(promotions[i].script);
+        }
+    }
+    pos_script_vm_destroy(vm);
 
+    return status == POS_OK;
+}
+
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    pos_str_t     source = pos_str_of((const char *) data, size);
+    pos_fuzz_t    f;
+    pos_arena_t  *arena = pos_arena_create(65536, 64 << 20);
+    pos_writer_t  w;
+
+    pos_fuzz_takes_promotions();
+    if (loads(source, arena)) {
+        pos_writer_init(&w, arena, 4096, 1 << 20);
+        pos_write_object_begin(&w);
+        pos_write_key(&w, "id");
+        pos_write_string(&w, pos_str("p"));
+        pos_write_key(&w, "script");
+        pos_write_string(&w, source);
+        pos_write_object_end(&w);
+        if (w.status == POS_OK && pos_fuzz_open_promotions(&f, pos_writer_result(&w))) {
+            pos_fuzz_quote(&f, pos_str("{\"currency\":\"GBP\",\"store\":\"london\",\"channel\":\"web\",\"at\":\"2026-06-01T12:00:00Z\","
+                                       "\"customer\":{\"id\":\"c\",\"groups\":[\"staff\"]},\"explain\":true,"
+                                       "\"shipping\":{\"method\":\"m\",\"amount\":495},\"lines\":["
+                                       "{\"id\":\"1\",\"sku\":\"BOOT\",\"quantity\":2},{\"id\":\"2\",\"sku\":\"CHEESE\",\"quantity\":0.354},"
+                                       "{\"id\":\"3\",\"sku\":\"TEE\",\"quantity\":3,\"attributes\":{\"a\":\"b\"}}]}"));
+            pos_fuzz_close(&f);
+        }
+    }
     pos_arena_destroy(arena);
 
     return 0;
