@@ -47,84 +47,116 @@ fill_parts(const pos_solve_t *z, const pos_deal_t *d, uint64_t mask, int64_t tim
 /* ---- what is bought by amount ---- */
 
 typedef struct {
-    int64_t  worth[POS_SOLVE_COVERS];
+    int64_t  worth[POS_SOLVE_COVERS];    /* the dearest first */
+    uint64_t parts[POS_SOLVE_COVERS];
     uint32_t count;
     int64_t  want;
+    bool     spare;                      /* units may be left over */
+    /* By covers still to be made and units left: known not to be possible. */
+    uint64_t failed[POS_SOLVE_COVERS + 1][(1 << POS_SOLVE_COVERS) / 64];
 } cover_t;
 
-/* Can the units left be cut into `times` covers, each with none to spare? The
- * first unit left is always in the next cover. */
+/* False: too many units to try. */
 static bool
-cut_covers(const cover_t *c, uint32_t left, int64_t times)
+add_unit(cover_t *c, int64_t worth, uint64_t parts)
 {
-    uint32_t first = left & -left;
+    uint32_t at = c->count;
 
-    if (left == 0 || times == 0) {
-        return left == 0 && times == 0;
+    if (c->count == POS_SOLVE_COVERS) {
+        return false;
     }
-    for (uint32_t some = left; some; some = (some - 1) & left) {
-        int64_t sum = 0, least = POS_INF;
+    for (; at > 0 && c->worth[at - 1] < worth; at--) {
+        c->worth[at] = c->worth[at - 1];
+        c->parts[at] = c->parts[at - 1];
+    }
+    c->worth[at] = worth;
+    c->parts[at] = parts;
+    c->count++;
+    return true;
+}
 
-        if (!(some & first)) {
+static void
+forget(cover_t *c)
+{
+    for (uint32_t k = 0; k <= c->count; k++) {
+        memset(c->failed[k], 0, ((UINT32_C(1) << c->count) + 63) / 64 * sizeof(uint64_t));
+    }
+}
+
+static bool cut_covers(cover_t *c, uint32_t left, int64_t times);
+
+/* One cover, taken from the dearest down: it ends with the unit that reaches the sum, and so has
+ * none to spare. Of equal units the first ones are taken. */
+static bool
+fill_cover(cover_t *c, uint32_t left, uint32_t from, int64_t sum, int64_t times)
+{
+    int64_t rest = 0, passed = -1;
+
+    if (sum >= c->want) {
+        return cut_covers(c, left, times - 1);
+    }
+    for (uint32_t i = from; i < c->count; i++) {
+        rest += left >> i & 1 ? c->worth[i] : 0;
+    }
+    for (uint32_t i = from; i < c->count && sum + rest >= c->want; i++) {
+        if (!(left >> i & 1)) {
             continue;
         }
-        for (uint32_t i = 0; i < c->count; i++) {
-            if (some >> i & 1) {
-                sum += c->worth[i];
-                least = c->worth[i] < least ? c->worth[i] : least;
-            }
-        }
-        if (sum >= c->want && sum - least < c->want && cut_covers(c, left & ~some, times - 1)) {
+        if (c->worth[i] != passed && fill_cover(c, left & ~(1u << i), i + 1, sum + c->worth[i], times)) {
             return true;
         }
+        passed = c->worth[i];
+        rest -= c->worth[i];
     }
     return false;
 }
 
-/* The same, where units may be left over. */
+/* Can the units left be cut into `times` covers, each with none to spare? The dearest unit left is
+ * in the next cover, or it and all its equals are left over. */
 static bool
-find_covers(const cover_t *c, uint32_t left, int64_t times)
+cut_covers(cover_t *c, uint32_t left, int64_t times)
 {
-    uint32_t first = left & -left;
+    uint32_t first = left ? (uint32_t) __builtin_ctz(left) : 0, rest = left & (left - 1);
+    bool     found;
 
     if (times == 0) {
-        return true;
+        return c->spare || left == 0;
     }
-    if (left == 0) {
+    if (times > __builtin_popcount(left) || c->failed[times][left / 64] >> left % 64 & 1) {
         return false;
     }
-    for (uint32_t some = left; some; some = (some - 1) & left) {
-        int64_t sum = 0, least = POS_INF;
-
-        for (uint32_t i = 0; i < c->count && some & first; i++) {
-            if (some >> i & 1) {
-                sum += c->worth[i];
-                least = c->worth[i] < least ? c->worth[i] : least;
-            }
+    found = fill_cover(c, rest, first + 1, c->worth[first], times);
+    if (!found && c->spare) {
+        while (rest && c->worth[__builtin_ctz(rest)] == c->worth[first]) {
+            rest &= rest - 1;
         }
-        if (sum >= c->want && sum - least < c->want && find_covers(c, left & ~some, times - 1)) {
-            return true;
-        }
+        found = cut_covers(c, rest, times);
     }
-    return find_covers(c, left & ~first, times);
+    if (!found) {
+        c->failed[times][left / 64] |= UINT64_C(1) << left % 64;
+    }
+    return found;
 }
 
 static bool
 covers(const pos_solve_t *z, const pos_deal_t *d, int64_t want, int64_t times)
 {
     const pos_act_t *act = &z->plan->acts[d->act];
-    cover_t          c = { .want = want };
+    cover_t          c;
 
+    c.count = 0;
+    c.want = want;
+    c.spare = false;
     for (uint32_t k = 0; k < d->count; k++) {
         const pos_var_t *v = &z->vars[d->first + k];
 
         for (int32_t n = 0; v->role == 0 && n < v->x; n++) {
-            if (c.count == POS_SOLVE_COVERS) {
+            if (!add_unit(&c, act->picks[v->pick].amount, 1)) {
                 return false;
             }
-            c.worth[c.count++] = act->picks[v->pick].amount;
         }
     }
+    forget(&c);
     return c.count && cut_covers(&c, (1u << c.count) - 1, times);
 }
 
@@ -225,31 +257,33 @@ static int64_t
 chosen_by_amount(const pos_solve_t *z, const pos_act_t *act, int64_t times, bool cheapest)
 {
     const pos_effect_t *e = act->effect;
-    cover_t             c = { .want = e->parts[0].amount };
-    uint64_t            parts[POS_SOLVE_COVERS];
+    cover_t             c;
     uint32_t            get = e->part_count;
     int64_t             best = POS_NONE;
 
+    c.count = 0;
+    c.want = e->parts[0].amount;
+    c.spare = true;
+
     for (uint32_t k = 0; k < act->pick_count; k++) {
         for (int64_t n = 0; n < z->items[act->picks[k].item].units; n++) {
-            if (c.count == POS_SOLVE_COVERS) {
+            if (!add_unit(&c, act->picks[k].amount, act->picks[k].parts)) {
                 return POS_NONE;
             }
-            parts[c.count] = act->picks[k].parts;
-            c.worth[c.count++] = act->picks[k].amount;
         }
     }
+    forget(&c);
     for (uint32_t some = 0; some < 1u << c.count; some++) {
         uint32_t rest = 0;
         int64_t  sum = 0;
         bool     fits = __builtin_popcount(some) == times * e->gets[0].quantity;
 
         for (uint32_t i = 0; i < c.count && fits; i++) {
-            fits = !(some >> i & 1) || parts[i] >> get & 1;
+            fits = !(some >> i & 1) || c.parts[i] >> get & 1;
             sum += some >> i & 1 ? c.worth[i] : 0;
-            rest |= !(some >> i & 1) && parts[i] & 1 ? 1u << i : 0;
+            rest |= !(some >> i & 1) && c.parts[i] & 1 ? 1u << i : 0;
         }
-        if (fits && (best == POS_NONE || (cheapest ? sum < best : sum > best)) && find_covers(&c, rest, times)) {
+        if (fits && (best == POS_NONE || (cheapest ? sum < best : sum > best)) && cut_covers(&c, rest, times)) {
             best = sum;
         }
     }
