@@ -137,7 +137,10 @@ read_classes(pos_rule_t *r, const pos_state_t *s, pos_claims_t *out)
 bool
 pos_priority_judge(pos_rule_t *r, const pos_claims_t *claims, uint32_t k, pos_state_t *s)
 {
-    merge(r, claims, &r->judged);
+    /* Claims that there was no memory for are not whole. */
+    if (r->status == POS_OK) {
+        merge(r, claims, &r->judged);
+    }
     if (r->status != POS_OK) {
         return false;
     }
