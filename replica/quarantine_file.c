@@ -94,14 +94,25 @@ file_write(const char *path)
 }
 
 
-/* Holding the damaged one's lock: has nobody else replaced it meanwhile? */
+/* Holding its lock: is this the file that is there, and still damaged? Somebody may have replaced
+ * it before it was opened, or while its lock was waited for. */
 static bool
-file_is(const char *path, int fd)
+file_is_damaged(const char *path, int fd)
 {
     struct stat held, named;
+    file_t     *file;
 
-    return fstat(fd, &held) == 0 && stat(path, &named) == 0
-           && held.st_ino == named.st_ino && held.st_dev == named.st_dev;
+    if (fstat(fd, &held) != 0 || stat(path, &named) != 0 || held.st_ino != named.st_ino
+        || held.st_dev != named.st_dev)
+    {
+        return false;
+    }
+
+    file = file_map(fd);
+    if (file != NULL) {
+        (void) munmap(file, sizeof(*file));
+    }
+    return file == NULL;
 }
 
 
@@ -117,7 +128,7 @@ file_replace(const char *path, const char *temporary)
     }
 
     made = flock(fd, LOCK_EX) == 0
-           && (!file_is(path, fd) || rename(temporary, path) == 0);
+           && (!file_is_damaged(path, fd) || rename(temporary, path) == 0);
     error = errno;
     close(fd);
     errno = error;
