@@ -214,7 +214,10 @@ ngx_pos_pg_place(ngx_pos_pg_call_t *call)
     ngx_queue_insert_tail(&pool->waiting, &call->queue);
     pool->waiting_count++;
     ngx_pos_metrics_mine()->pg_waiting = pool->waiting_count;
-    ngx_add_timer(&call->timer, pool->live ? NGX_POS_PG_WAIT_QUEUE : NGX_POS_PG_WAIT_UNCONNECTED);
+    /* A worker that has just begun does not know yet whether there is a database: a reload must
+     * not refuse what the worker before would have served. */
+    ngx_add_timer(&call->timer,
+        pool->live || !pool->known ? NGX_POS_PG_WAIT_QUEUE : NGX_POS_PG_WAIT_UNCONNECTED);
 
     if (ngx_pos_pg_may_start(call)) {
         ngx_pos_pg_grow(pool);
@@ -329,6 +332,7 @@ ngx_pos_pg_on_connected(ngx_pos_pg_conn_t *conn)
 {
     ngx_pos_pg_pool_t *pool = conn->pool;
 
+    pool->known = true;
     pool->refused = false;
     if (!pool->room_asked && ngx_worker == 0) {
         ngx_pos_pg_ask_room(pool);
@@ -476,6 +480,7 @@ ngx_pos_pg_on_lost(ngx_pos_pg_conn_t *conn, ngx_pos_pg_call_t *call, bool connec
         mine->pg_connect_failures++;
     }
     if (!worked) {
+        pool->known = true;
         pool->down = pool->live == 0;
     }
 
