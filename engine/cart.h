@@ -47,6 +47,8 @@ typedef struct {
     uint64_t                    sku_hash;
 } pos_item_t;
 
+typedef struct pos_matches_s pos_matches_t;    /* matches.c */
+
 typedef struct {
     /* the request */
     pos_str_t              currency, channel, session, fulfilment;
@@ -81,7 +83,14 @@ typedef struct {
     bool                   after_line_known;
     pos_arena_t           *arena;          /* the quote's                    */
     const pos_book_t      *book;
+    pos_matches_t         *matches;        /* NULL: none are kept            */
 } pos_cart_t;
+
+/* Items in ascending order. */
+typedef struct {
+    uint32_t        count;
+    const uint32_t *items;
+} pos_match_t;
 
 /* filter.c: does the item match? Gifts never do. */
 bool pos_filter_judge(const pos_filter_t *filter, const pos_item_t *item);

@@ -143,6 +143,9 @@ pos_may_touch(const pos_state_t *s, const pos_act_t *act, uint32_t seg)
     bool                   exclusive = c->promotion->stacking == POS_STACK_EXCLUSIVE;
     bool                   deal = act->phase == POS_PHASE_DEAL;
 
+    if (!plan->stacked && !deal) {
+        return true;
+    }
     for (uint32_t i = 0; i < plan->words; i++) {
         uint64_t others = bits[i] & ~c->own[i];
 
@@ -274,13 +277,13 @@ place_of(const pos_state_t *s, uint32_t seg)
     return 0;
 }
 
-/* -1: a stands first; 0: they are treated alike. In one place that one is first that the first
+/* -1: a stands first; 0: they are treated alike. Their places are in `weights`. In one place that one is first that the first
  * discount touches in which they differ. */
 static int
 compare_classes(const pos_state_t *s, uint32_t a, uint32_t b)
 {
     const uint64_t *x = &s->bits[(size_t) a * s->plan->words], *y = &s->bits[(size_t) b * s->plan->words];
-    int64_t         p = place_of(s, a), q = place_of(s, b);
+    int64_t         p = s->weights[a], q = s->weights[b];
 
     if (p != q) {
         return p < q ? -1 : 1;
@@ -327,6 +330,9 @@ pos_classes_order(pos_state_t *s)
 
         if (rest == POS_NIL || s->segs[rest].next == POS_NIL) {
             continue;
+        }
+        for (uint32_t seg = rest; seg != POS_NIL; seg = s->segs[seg].next) {
+            s->weights[seg] = place_of(s, seg);
         }
         s->first[i] = POS_NIL;
         while (rest != POS_NIL) {
