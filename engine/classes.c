@@ -28,10 +28,8 @@ grow_segs(pos_state_t *s, uint32_t room)
 
     ok = grow(s, &s->segs, old, room, sizeof(*s->segs)) &&
         grow(s, &s->bits, (size_t) old * s->plan->words, (size_t) room * s->plan->words, sizeof(uint64_t)) &&
-        grow(s, &s->touched, 0, room, sizeof(uint32_t)) && grow(s, &s->group_from, 0, room + 1, sizeof(uint32_t)) &&
-        grow(s, &s->weights, 0, room, sizeof(int64_t)) && grow(s, &s->caps, 0, room, sizeof(int64_t)) &&
-        grow(s, &s->parts, 0, room, sizeof(int64_t)) && grow(s, &s->group_weights, 0, room, sizeof(int64_t)) &&
-        grow(s, &s->group_caps, 0, room, sizeof(int64_t)) && grow(s, &s->group_parts, 0, room, sizeof(int64_t));
+        grow(s, &s->touched, 0, room, sizeof(uint32_t)) && grow(s, &s->weights, 0, room, sizeof(int64_t)) &&
+        grow(s, &s->caps, 0, room, sizeof(int64_t)) && grow(s, &s->parts, 0, room, sizeof(int64_t));
     if (ok) {
         s->seg_room = room;
     }
@@ -53,8 +51,9 @@ pos_state_init(pos_state_t *s, const pos_plan_t *plan)
     s->times = pos_arena_alloc(arena, acts * sizeof(int64_t));
     s->saved = pos_arena_alloc(arena, 3 * cands * sizeof(int64_t));
     s->off = pos_arena_alloc(arena, 2 * cands + acts + span);
-    s->open = pos_arena_alloc(arena, (2 * (size_t) span + most) * sizeof(int64_t));
-    if (!s->first || !s->times || !s->saved || !s->off || !s->open) {
+    s->open = pos_arena_alloc(arena, (3 * (size_t) span + most) * sizeof(int64_t));
+    s->group_from = pos_arena_alloc(arena, ((size_t) span + 1) * sizeof(uint32_t));
+    if (!s->first || !s->times || !s->saved || !s->off || !s->open || !s->group_from) {
         return POS_NO_MEMORY;
     }
     s->adjust_first = s->first + span;
@@ -65,7 +64,11 @@ pos_state_init(pos_state_t *s, const pos_plan_t *plan)
     s->off_act = s->worked + cands;
     s->gifts = s->off_act + acts;
     s->take = s->open + span;
-    s->slack = s->take + span;
+    s->group_parts = s->take + span;
+    s->slack = s->group_parts + span;
+    /* Nothing is claimed any more while amounts are split over items. */
+    s->group_weights = s->open;
+    s->group_caps = s->take;
     /* Each item, and what deals and limited markdowns split off. */
     splits = plan->limited ? span / 2 : plan->deal_count * 4;
     return grow_segs(s, span + (splits < span / 2 ? splits : span / 2) + 8) ? POS_OK : s->status;

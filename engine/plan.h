@@ -111,6 +111,8 @@ pos_status_t pos_candidates(pos_plan_t *plan) POS_MUSTCHECK;
 bool pos_condition_asks_later(const pos_condition_t *c);
 /* plan.c: candidates, then their acts. */
 pos_status_t pos_plan_make(pos_work_t *w, pos_plan_t *plan) POS_MUSTCHECK;
+/* touches.c: once acts and what they match are known. */
+pos_status_t pos_plan_touches(pos_plan_t *plan) POS_MUSTCHECK;
 
 /* coupon.c: looks up the codes given; the good ones as a list. */
 pos_status_t pos_coupons_read(pos_work_t *w, const pos_coupon_t ***good, uint32_t *count)

@@ -32,7 +32,7 @@ static uint32_t
 new_adjust(pos_state_t *s)
 {
     if (s->adjust_count == s->adjust_room) {
-        uint32_t      room = s->adjust_room ? s->adjust_room * 2 : s->plan->span * 2 + 16;
+        uint32_t      room = s->adjust_room ? s->adjust_room * 2 : s->plan->span + 16;
         pos_adjust_t *p = pos_arena_alloc(s->arena, room * sizeof(*p));
 
         if (p == NULL) {

@@ -170,7 +170,7 @@ static int
 quote(shop_t *s, pos_str_t text)
 {
     pos_quote_options_t options = { .book = s->book, .source = &s->source, .vm = s->vm,
-        .revision = pos_memory_book_revision(s->memory), .may_simulate = true };
+        .revision = pos_memory_book_revision(s->memory), .may_simulate = true, .spent = true };
     pos_quote_stats_t   stats;
     pos_faults_t        faults;
     pos_json_t         *request;
@@ -231,7 +231,7 @@ main(void)
     }
     asks_for_nothing(&shop, 10);
     asks_for_nothing(&shop, 50);
-    ok(pos_arena_used(shop.quote) < 82u << 10, "a cart of 50 lines takes %zu bytes of arena: under 82 KB",
+    ok(pos_arena_used(shop.quote) < 64u << 10, "a cart of 50 lines takes %zu bytes of arena: under 64 KB",
         pos_arena_used(shop.quote));
     asks_for_nothing(&shop, 200);
     close_shop(&shop);
