@@ -8,6 +8,7 @@
 
 #define LINES    10000
 #define COUPONS  100
+#define ASKED    12
 #define TEXT     (8u << 20)
 #define MB       (1u << 20)
 
@@ -191,6 +192,28 @@ coupons(text_t *t)
     add(t, "]}");
 }
 
+/* Of each two conditions the first just holds and the second just does not. */
+static void
+facts(text_t *t)
+{
+    static const char *const asked[] = {
+        "{\"items\":{\"category\":[\"all\"]},\"quantity\":{\"min\":10000}}", "{\"items\":{\"category\":[\"all\"]},\"quantity\":{\"min\":10001}}",
+        "{\"items\":{\"unit_price\":{\"max\":100}},\"quantity\":{\"min\":11}}", "{\"items\":{\"unit_price\":{\"max\":100}},\"quantity\":{\"min\":12}}",
+        "{\"items\":{\"unit_price\":{\"max\":100}},\"amount\":{\"min\":1100}}", "{\"items\":{\"unit_price\":{\"max\":100}},\"amount\":{\"min\":1101}}",
+        "{\"distinct\":{\"unit_price\":{\"max\":100}},\"min\":11}", "{\"distinct\":{\"unit_price\":{\"max\":100}},\"min\":12}",
+        "{\"line\":{\"unit_price\":{\"max\":100}},\"quantity\":{\"min\":1}}", "{\"line\":{\"unit_price\":{\"max\":100}},\"quantity\":{\"min\":2}}",
+        "{\"items\":{\"sku\":[\"S9999\"]},\"quantity\":{\"min\":1}}", "{\"items\":{\"sku\":[\"S10000\"]},\"quantity\":{\"min\":1}}",
+    };
+
+    add_goods(t, LINES);
+    add(t, ",\"promotions\":[");
+    for (int i = 0; i < ASKED; i++) {
+        add(t, "%s{\"id\":\"p%02d\",\"class\":\"line\",\"when\":%s,\"then\":[{\"percent_off\":1,\"items\":{\"sku\":[\"S%d\"]}}]}",
+            i ? "," : "", i, asked[i], 5000 + i);
+    }
+    add(t, "]}");
+}
+
 typedef enum { MANY, ONE_PRODUCT, ONE_ITEM, WITH_COUPONS } cart_t;
 
 static void
@@ -257,7 +280,7 @@ close_shop(shop_t *s)
 
 /* Milliseconds of processor time, the second time, when memory is there. */
 static int64_t
-quote(shop_t *s, pos_str_t text, size_t *used, pos_status_t *status)
+quote(shop_t *s, pos_str_t text, size_t *used, pos_quote_stats_t *stats, pos_status_t *status)
 {
     pos_quote_options_t options = { .book = s->book, .source = &s->source,
         .revision = pos_memory_book_revision(s->memory), .may_simulate = true, .pointer = pos_str("") };
@@ -274,7 +297,7 @@ quote(shop_t *s, pos_str_t text, size_t *used, pos_status_t *status)
         *status = pos_json_read(s->reader, text, arena, &faults, &request);
         if (*status == POS_OK) {
             pos_writer_init(&w, arena, POS_QUOTE_ROOM, 64 * MB);
-            *status = pos_quote(&options, request, arena, &faults, &w, NULL);
+            *status = pos_quote(&options, request, arena, &faults, &w, stats);
         }
     }
     *used = pos_arena_used(arena);
@@ -288,6 +311,7 @@ test(const char *what, void (*book)(text_t *t), cart_t of, int64_t ms, size_t mo
 {
     text_t       text = { malloc(TEXT), 0 };
     shop_t       s;
+    pos_quote_stats_t stats;
     pos_status_t status;
     size_t       used;
     int64_t      took;
@@ -297,8 +321,11 @@ test(const char *what, void (*book)(text_t *t), cart_t of, int64_t ms, size_t mo
         return;
     }
     cart(&text, of);
-    took = quote(&s, str_of(&text), &used, &status);
+    took = quote(&s, str_of(&text), &used, &stats, &status);
     is_int(status, POS_OK, "%s: a quote of %d lines", what, LINES);
+    if (book == facts) {
+        is_int(stats.applied, ASKED / 2, "%s: those apply whose conditions hold", what);
+    }
     ok(took < ms, "%s: in %lld ms, under %lld", what, (long long) took, (long long) ms);
     ok(used < most, "%s: with %zu MB, under %zu", what, used / MB, most / MB);
     close_shop(&s);
@@ -315,6 +342,7 @@ main(void)
     test("a tax category for each line under ten floors", categories, MANY, POS_ARENA_GUARDED ? 20000 : 400, 96 * MB);
     test("one product by a thousand promotions of few units", classes, ONE_ITEM, POS_ARENA_GUARDED ? 60000 : 2000, 256 * MB);
     test("three promotions of a thousand conditions", conditions, MANY, SLOWLY(200), 32 * MB);
+    test("conditions at their limits", facts, MANY, SLOWLY(200), 32 * MB);
     test("a promotion for each line", singles, MANY, SLOWLY(200), 56 * MB);
     test("a thousand promotions on every line", markdowns, MANY, SLOWLY(2000), 96 * MB);
     test("two hundred deals for the same units", rivals, MANY, SLOWLY(2000), 192 * MB);
