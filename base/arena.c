@@ -102,6 +102,7 @@ static void
 pos_arena_enter(pos_arena_t *arena, pos_arena_block_t *block)
 {
     arena->current = block;
+    arena->later = NULL;
     arena->pos = (char *) (block + 1);
     arena->end = arena->pos + block->size;
 }
@@ -129,9 +130,45 @@ pos_arena_reset(pos_arena_t *arena)
 }
 
 
-pos_arena_mark_t
-pos_arena_mark(const pos_arena_t *arena)
+/* What is left of a recycled piece is lost. */
+static void
+pos_arena_go_on(pos_arena_t *arena)
 {
+    if (arena->later) {
+        arena->used += (size_t) (arena->end - arena->pos);
+        arena->pos = arena->later;
+        arena->end = (char *) (arena->current + 1) + arena->current->size;
+        arena->later = NULL;
+    }
+}
+
+
+void
+pos_arena_recycle(pos_arena_t *arena, void *piece, size_t size)
+{
+    size &= ~(size_t) (POS_ARENA_ALIGN - 1);
+
+    if (arena->later || arena->current == NULL) {
+        return;
+    }
+
+    pos_arena_poison(piece, size);
+
+    /* Guarded, whoever still looks at it is told. */
+    if (!POS_ARENA_GUARDED) {
+        arena->later = arena->pos;
+        arena->pos = piece;
+        arena->end = arena->pos + size;
+        arena->used -= size;
+    }
+}
+
+
+pos_arena_mark_t
+pos_arena_mark(pos_arena_t *arena)
+{
+    pos_arena_go_on(arena);
+
     return (pos_arena_mark_t) { arena->current, arena->pos, arena->used };
 }
 
@@ -273,6 +310,23 @@ pos_arena_next_block(pos_arena_t *arena, size_t rounded)
 }
 
 
+/* What a recycled piece is too small for; what is left of that is for others. */
+static void *
+pos_arena_from_block(pos_arena_t *arena, size_t rounded)
+{
+    char *p = arena->later, *end = (char *) (arena->current + 1) + arena->current->size;
+
+    if ((size_t) (end - p) < rounded) {
+        return NULL;
+    }
+
+    arena->later += rounded;
+    arena->used += rounded;
+
+    return p;
+}
+
+
 void *
 pos_arena_alloc_slow(pos_arena_t *arena, size_t size)
 {
@@ -285,6 +339,15 @@ pos_arena_alloc_slow(pos_arena_t *arena, size_t size)
 
     rounded = (size + POS_ARENA_ALIGN - 1) & ~(size_t) (POS_ARENA_ALIGN - 1);
     rounded += (rounded == 0) * POS_ARENA_ALIGN;
+
+    if (arena->later && (size_t) (arena->end - arena->pos) < rounded) {
+        p = pos_arena_from_block(arena, rounded);
+        if (p != NULL) {
+            return p;
+        }
+        pos_arena_go_on(arena);
+        p = arena->pos;
+    }
 
     if ((size_t) (arena->end - arena->pos) < rounded) {
         p = pos_arena_next_block(arena, rounded);
@@ -306,9 +369,12 @@ pos_arena_extend(pos_arena_t *arena, void *piece, size_t old, size_t size)
 {
     size_t had = (old + POS_ARENA_ALIGN - 1) & ~(size_t) (POS_ARENA_ALIGN - 1), more;
 
-    if (old == 0 || size < old || size > SIZE_MAX / 2 || (char *) piece + had != arena->pos) {
+    if (old == 0 || size < old || size > SIZE_MAX / 2 || (char *) piece + had != (arena->later ? arena->later : arena->pos)) {
         return false;
     }
+
+    /* The answer, that is: what is left of a recycled piece is for nobody any more. */
+    pos_arena_go_on(arena);
 
     more = ((size + POS_ARENA_ALIGN - 1) & ~(size_t) (POS_ARENA_ALIGN - 1)) - had;
     if ((size_t) (arena->end - arena->pos) < more) {

@@ -36,6 +36,7 @@ struct pos_arena_s {
     char              *end;
     size_t             used;       /* rounded up to the alignment */
     pos_arena_block_t *current;
+    char              *later;      /* while a recycled piece is cut: where the block goes on; or NULL */
     pos_arena_block_t *first;
     size_t             block_size;
     size_t             limit;
@@ -69,12 +70,17 @@ typedef struct {
     char              *pos;
     size_t             used;
 } pos_arena_mark_t;
-pos_arena_mark_t pos_arena_mark(const pos_arena_t *arena);
+pos_arena_mark_t pos_arena_mark(pos_arena_t *arena);
 void             pos_arena_rewind(pos_arena_t *arena, pos_arena_mark_t mark);
 
 /* Makes the piece that was cut last, of `old` bytes, larger where it stands. False:
  * it was not the last, or there is no room behind it. */
 bool pos_arena_extend(pos_arena_t *arena, void *piece, size_t old, size_t size);
+
+/* A piece, or whole pieces that stand side by side, are of no use any more: what is asked
+ * for next is cut from there, until something does not fit. One at a time, and none
+ * behind a mark that is still to be rewound to. */
+void pos_arena_recycle(pos_arena_t *arena, void *piece, size_t size);
 
 static inline POS_MUSTCHECK void *
 pos_arena_zalloc(pos_arena_t *arena, size_t size)

@@ -49,6 +49,10 @@ void               pos_json_reader_destroy(pos_json_reader_t *reader);
 pos_status_t pos_json_read(pos_json_reader_t *reader, pos_str_t text,
     pos_arena_t *arena, pos_faults_t *faults, pos_json_t **root) POS_MUSTCHECK;
 
+/* Gives the nodes of a tree that was read into `arena`, as far as they stand side by side,
+ * back to it (pos_arena_recycle). Its strings stay. */
+void pos_json_recycle(const pos_json_t *root, pos_arena_t *arena);
+
 /* Member by name; NULL when `object` is NULL, no object, or has none. */
 const pos_json_t *pos_json_get(const pos_json_t *object, const char *name);
 const pos_json_t *pos_json_get_str(const pos_json_t *object, pos_str_t name);

@@ -5,6 +5,27 @@
 #include "base/json.h"
 
 
+/* Nodes are made in the order of the text. Where they stand is the next one's place. */
+static const pos_json_t *
+pos_json_run(const pos_json_t *node, const pos_json_t *place)
+{
+    for (; node != NULL && node == place; node = node->next) {
+        place = pos_json_run(node->first, place + 1);
+    }
+
+    return place;
+}
+
+
+void
+pos_json_recycle(const pos_json_t *root, pos_arena_t *arena)
+{
+    const pos_json_t *end = pos_json_run(root->first, root + 1);
+
+    pos_arena_recycle(arena, (void *) (uintptr_t) root, (size_t) (end - root) * sizeof(*root));
+}
+
+
 const pos_json_t *
 pos_json_get_str(const pos_json_t *object, pos_str_t name)
 {

@@ -76,6 +76,22 @@ pos_divide(__int128 numerator, __int128 divisor, pos_rounding_t rounding, int64_
 bool
 pos_muldiv(int64_t a, int64_t b, int64_t divisor, pos_rounding_t rounding, int64_t *out)
 {
+    int64_t n, quotient, rest;
+
+    /* Nearly always: nothing negative, and all of it fits a register. */
+    if (rounding == POS_ROUND_HALF_UP && a >= 0 && b >= 0 && divisor > 0 && !__builtin_mul_overflow(a, b, &n)) {
+        quotient = n / divisor;
+        rest = n % divisor;
+        quotient += rest != 0 && rest >= divisor - rest;
+        if (quotient > POS_MONEY_MAX) {
+            return false;
+        }
+
+        *out = quotient;
+
+        return true;
+    }
+
     return pos_divide((__int128) a * b, divisor, rounding, out);
 }
 

@@ -225,12 +225,22 @@ least_after(const pos_plan_t *plan, const pos_act_t *act, uint32_t item, int64_t
 static bool
 matches(const pos_act_t *act, uint32_t item)
 {
-    for (uint32_t k = 0; k < act->match.count; k++) {
-        if (act->match.items[k] == item) {
-            return true;
+    uint32_t low = 0, high = act->match.count;
+
+    /* Where nothing before it is left out, an item stands at its own number. */
+    if (item < high && act->match.items[item] == item) {
+        return true;
+    }
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+
+        if (act->match.items[middle] < item) {
+            low = middle + 1;
+        } else {
+            high = middle;
         }
     }
-    return false;
+    return low < act->match.count && act->match.items[low] == item;
 }
 
 static int64_t

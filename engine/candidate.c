@@ -7,17 +7,6 @@
 
 #include "engine/plan.h"
 
-static bool
-has_coupon(const pos_coupon_t *const *good, uint32_t count, pos_str_t id)
-{
-    for (uint32_t i = 0; i < count; i++) {
-        if (pos_coupon_names(good[i], id)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* What one limit leaves for this order: what was used of it before is asked for,
  * and kept with the quote. */
 static pos_status_t
@@ -174,8 +163,7 @@ pos_condition_asks_later(const pos_condition_t *c)
 }
 
 static pos_status_t
-look_at(pos_plan_t *plan, uint32_t looked, const pos_coupon_t *const *good, uint32_t good_count,
-    bool reachable)
+look_at(pos_plan_t *plan, uint32_t looked, bool reachable)
 {
     pos_looked_t          *l = &plan->looked[looked];
     const pos_promotion_t *p = l->promotion;
@@ -189,7 +177,7 @@ look_at(pos_plan_t *plan, uint32_t looked, const pos_coupon_t *const *good, uint
     if (l->reason == NULL && !pos_experiment_in_arm(p, cart)) {
         l->reason = "other_arm";
     }
-    if (l->reason == NULL && p->coupon && !has_coupon(good, good_count, p->id)) {
+    if (l->reason == NULL && p->coupon && !pos_coupon_opens(plan->work, p->id)) {
         l->reason = "needs_coupon";
     }
     /* Why exactly is for explain to find out, as far as its work goes. */
@@ -268,7 +256,7 @@ pos_candidates(pos_plan_t *plan)
             at++;
         }
         plan->looked[i].promotion = w->book->promotions[all[i]];
-        status = look_at(plan, i, good, good_count, at < found_count && found[at] == all[i]);
+        status = look_at(plan, i, at < found_count && found[at] == all[i]);
         if (status != POS_OK) {
             return status;
         }

@@ -11,6 +11,14 @@
 
 #include "engine/book_data.h"
 
+/* What few lines have. */
+typedef struct {
+    int64_t                override_amount;
+    pos_str_t              override_reason;
+    pos_str_t              discount_reason;
+    pos_str_t              tax_category;   /* empty: the product's           */
+} pos_line_rare_t;
+
 typedef struct {
     pos_str_t              id;             /* the line's, or ""              */
     pos_str_t              sku;
@@ -21,11 +29,8 @@ typedef struct {
     bool                   has_override;
     bool                   has_discount;   /* manual                         */
     pos_reduce_t           discount_reduce;    /* PERCENT or AMOUNT (a line) */
-    int64_t                override_amount;
-    pos_str_t              override_reason;
     int64_t                discount_value;
-    pos_str_t              discount_reason;
-    pos_str_t              tax_category;   /* empty: the product's           */
+    const pos_line_rare_t *rare;           /* not NULL: one of nothing       */
 } pos_line_t;
 
 typedef struct {
@@ -46,6 +51,8 @@ typedef struct {
     int64_t                     after_line;    /* left after line discounts  */
     uint64_t                    sku_hash;
 } pos_item_t;
+
+typedef struct pos_matches_s pos_matches_t;    /* matches.c */
 
 typedef struct {
     /* the request */
@@ -81,7 +88,14 @@ typedef struct {
     bool                   after_line_known;
     pos_arena_t           *arena;          /* the quote's                    */
     const pos_book_t      *book;
+    pos_matches_t         *matches;        /* NULL: none are kept            */
 } pos_cart_t;
+
+/* Items in ascending order. */
+typedef struct {
+    uint32_t        count;
+    const uint32_t *items;
+} pos_match_t;
 
 /* filter.c: does the item match? Gifts never do. */
 bool pos_filter_judge(const pos_filter_t *filter, const pos_item_t *item);
@@ -92,6 +106,9 @@ pos_filter_match(const pos_filter_t *filter, const pos_item_t *item)
     return (filter == NULL || filter->sku.count != 1 || filter->sku.hashes[0] == item->sku_hash)
            && pos_filter_judge(filter, item);
 }
+
+/* request_line.c: of a line that has nothing of it */
+extern const pos_line_rare_t pos_line_plain;
 
 /* condition.c: does it hold? A NULL condition holds. */
 bool pos_condition_holds(const pos_condition_t *condition, const pos_cart_t *cart);

@@ -28,10 +28,8 @@ grow_segs(pos_state_t *s, uint32_t room)
 
     ok = grow(s, &s->segs, old, room, sizeof(*s->segs)) &&
         grow(s, &s->bits, (size_t) old * s->plan->words, (size_t) room * s->plan->words, sizeof(uint64_t)) &&
-        grow(s, &s->touched, 0, room, sizeof(uint32_t)) && grow(s, &s->group_from, 0, room + 1, sizeof(uint32_t)) &&
-        grow(s, &s->weights, 0, room, sizeof(int64_t)) && grow(s, &s->caps, 0, room, sizeof(int64_t)) &&
-        grow(s, &s->parts, 0, room, sizeof(int64_t)) && grow(s, &s->group_weights, 0, room, sizeof(int64_t)) &&
-        grow(s, &s->group_caps, 0, room, sizeof(int64_t)) && grow(s, &s->group_parts, 0, room, sizeof(int64_t));
+        grow(s, &s->touched, 0, room, sizeof(uint32_t)) && grow(s, &s->weights, 0, room, sizeof(int64_t)) &&
+        grow(s, &s->caps, 0, room, sizeof(int64_t)) && grow(s, &s->parts, 0, room, sizeof(int64_t));
     if (ok) {
         s->seg_room = room;
     }
@@ -53,8 +51,9 @@ pos_state_init(pos_state_t *s, const pos_plan_t *plan)
     s->times = pos_arena_alloc(arena, acts * sizeof(int64_t));
     s->saved = pos_arena_alloc(arena, 3 * cands * sizeof(int64_t));
     s->off = pos_arena_alloc(arena, 2 * cands + acts + span);
-    s->open = pos_arena_alloc(arena, (2 * (size_t) span + most) * sizeof(int64_t));
-    if (!s->first || !s->times || !s->saved || !s->off || !s->open) {
+    s->open = pos_arena_alloc(arena, (3 * (size_t) span + most) * sizeof(int64_t));
+    s->group_from = pos_arena_alloc(arena, ((size_t) span + 1) * sizeof(uint32_t));
+    if (!s->first || !s->times || !s->saved || !s->off || !s->open || !s->group_from) {
         return POS_NO_MEMORY;
     }
     s->adjust_first = s->first + span;
@@ -65,7 +64,11 @@ pos_state_init(pos_state_t *s, const pos_plan_t *plan)
     s->off_act = s->worked + cands;
     s->gifts = s->off_act + acts;
     s->take = s->open + span;
-    s->slack = s->take + span;
+    s->group_parts = s->take + span;
+    s->slack = s->group_parts + span;
+    /* Nothing is claimed any more while amounts are split over items. */
+    s->group_weights = s->open;
+    s->group_caps = s->take;
     /* Each item, and what deals and limited markdowns split off. */
     splits = plan->limited ? span / 2 : plan->deal_count * 4;
     return grow_segs(s, span + (splits < span / 2 ? splits : span / 2) + 8) ? POS_OK : s->status;
@@ -143,6 +146,9 @@ pos_may_touch(const pos_state_t *s, const pos_act_t *act, uint32_t seg)
     bool                   exclusive = c->promotion->stacking == POS_STACK_EXCLUSIVE;
     bool                   deal = act->phase == POS_PHASE_DEAL;
 
+    if (!plan->stacked && !deal) {
+        return true;
+    }
     for (uint32_t i = 0; i < plan->words; i++) {
         uint64_t others = bits[i] & ~c->own[i];
 
@@ -274,13 +280,13 @@ place_of(const pos_state_t *s, uint32_t seg)
     return 0;
 }
 
-/* -1: a stands first; 0: they are treated alike. In one place that one is first that the first
+/* -1: a stands first; 0: they are treated alike. Their places are in `weights`. In one place that one is first that the first
  * discount touches in which they differ. */
 static int
 compare_classes(const pos_state_t *s, uint32_t a, uint32_t b)
 {
     const uint64_t *x = &s->bits[(size_t) a * s->plan->words], *y = &s->bits[(size_t) b * s->plan->words];
-    int64_t         p = place_of(s, a), q = place_of(s, b);
+    int64_t         p = s->weights[a], q = s->weights[b];
 
     if (p != q) {
         return p < q ? -1 : 1;
@@ -327,6 +333,9 @@ pos_classes_order(pos_state_t *s)
 
         if (rest == POS_NIL || s->segs[rest].next == POS_NIL) {
             continue;
+        }
+        for (uint32_t seg = rest; seg != POS_NIL; seg = s->segs[seg].next) {
+            s->weights[seg] = place_of(s, seg);
         }
         s->first[i] = POS_NIL;
         while (rest != POS_NIL) {

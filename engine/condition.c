@@ -7,6 +7,7 @@
 
 #include "engine/cart.h"
 #include "engine/condition_facts.h"
+#include "engine/matches.h"
 #include "engine/promotion_decode.h"
 
 static const char *const condition_fields[] = { "all", "any", "not", "items", "line",
@@ -393,9 +394,14 @@ pos_decode_condition(pos_decoder_t *d, const pos_at_t *at, const pos_json_t *jso
 int64_t
 pos_facts_quantity(const pos_filter_t *filter, const pos_cart_t *cart)
 {
-    int64_t sum = 0;
+    const pos_found_t *found = pos_matches_find(cart, filter);
+    int64_t            sum = 0;
+    uint32_t           i, until;
 
-    for (uint32_t i = 0; i < cart->item_count; i++) {
+    if (found != NULL) {
+        return found->quantity;
+    }
+    for (pos_filter_range(cart, filter, &i, &until); i < until; i++) {
         if (pos_filter_match(filter, &cart->items[i])) {
             sum += cart->items[i].quantity;
         }
@@ -404,13 +410,34 @@ pos_facts_quantity(const pos_filter_t *filter, const pos_cart_t *cart)
 }
 
 
-int64_t
-pos_facts_amount(const pos_filter_t *filter, const pos_cart_t *cart, bool after)
+static int64_t
+found_amount(const pos_found_t *found, const pos_cart_t *cart, bool after)
 {
     int64_t sum = 0;
 
+    if (!after) {
+        return found->subtotal;
+    }
+    for (uint32_t k = 0; k < found->match.count; k++) {
+        sum += cart->items[found->match.items[k]].after_line;
+    }
+    return sum;
+}
+
+
+int64_t
+pos_facts_amount(const pos_filter_t *filter, const pos_cart_t *cart, bool after)
+{
+    const pos_found_t *found;
+    int64_t            sum = 0;
+    uint32_t           i, until;
+
     after = after && cart->after_line_known;
-    for (uint32_t i = 0; i < cart->item_count; i++) {
+    found = after ? pos_matches_list(cart, filter) : pos_matches_find(cart, filter);
+    if (found != NULL) {
+        return found_amount(found, cart, after);
+    }
+    for (pos_filter_range(cart, filter, &i, &until); i < until; i++) {
         if (pos_filter_match(filter, &cart->items[i])) {
             sum += after ? cart->items[i].after_line : cart->items[i].subtotal;
         }
@@ -431,10 +458,15 @@ pos_facts_subtotal(const pos_condition_t *c, const pos_cart_t *cart)
 int64_t
 pos_facts_distinct(const pos_filter_t *filter, const pos_cart_t *cart)
 {
-    const pos_item_t *last = NULL;
-    int64_t           count = 0;
+    const pos_found_t *found = pos_matches_find(cart, filter);
+    const pos_item_t  *last = NULL;
+    int64_t            count = 0;
+    uint32_t           i, until;
 
-    for (uint32_t i = 0; i < cart->item_count; i++) {
+    if (found != NULL) {
+        return found->distinct;
+    }
+    for (pos_filter_range(cart, filter, &i, &until); i < until; i++) {
         const pos_item_t *item = &cart->items[i];
 
         if (!pos_filter_match(filter, item)) {
@@ -452,17 +484,7 @@ pos_facts_distinct(const pos_filter_t *filter, const pos_cart_t *cart)
 int64_t
 pos_facts_weight(const pos_cart_t *cart)
 {
-    __int128 sum = 0;
-
-    for (uint32_t i = 0; i < cart->item_count; i++) {
-        const pos_item_t *item = &cart->items[i];
-
-        if (!item->gift) {
-            sum += (__int128) item->product->weight_grams * item->quantity;
-        }
-    }
-    sum /= POS_THOUSANDTHS;
-    return sum > POS_MONEY_MAX ? POS_MONEY_MAX : (int64_t) sum;
+    return pos_matches_weight(cart);
 }
 
 
@@ -476,7 +498,18 @@ within(const pos_range_t *range, int64_t n)
 static bool
 line_within(const pos_condition_t *c, const pos_cart_t *cart)
 {
-    for (uint32_t i = 0; i < cart->item_count; i++) {
+    const pos_found_t *found = pos_matches_list(cart, c->filter);
+    uint32_t           i, until;
+
+    for (uint32_t k = 0; found != NULL && k < found->match.count; k++) {
+        if (within(&c->range, cart->items[found->match.items[k]].quantity)) {
+            return true;
+        }
+    }
+    if (found != NULL) {
+        return false;
+    }
+    for (pos_filter_range(cart, c->filter, &i, &until); i < until; i++) {
         if (within(&c->range, cart->items[i].quantity)
             && pos_filter_match(c->filter, &cart->items[i]))
         {

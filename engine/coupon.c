@@ -3,15 +3,10 @@
 
 #include "engine/plan.h"
 
-bool
-pos_coupon_names(const pos_coupon_t *coupon, pos_str_t promotion)
+pos_opened_t *
+pos_coupon_opens(const pos_work_t *w, pos_str_t promotion)
 {
-    for (uint32_t i = 0; i < coupon->promotion_count; i++) {
-        if (pos_str_eq(coupon->promotions[i], promotion)) {
-            return true;
-        }
-    }
-    return false;
+    return pos_map_get(&w->opened, promotion);
 }
 
 pos_str_t
@@ -126,6 +121,36 @@ read_coupon(pos_work_t *w, uint32_t i)
     return standing(w, c);
 }
 
+static pos_status_t
+note_names(pos_work_t *w, uint32_t i)
+{
+    const pos_coupon_t *coupon = w->coupons[i].coupon;
+
+    for (uint32_t k = 0; k < coupon->promotion_count; k++) {
+        pos_opened_t *o;
+        pos_status_t  status;
+
+        if (w->opened.slots == NULL) {
+            status = pos_map_init(&w->opened, w->arena, coupon->promotion_count);
+            if (status != POS_OK) {
+                return status;
+            }
+        } else if (pos_map_get(&w->opened, coupon->promotions[k])) {
+            continue;
+        }
+        o = pos_arena_alloc(w->arena, sizeof(*o));
+        if (o == NULL) {
+            return POS_NO_MEMORY;
+        }
+        *o = (pos_opened_t) { i, POS_NIL };
+        status = pos_map_set(&w->opened, coupon->promotions[k], o, NULL);
+        if (status != POS_OK) {
+            return status;
+        }
+    }
+    return POS_OK;
+}
+
 pos_status_t
 pos_coupons_read(pos_work_t *w, const pos_coupon_t ***good, uint32_t *count)
 {
@@ -149,6 +174,10 @@ pos_coupons_read(pos_work_t *w, const pos_coupon_t ***good, uint32_t *count)
         }
         if (w->coupons[i].coupon && w->coupons[i].status == NULL) {
             (*good)[(*count)++] = w->coupons[i].coupon;
+            status = note_names(w, i);
+            if (status != POS_OK) {
+                return status;
+            }
         }
     }
     return POS_OK;

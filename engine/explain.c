@@ -8,6 +8,7 @@
  * What there is no room for is left out, and its entry says so.
  */
 
+#include "engine/matches.h"
 #include "engine/quote_write.h"
 #include "engine/unmet.h"
 
@@ -255,48 +256,38 @@ judge(explaining_t *x, uint32_t k, verdict_t *v)
 
 /* ---- coupons ---- */
 
-/* Did a coupon given before it open the promotion? */
-static bool
-is_opened_before(const pos_quoted_t *q, uint32_t coupon, pos_str_t promotion)
-{
-    for (uint32_t j = 0; j < coupon; j++) {
-        if (q->w->coupons[j].status == NULL && pos_coupon_names(q->w->coupons[j].coupon, promotion)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Of two coupons for one promotion the first is used up by it, not both. */
+/* Of two coupons for one promotion the first is used up by it, not both. Of several promotions
+ * that lost, the last one tells why. */
 const char *
 pos_coupon_status(const pos_quoted_t *q, uint32_t coupon)
 {
     const pos_coupon_state_t *c = &q->w->coupons[coupon];
-    const char               *status = "condition";
+    uint32_t                  lost = POS_NIL;
     bool                      had = false;
 
     if (c->status) {
         return c->status;
     }
-    for (uint32_t k = 0; k < q->plan->candidate_count; k++) {
-        const pos_promotion_t *p = q->plan->candidates[k].promotion;
+    for (uint32_t i = 0; i < c->coupon->promotion_count; i++) {
+        const pos_opened_t *o = pos_coupon_opens(q->w, c->coupon->promotions[i]);
+        uint32_t            k = o->candidate;
 
-        if (!pos_coupon_names(c->coupon, p->id)) {
+        if (k == POS_NIL) {
             continue;
         }
         if (q->solution.state->worked[k]) {
-            if (p->coupon && !is_opened_before(q, coupon, p->id)) {
+            if (q->plan->candidates[k].promotion->coupon && o->coupon == coupon) {
                 return "applied";
             }
             had = true;
-            continue;
+        } else if (q->solution.state->off[k] != 2 && !matches_nothing(q->plan, &q->plan->candidates[k])) {
+            lost = lost == POS_NIL || k > lost ? k : lost;
         }
-        if (q->solution.state->off[k] == 2 || matches_nothing(q->plan, &q->plan->candidates[k])) {
-            continue;
-        }
-        status = rival_of(q, k, NULL) != POS_NIL ? "excluded" : "not_needed";
     }
-    return had ? "not_needed" : status;
+    if (had || lost == POS_NIL) {
+        return had ? "not_needed" : "condition";
+    }
+    return rival_of(q, lost, NULL) != POS_NIL ? "excluded" : "not_needed";
 }
 
 /* ---- totals without ---- */
@@ -321,6 +312,7 @@ total_without(explaining_t *x, uint32_t k, uint64_t steps, verdict_t *v)
         v->stopped = true;
         return;
     }
+    pos_matches_close(&q->w->cart, true);
     status = pos_choose(q->plan, k, steps, &other);
     more = STEP * other.work + (other.work || other.nodes < 2 ? 0 : (other.nodes - 2) * x->each);
     x->effort.done -= solving;
@@ -335,6 +327,7 @@ total_without(explaining_t *x, uint32_t k, uint64_t steps, verdict_t *v)
     }
     v->stopped = status != POS_OK || (!other.optimal && steps < pos_choose_steps(q->plan));
     x->status = status == POS_NO_MEMORY ? status : x->status;
+    pos_matches_close(&q->w->cart, false);
     *q->w = work;
     *q->plan = plan;
     pos_arena_rewind(q->w->arena, mark);

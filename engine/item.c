@@ -190,7 +190,7 @@ line_price(const pos_work_t *w, uint32_t i)
 {
     const pos_line_t *line = &w->cart.lines[i];
 
-    return line->has_override ? line->override_amount
+    return line->has_override ? line->rare->override_amount
                               : w->skus[w->sku_of_line[i]].price.unit_price;
 }
 
@@ -222,7 +222,7 @@ cmp_discount(const pos_line_t *a, const pos_line_t *b)
     if (c == 0) {
         c = cmp_int(a->discount_value, b->discount_value);
     }
-    return c ? c : pos_str_cmp(a->discount_reason, b->discount_reason);
+    return c ? c : pos_str_cmp(a->rare->discount_reason, b->rare->discount_reason);
 }
 
 static pos_str_t
@@ -230,7 +230,7 @@ line_tax(const pos_work_t *w, uint32_t i)
 {
     const pos_line_t *line = &w->cart.lines[i];
 
-    return line->tax_category.len ? line->tax_category
+    return line->rare->tax_category.len ? line->rare->tax_category
                                   : w->skus[w->sku_of_line[i]].product->tax_category;
 }
 
@@ -250,7 +250,7 @@ cmp_lines(const pos_work_t *w, uint32_t x, uint32_t y)
     if (c == 0) {
         c = cmp_discount(a, b);
     }
-    if (c == 0 && (a->tax_category.len || b->tax_category.len)) {
+    if (c == 0 && (a->rare->tax_category.len || b->rare->tax_category.len)) {
         c = pos_str_cmp(line_tax(w, x), line_tax(w, y));
     }
     if (c == 0 && w->skus[w->sku_of_line[x]].product->measured) {
@@ -296,6 +296,7 @@ static bool
 item_categories(pos_work_t *w, pos_item_t *item)
 {
     const pos_product_t  *product = item->product;
+    const pos_item_t     *before = item > w->cart.items ? item - 1 : NULL;
     const pos_category_t *first;
     uint32_t              room, n = 0;
 
@@ -308,6 +309,12 @@ item_categories(pos_work_t *w, pos_item_t *item)
         const pos_category_t *c = pos_map_get(&w->book->categories, product->categories[i]);
 
         room += c ? c->depth + 1 : 0;
+    }
+    if (before && before->product->category_count == 1 && product->category_count == 1 &&
+        before->category_count && before->categories[0] == first) {
+        item->categories = before->categories;
+        item->category_count = before->category_count;
+        return true;
     }
     item->categories = pos_arena_alloc(w->arena, (room ? room : 1) * sizeof(*item->categories));
     if (item->categories == NULL) {
@@ -486,6 +493,7 @@ pos_item_gift(pos_work_t *w, pos_str_t sku, int64_t each, int64_t times, pos_sta
         return NULL;
     }
     line->sku = product->sku;
+    line->rare = &pos_line_plain;
     line->quantity = quantity;
     *item = (pos_item_t) { .product = product, .line = line,
         .index = w->cart.item_count + w->gift_count, .price_list = price.list->code,

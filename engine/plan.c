@@ -1,9 +1,11 @@
 /* Candidates' effects as acts, in order of application, with what they match. */
 
+#include "engine/matches.h"
 #include "engine/plan.h"
 
 #define EXACT_PARTS  10    /* of a deal: above it Hall's condition is checked in part */
 #define MOST_PARTS   64
+#define SHORT_LIST   64    /* items: their list is as long as it may become, not copied */
 
 static pos_phase_t
 phase_of(const pos_effect_t *e)
@@ -38,68 +40,107 @@ ruled_out(const pos_plan_t *plan, const pos_effect_t *e)
 
 /* ---- matching ---- */
 
+/* One list for all that bear on everything. */
 static bool
 match_all(pos_plan_t *plan, pos_match_t *match)
 {
     uint32_t *items, n = plan->work->cart.item_count;
 
-    items = pos_arena_alloc(plan->work->arena, (n + 1) * sizeof(*items));
-    if (items == NULL) {
-        return false;
+    if (plan->all.items == NULL) {
+        items = pos_arena_alloc(plan->work->arena, (n + 1) * sizeof(*items));
+        if (items == NULL) {
+            return false;
+        }
+        for (uint32_t i = 0; i < n; i++) {
+            items[i] = i;
+        }
+        plan->all = (pos_match_t) { n, items };
     }
-    for (uint32_t i = 0; i < n; i++) {
-        items[i] = i;
-    }
-    *match = (pos_match_t) { n, items };
+    *match = plan->all;
     return true;
 }
 
 static bool
+match_list(pos_plan_t *plan, const uint32_t *list, uint32_t n, pos_match_t *match)
+{
+    uint32_t *items = pos_arena_alloc(plan->work->arena, (n + 1) * sizeof(*items));
+
+    if (items == NULL) {
+        return false;
+    }
+    memcpy(items, list, n * sizeof(*items));
+    *match = (pos_match_t) { n, items };
+    return true;
+}
+
+static uint32_t *
+room_of(pos_plan_t *plan)
+{
+    if (plan->room == NULL) {
+        plan->room = pos_arena_alloc(plan->work->arena, plan->work->cart.item_count * sizeof(*plan->room));
+    }
+    return plan->room;
+}
+
+/* The list may be shared: it is read only. */
+static bool
 match_filter(pos_plan_t *plan, const pos_filter_t *filter, pos_match_t *match)
 {
-    const pos_cart_t *cart = &plan->work->cart;
-    uint32_t         *items, n = 0;
+    const pos_cart_t  *cart = &plan->work->cart;
+    const pos_found_t *found;
+    uint32_t           i, until, n = 0, *items;
+    bool               few;
 
     if (filter == NULL || (filter->any && filter->selection == NULL)) {
         return match_all(plan, match);
     }
-    items = pos_arena_alloc(plan->work->arena, (cart->item_count + 1) * sizeof(*items));
+    if (filter->any) {
+        /* A script's selection, and nothing else; of this cart's items, ascending. */
+        return match_list(plan, filter->selection->items, filter->selection->count, match);
+    }
+    found = pos_matches_list(cart, filter);
+    if (found) {
+        *match = found->match;
+        return true;
+    }
+    pos_filter_range(cart, filter, &i, &until);
+    few = until - i <= SHORT_LIST;
+    items = few ? pos_arena_alloc(plan->work->arena, (until - i + 1) * sizeof(*items)) : room_of(plan);
     if (items == NULL) {
         return false;
     }
-    if (filter->any) {
-        /* A script's selection, and nothing else; of this cart's items, ascending. */
-        n = filter->selection->count;
-        memcpy(items, filter->selection->items, n * sizeof(*items));
-        *match = (pos_match_t) { n, items };
-        return true;
-    }
-    for (uint32_t i = 0; i < cart->item_count; i++) {
+    for (; i < until; i++) {
         if (pos_filter_match(filter, &cart->items[i])) {
             items[n++] = i;
         }
     }
     *match = (pos_match_t) { n, items };
-    return true;
+    return few || match_list(plan, items, n, match);
 }
 
+/* How many units of the item a script selected. */
 static int64_t
 selected_units(const pos_filter_t *filter, const pos_item_t *item)
 {
     const pos_selection_t *s = filter ? filter->selection : NULL;
+    uint32_t               low = 0, high = s ? s->count : 0;
 
     if (s == NULL || s->units == NULL) {
         return POS_INF;
     }
-    for (uint32_t i = 0; i < s->count; i++) {
-        if (s->items[i] == item->index) {
-            if (item->measured) {
-                return s->units[i] > 0 ? 1 : 0;
-            }
-            return s->units[i] / POS_THOUSANDTHS;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+
+        if (s->items[middle] < item->index) {
+            low = middle + 1;
+        } else {
+            high = middle;
         }
     }
-    return 0;
+    if (low == s->count || s->items[low] != item->index) {
+        return 0;
+    }
+    return item->measured ? s->units[low] > 0 : s->units[low] / POS_THOUSANDTHS;
 }
 
 static bool
@@ -247,6 +288,7 @@ match_deal(pos_plan_t *plan, pos_act_t *act)
     uint32_t            n = e->part_count + e->get_count;
     uint64_t           *bits;
     int64_t            *most = NULL;
+    pos_match_t         match;
     pos_status_t        status;
 
     if (n > MOST_PARTS) {
@@ -271,14 +313,17 @@ match_deal(pos_plan_t *plan, pos_act_t *act)
                 most[i] = POS_INF;
             }
         }
-        for (uint32_t i = 0; i < cart->item_count; i++) {
-            if (f == NULL || pos_filter_match(f, &cart->items[i])) {
-                bits[i] |= UINT64_C(1) << p;
-                if (limits_units(f)) {
-                    int64_t units = selected_units(f, &cart->items[i]);
+        if (!match_filter(plan, f, &match)) {
+            return POS_NO_MEMORY;
+        }
+        for (uint32_t k = 0; k < match.count; k++) {
+            uint32_t i = match.items[k];
 
-                    most[i] = units < most[i] ? units : most[i];
-                }
+            bits[i] |= UINT64_C(1) << p;
+            if (limits_units(f)) {
+                int64_t units = selected_units(f, &cart->items[i]);
+
+                most[i] = units < most[i] ? units : most[i];
             }
         }
     }
@@ -314,10 +359,12 @@ match_tiers(pos_plan_t *plan, pos_act_t *act)
     const pos_effect_t *e = act->effect;
     const pos_cart_t   *cart = &plan->work->cart;
     int64_t             all = 0, amount = 0, units = 0;
-    uint32_t            n = 0, *items = (uint32_t *) (uintptr_t) act->match.items;
+    uint32_t            n = 0, *reached;
+    const uint32_t     *items = act->match.items;
 
     act->tiers = pos_arena_array(plan->work->arena, act->match.count + 1, sizeof(*act->tiers));
-    if (act->tiers == NULL) {
+    reached = pos_arena_alloc(plan->work->arena, (act->match.count + 1) * sizeof(*reached));
+    if (act->tiers == NULL || reached == NULL) {
         return POS_NO_MEMORY;
     }
     for (uint32_t k = 0; k < act->match.count; k++) {
@@ -332,11 +379,11 @@ match_tiers(pos_plan_t *plan, pos_act_t *act)
             : pos_tier_best(e->tiers, e->tier_count, item->quantity, item->subtotal, item->units);
 
         if (t) {
-            items[n] = items[k];
+            reached[n] = items[k];
             act->tiers[n++] = t;
         }
     }
-    act->match.count = n;
+    act->match = (pos_match_t) { n, reached };
     return POS_OK;
 }
 
@@ -531,8 +578,13 @@ drop_idle(pos_plan_t *plan)
         uint32_t to = plan->looked[plan->candidates[k].looked].candidate;
 
         if (to != POS_NIL) {
+            pos_opened_t *o = plan->work->opened.count ? pos_coupon_opens(plan->work, plan->candidates[k].promotion->id) : NULL;
+
             plan->candidates[to] = plan->candidates[k];
             plan->candidates[to].act_count = 0;
+            if (o) {
+                o->candidate = to;
+            }
         }
     }
     plan->act_count = acts;
@@ -574,102 +626,6 @@ make_gift_room(pos_work_t *w)
     return POS_OK;
 }
 
-static pos_status_t
-make_touches(pos_plan_t *plan)
-{
-    pos_arena_t *arena = plan->work->arena;
-    uint32_t     n = 0;
-
-    for (uint32_t a = 0; a < plan->act_count; a++) {
-        plan->acts[a].touch = n;
-        n += plan->acts[a].touch_count;
-    }
-    plan->touch_count = n;
-    plan->words = n / 64 + 1;
-    plan->exclusive = pos_arena_array(arena, plan->words, sizeof(uint64_t));
-    plan->deals = pos_arena_array(arena, plan->words, sizeof(uint64_t));
-    plan->act_of_touch = pos_arena_alloc(arena, (n + 1) * sizeof(uint32_t));
-    if (plan->exclusive == NULL || plan->deals == NULL || plan->act_of_touch == NULL) {
-        return POS_NO_MEMORY;
-    }
-    for (uint32_t k = 0; k < plan->candidate_count; k++) {
-        plan->candidates[k].own = pos_arena_array(arena, plan->words, sizeof(uint64_t));
-        if (plan->candidates[k].own == NULL) {
-            return POS_NO_MEMORY;
-        }
-    }
-    for (uint32_t a = 0; a < plan->act_count; a++) {
-        const pos_act_t *act = &plan->acts[a];
-        pos_candidate_t *c = &plan->candidates[act->candidate];
-
-        for (uint32_t t = act->touch; t < act->touch + act->touch_count; t++) {
-            plan->act_of_touch[t] = a;
-            pos_bit_set(c->own, t);
-            if (act->phase == POS_PHASE_DEAL) {
-                pos_bit_set(plan->deals, t);
-            }
-            if (c->promotion->stacking == POS_STACK_EXCLUSIVE) {
-                pos_bit_set(plan->exclusive, t);
-            }
-        }
-    }
-    return POS_OK;
-}
-
-/* Promotions of one group share one bitmap of their touch ids. */
-static pos_status_t
-make_groups(pos_plan_t *plan)
-{
-    for (uint32_t k = 0; k < plan->candidate_count; k++) {
-        pos_candidate_t *c = &plan->candidates[k];
-
-        plan->stacked |= c->promotion->stacking != POS_STACK_COMBINE;
-        if (c->promotion->group.len == 0) {
-            continue;
-        }
-        for (uint32_t j = 0; j < k && c->group == NULL; j++) {
-            if (pos_str_eq(plan->candidates[j].promotion->group, c->promotion->group)) {
-                c->group = plan->candidates[j].group;
-                plan->stacked = true;
-            }
-        }
-        if (c->group == NULL) {
-            c->group = pos_arena_array(plan->work->arena, plan->words, sizeof(uint64_t));
-            if (c->group == NULL) {
-                return POS_NO_MEMORY;
-            }
-        }
-        for (uint32_t i = 0; i < plan->words; i++) {
-            c->group[i] |= c->own[i];
-        }
-    }
-    return POS_OK;
-}
-
-/* Could two deals want the same unit? */
-static pos_status_t
-find_contests(pos_plan_t *plan)
-{
-    uint8_t *wanted;
-
-    if (plan->deal_count < 2) {
-        return POS_OK;
-    }
-    wanted = pos_arena_zalloc(plan->work->arena, plan->work->cart.item_count + 1);
-    if (wanted == NULL) {
-        return POS_NO_MEMORY;
-    }
-    for (uint32_t a = 0; a < plan->act_count; a++) {
-        const pos_act_t *act = &plan->acts[a];
-
-        for (uint32_t k = 0; act->phase == POS_PHASE_DEAL && k < act->pick_count; k++) {
-            plan->contested |= wanted[act->picks[k].item]++ > 0;
-            wanted[act->picks[k].item] = 1;
-        }
-    }
-    return POS_OK;
-}
-
 pos_status_t
 pos_plan_make(pos_work_t *w, pos_plan_t *plan)
 {
@@ -677,7 +633,10 @@ pos_plan_make(pos_work_t *w, pos_plan_t *plan)
 
     *plan = (pos_plan_t) { .work = w };
     plan->usage_last = &plan->usage;
-    status = pos_candidates(plan);
+    status = pos_matches_init(&w->cart);
+    if (status == POS_OK) {
+        status = pos_candidates(plan);
+    }
     if (status == POS_OK) {
         status = make_acts(plan);
     }
@@ -690,13 +649,7 @@ pos_plan_make(pos_work_t *w, pos_plan_t *plan)
     if (status == POS_OK) {
         drop_idle(plan);
         collect_acts(plan);
-        status = make_touches(plan);
-    }
-    if (status == POS_OK) {
-        status = make_groups(plan);
-    }
-    if (status == POS_OK) {
-        status = find_contests(plan);
+        status = pos_plan_touches(plan);
     }
     plan->shipping = w->cart.has_shipping ? w->cart.item_count + w->gift_count : POS_NIL;
     plan->span = w->cart.item_count + w->gift_count + 1;

@@ -21,12 +21,6 @@ typedef enum {
     POS_PHASE_COUNT
 } pos_phase_t;
 
-/* Items in ascending order. */
-typedef struct {
-    uint32_t        count;
-    const uint32_t *items;
-} pos_match_t;
-
 /* A thing that could be taken by a deal or a limited markdown: an item, and
  * which parts of the deal it matches (bit p: part p). */
 typedef struct {
@@ -94,6 +88,8 @@ typedef struct {
     uint64_t        *exclusive;       /* touch ids of exclusive promotions  */
     uint64_t        *deals;           /* touch ids of deals                 */
     uint32_t        *dearest;         /* all items by unit amount, falling  */
+    uint32_t        *room;            /* scratch: as many as items          */
+    pos_match_t      all;             /* of what any item matches           */
     bool             stacked;         /* any exclusive, alone or group      */
     bool             contested;       /* deals that could want the same unit */
     bool             limited;         /* acts that split items into classes */
@@ -115,11 +111,14 @@ pos_status_t pos_candidates(pos_plan_t *plan) POS_MUSTCHECK;
 bool pos_condition_asks_later(const pos_condition_t *c);
 /* plan.c: candidates, then their acts. */
 pos_status_t pos_plan_make(pos_work_t *w, pos_plan_t *plan) POS_MUSTCHECK;
+/* touches.c: once acts and what they match are known. */
+pos_status_t pos_plan_touches(pos_plan_t *plan) POS_MUSTCHECK;
 
 /* coupon.c: looks up the codes given; the good ones as a list. */
 pos_status_t pos_coupons_read(pos_work_t *w, const pos_coupon_t ***good, uint32_t *count)
     POS_MUSTCHECK;
-bool pos_coupon_names(const pos_coupon_t *coupon, pos_str_t promotion);
+/* What the good ones say of a promotion; NULL: none names it. */
+pos_opened_t *pos_coupon_opens(const pos_work_t *w, pos_str_t promotion);
 
 /* tier.c: the best tier reached at `reached`, judged on an amount and units;
  * NULL: none. */

@@ -89,6 +89,9 @@ pos_quote(const pos_quote_options_t *options, const pos_json_t *request, pos_are
     memset(stats, 0, sizeof(*stats));
     work_init(&w, options, arena, faults);
     status = pos_request_read(&w, request);
+    if (options->spent) {
+        pos_json_recycle(request, arena);
+    }
     if (status == POS_OK) {
         status = pos_items_make(&w);
     } else if (status == POS_INVALID && w.invalid) {

@@ -29,6 +29,8 @@ typedef struct {
     bool                     may_shipping;      /* shipping.amount           */
     bool                     for_order;    /* the quote is kept: each discount says
                                               what each run of units bore of it */
+    bool                     spent;        /* the request's tree is not looked at again: its memory
+                                              is used once it is read */
     uint64_t                 node_budget;       /* steps of the solver; 0: default (docs/solver.md) */
     pos_str_t                pointer;           /* prefix of faults' pointers */
 } pos_quote_options_t;

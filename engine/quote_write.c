@@ -5,7 +5,8 @@
 
 /* Bytes of most answers, and of each of their lines. */
 #define ANSWER_LEAST  600
-#define LINE_LEAST    320
+#define LINE_LEAST    260
+#define ADJUST_LEAST  75
 
 #define write_literal(out, literal, comma) \
     do { \
@@ -112,7 +113,7 @@ write_adjustment(const pos_quoted_t *q, pos_writer_t *out, const line_out_t *l, 
     uint32_t          a = q->solution.state->adjusts[l->adjusts[from]].act;
     const pos_act_t  *act = a == POS_NIL ? NULL : &plan->acts[a];
     pos_str_t         head = pos_str("{\"promotion\":null,\"amount\":"), tail = pos_str("");
-    pos_str_t         label = l->item->line->discount_reason;
+    pos_str_t         label = l->item->line->rare->discount_reason;
     char             *p;
 
     if (act != NULL) {
@@ -558,7 +559,8 @@ pos_quote_write(pos_quoted_t *q, pos_writer_t *out)
         return status;
     }
     /* From here on the answer is what grows, and it does so in place. */
-    (void) pos_writer_claim(out, ANSWER_LEAST + LINE_LEAST * (size_t) q->line_count);
+    (void) pos_writer_claim(out, ANSWER_LEAST + LINE_LEAST * (size_t) q->line_count +
+        ADJUST_LEAST * (size_t) q->solution.state->adjust_count);
     pos_write_object_begin(out);
     pos_write_key(out, "currency");
     pos_write_string(out, w->cart.currency);

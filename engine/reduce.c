@@ -32,7 +32,7 @@ static uint32_t
 new_adjust(pos_state_t *s)
 {
     if (s->adjust_count == s->adjust_room) {
-        uint32_t      room = s->adjust_room ? s->adjust_room * 2 : s->plan->span * 2 + 16;
+        uint32_t      room = s->adjust_room ? s->adjust_room * 2 : s->plan->span + 16;
         pos_adjust_t *p = pos_arena_alloc(s->arena, room * sizeof(*p));
 
         if (p == NULL) {
@@ -319,7 +319,7 @@ pos_reduce_want(pos_state_t *s, uint32_t from, uint32_t to, pos_reduce_t reduce,
     for (uint32_t k = from; k < to; k++) {
         const pos_class_units_t *c = &s->segs[s->touched[k]];
         int64_t                  room = c->left > c->floor ? c->left - c->floor : 0;
-        int64_t                  off = class_reduction(s, c, reduce, value, of_original);
+        int64_t                  off = room ? class_reduction(s, c, reduce, value, of_original) : 0;
 
         s->parts[k] = off < room ? off : room;
     }
@@ -348,7 +348,7 @@ pos_reduce_wanted(pos_state_t *s, uint32_t act, uint32_t n, int64_t cap)
         s->caps[k] = s->parts[k];
         sum += s->parts[k];
     }
-    if (sum > cap && !share_over_items(s, n, cap)) {
+    if (sum == 0 || (sum > cap && !share_over_items(s, n, cap))) {
         return;
     }
     for (uint32_t k = 0; k < n; k++) {

@@ -15,28 +15,49 @@ pos_line_fault(pos_work_t *w, size_t line, const char *rest, const char *code,
     return POS_INVALID;
 }
 
+const pos_line_rare_t pos_line_plain = { .override_amount = 0 };
+
+/* A line's own; NULL without memory. */
+static pos_line_rare_t *
+rare_of(pos_work_t *w, pos_line_t *line)
+{
+    if (line->rare == &pos_line_plain) {
+        pos_line_rare_t *rare = pos_arena_zalloc(w->arena, sizeof(*rare));
+
+        if (rare == NULL) {
+            return NULL;
+        }
+        line->rare = rare;
+    }
+    return (pos_line_rare_t *) (uintptr_t) line->rare;
+}
+
 /* ---- by hand ---- */
 
-static void
+static bool
 read_override(pos_work_t *w, size_t index, const pos_json_t *v, pos_line_t *line)
 {
     pos_request_at_t line_at = { "/lines", (int64_t) index, "" };
     pos_request_at_t at = { "/lines", (int64_t) index, "/price_override" };
     bool             has_amount = false;
+    pos_line_rare_t *rare = rare_of(w, line);
 
+    if (rare == NULL) {
+        return false;
+    }
     if (!pos_request_object(w, &line_at, v)) {
-        return;
+        return true;
     }
     if (!w->options->may_override) {
         pos_request_forbidden(w, &line_at, v->key, "quotes:override");
-        return;
+        return true;
     }
     for (const pos_json_t *e = v->first; e; e = e->next) {
         if (POS_IS(e, "amount")) {
-            line->override_amount = pos_request_money(w, &at, e);
+            rare->override_amount = pos_request_money(w, &at, e);
             has_amount = true;
         } else if (POS_IS(e, "reason")) {
-            line->override_reason = pos_request_text(w, &at, e, POS_REQUEST_TEXT_MAX);
+            rare->override_reason = pos_request_text(w, &at, e, POS_REQUEST_TEXT_MAX);
         } else {
             pos_request_unknown(w, &at, e);
         }
@@ -45,11 +66,12 @@ read_override(pos_work_t *w, size_t index, const pos_json_t *v, pos_line_t *line
         pos_request_bad(w, &at, pos_str("amount"), "required",
                         "an override names its amount");
     }
-    if (line->override_reason.len == 0) {
+    if (rare->override_reason.len == 0) {
         pos_request_bad(w, &at, pos_str("reason"), "required",
                         "an override names its reason");
     }
     line->has_override = true;
+    return true;
 }
 
 static int64_t
@@ -70,19 +92,23 @@ read_percent(pos_work_t *w, const pos_request_at_t *at, const pos_json_t *v)
     return n < 0 || n > POS_PPM ? 0 : n;
 }
 
-static void
+static bool
 read_discount(pos_work_t *w, size_t index, const pos_json_t *v, pos_line_t *line)
 {
     pos_request_at_t line_at = { "/lines", (int64_t) index, "" };
     pos_request_at_t at = { "/lines", (int64_t) index, "/discount" };
     unsigned         kinds = 0;
+    pos_line_rare_t *rare = rare_of(w, line);
 
+    if (rare == NULL) {
+        return false;
+    }
     if (!pos_request_object(w, &line_at, v)) {
-        return;
+        return true;
     }
     if (!w->options->may_override) {
         pos_request_forbidden(w, &line_at, v->key, "quotes:override");
-        return;
+        return true;
     }
     for (const pos_json_t *e = v->first; e; e = e->next) {
         if (POS_IS(e, "amount")) {
@@ -94,7 +120,7 @@ read_discount(pos_work_t *w, size_t index, const pos_json_t *v, pos_line_t *line
             line->discount_value = read_percent(w, &at, e);
             kinds++;
         } else if (POS_IS(e, "reason")) {
-            line->discount_reason = pos_request_text(w, &at, e, POS_REQUEST_TEXT_MAX);
+            rare->discount_reason = pos_request_text(w, &at, e, POS_REQUEST_TEXT_MAX);
         } else {
             pos_request_unknown(w, &at, e);
         }
@@ -103,11 +129,23 @@ read_discount(pos_work_t *w, size_t index, const pos_json_t *v, pos_line_t *line
         pos_request_bad(w, &line_at, v->key, "one_of",
                         "a discount has either percent or amount");
     }
-    if (line->discount_reason.len == 0) {
+    if (rare->discount_reason.len == 0) {
         pos_request_bad(w, &at, pos_str("reason"), "required",
                         "a manual discount names its reason");
     }
     line->has_discount = true;
+    return true;
+}
+
+static bool
+read_tax_category(pos_work_t *w, const pos_request_at_t *at, const pos_json_t *v, pos_line_t *line)
+{
+    pos_line_rare_t *rare = rare_of(w, line);
+
+    if (rare != NULL) {
+        rare->tax_category = pos_request_code(w, at, v);
+    }
+    return rare != NULL;
 }
 
 /* ---- lines ---- */
@@ -118,6 +156,7 @@ read_line(pos_work_t *w, size_t index, const pos_json_t *v, pos_line_t *line)
     pos_request_at_t at = { "/lines", (int64_t) index, "" };
     bool             has_sku = false, has_quantity = false;
 
+    line->rare = &pos_line_plain;
     if (v->type != POS_JSON_OBJECT) {
         (void) pos_line_fault(w, index, "", "type", "a line is an object");
         return true;
@@ -149,14 +188,18 @@ read_line(pos_work_t *w, size_t index, const pos_json_t *v, pos_line_t *line)
                 return false;
             }
         } else if (POS_IS(e, "price_override")) {
-            read_override(w, index, e, line);
+            if (!read_override(w, index, e, line)) {
+                return false;
+            }
         } else if (POS_IS(e, "discount")) {
-            read_discount(w, index, e, line);
+            if (!read_discount(w, index, e, line)) {
+                return false;
+            }
         } else if (POS_IS(e, "tax_category")) {
             if (e->type != POS_JSON_NULL && !w->options->may_override) {
                 pos_request_forbidden(w, &at, e->key, "quotes:override");
-            } else {
-                line->tax_category = pos_request_code(w, &at, e);
+            } else if (!read_tax_category(w, &at, e, line)) {
+                return false;
             }
         } else {
             pos_request_unknown(w, &at, e);

@@ -76,7 +76,9 @@ typedef struct {
     uint8_t            *gifts;         /* by gift: given                    */
     /* scratch, as large as seg_room */
     uint32_t           *touched;
-    int64_t            *weights, *caps, *parts, *group_weights, *group_caps, *group_parts;
+    int64_t            *weights, *caps, *parts;
+    /* scratch by item */
+    int64_t            *group_weights, *group_caps, *group_parts;
     uint32_t           *group_from;
     int64_t            *open;          /* by item: scratch of deals         */
     int64_t            *take;

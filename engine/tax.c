@@ -8,7 +8,7 @@
 pos_str_t
 pos_item_tax_category(const pos_item_t *item)
 {
-    return item->line->tax_category.len ? item->line->tax_category : item->product->tax_category;
+    return item->line->rare->tax_category.len ? item->line->rare->tax_category : item->product->tax_category;
 }
 
 static bool

@@ -89,12 +89,12 @@ add_line(digest_t *d, const pos_line_t *line)
     add_str(d, line->sku);
     add_int(d, line->quantity);
     add_attributes(d, line->attributes, line->attribute_count);
-    add_int(d, line->has_override ? line->override_amount : -1);
-    add_str(d, line->override_reason);
+    add_int(d, line->has_override ? line->rare->override_amount : -1);
+    add_str(d, line->rare->override_reason);
     add_int(d, line->has_discount ? (int64_t) line->discount_reduce : -1);
     add_int(d, line->discount_value);
-    add_str(d, line->discount_reason);
-    add_str(d, line->tax_category);
+    add_str(d, line->rare->discount_reason);
+    add_str(d, line->rare->tax_category);
 }
 
 pos_status_t

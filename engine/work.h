@@ -68,6 +68,12 @@ typedef struct {
     const pos_coupon_t *coupon;
 } pos_coupon_state_t;
 
+/* A promotion that a good coupon names. */
+typedef struct {
+    uint32_t coupon;       /* the first that does, as given */
+    uint32_t candidate;    /* POS_NIL: it is none */
+} pos_opened_t;
+
 typedef struct {
     const pos_quote_options_t *options;
     const pos_book_t          *book;
@@ -87,6 +93,7 @@ typedef struct {
     pos_taxset_t              *taxsets;
     pos_map_t                  taxset_of;    /* by category, once there are many */
     pos_coupon_state_t        *coupons;
+    pos_map_t                  opened;       /* by promotion: what good coupons name */
     pos_coupon_usage_t        *coupon_usage;      /* counters read, in that order */
     pos_coupon_usage_t        *coupon_usage_last;
     bool                       forbidden;    /* a scope was lacking */

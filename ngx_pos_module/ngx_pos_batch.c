@@ -148,6 +148,7 @@ ngx_pos_batch_cart(ngx_pos_batch_t *batch, pos_str_t line, pos_writer_t *w)
     pos_writer_init(&quote, batch->scratch, NGX_POS_BATCH_OUT / 4, NGX_POS_BATCH_OUT_MAX);
 
     if (rc == POS_OK) {
+        batch->options.spent = true;
         rc = pos_quote(&batch->options, json, batch->scratch, &faults, &quote, &stats);
     }
 

@@ -131,7 +131,9 @@ ngx_pos_quote_handler(ngx_pos_ctx_t *ctx)
     ngx_memzero(&stats, sizeof(stats));
     pos_writer_init(&w, ctx->arena, POS_QUOTE_ROOM, NGX_POS_QUOTE_MAX);
 
+    options.spent = true;
     rc = pos_quote(&options, ctx->json, ctx->arena, &ctx->faults, &w, &stats);
+    ctx->json = NULL;
 
     if (rc == POS_OK) {
         rc = w.status;

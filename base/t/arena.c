@@ -200,11 +200,55 @@ extending(void)
 }
 
 
+/* A piece that is done with is cut again; what does not fit in it goes where it would have. */
+static void
+recycling(void)
+{
+    pos_arena_t *arena = pos_arena_create(4096, 0);
+    char        *piece = pos_arena_alloc(arena, 256), *next = pos_arena_alloc(arena, 16);
+    size_t       used = pos_arena_used(arena);
+    char        *a, *b, *c;
+
+    pos_arena_recycle(arena, piece, 256);
+    a = pos_arena_alloc(arena, 128);
+    b = pos_arena_alloc(arena, 512);
+    c = pos_arena_alloc(arena, 128);
+    ok(POS_ARENA_GUARDED || (a == piece && c == piece + 128), "what fits is cut from the recycled piece");
+    ok(b == next + (POS_ARENA_GUARDED ? 144 : 16), "what does not is cut behind what was cut last");
+    ok(POS_ARENA_GUARDED || pos_arena_used(arena) == used + 512, "and is all that is used more");
+    ok(pos_arena_extend(arena, POS_ARENA_GUARDED ? c : b, POS_ARENA_GUARDED ? 128 : 512, 1024), "that one may grow");
+    ok((char *) pos_arena_alloc(arena, 16) >= b + 512, "and is followed by others");
+    pos_arena_reset(arena);
+    ok(pos_arena_used(arena) == 0 && pos_arena_alloc(arena, 2048) == (void *) piece, "a reset forgets it all");
+    pos_arena_destroy(arena);
+}
+
+/* A mark may be taken while a recycled piece is cut: that is the end of it. */
+static void
+marking_recycled(void)
+{
+    pos_arena_t     *arena = pos_arena_create(4096, 0);
+    char            *piece = pos_arena_alloc(arena, 256), *next = pos_arena_alloc(arena, 16), *a;
+    pos_arena_mark_t mark;
+    size_t           used = pos_arena_used(arena);
+
+    pos_arena_recycle(arena, piece, 256);
+    mark = pos_arena_mark(arena);
+    a = pos_arena_alloc(arena, 64);
+    ok(a == next + 16, "after a mark the block goes on");
+    pos_arena_rewind(arena, mark);
+    is_int(pos_arena_used(arena), used, "rewound, as much is used as before");
+    ok(pos_arena_alloc(arena, 64) == (void *) a, "and the same is cut again");
+    pos_arena_destroy(arena);
+}
+
 int
 main(void)
 {
     alignment_and_reuse();
     extending();
+    recycling();
+    marking_recycled();
     limits();
     strings();
     failing();

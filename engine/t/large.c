@@ -6,9 +6,11 @@
 #include "base/t/tap.h"
 #include "engine/quote.h"
 
-#define LINES  10000
-#define TEXT   (8u << 20)
-#define MB     (1u << 20)
+#define LINES    10000
+#define COUPONS  100
+#define ASKED    12
+#define TEXT     (8u << 20)
+#define MB       (1u << 20)
 
 typedef struct {
     char  *text;
@@ -99,16 +101,133 @@ classes(text_t *t)
     add(t, "]}");
 }
 
-typedef enum { MANY, ONE_PRODUCT, ONE_ITEM } cart_t;
+/* A product for each line. */
+static void
+add_goods(text_t *t, int count)
+{
+    add_head(t, "");
+    add(t, ",\"products\":[");
+    for (int i = 0; i < count; i++) {
+        add(t, "%s{\"sku\":\"S%d\",\"name\":\"S\",\"categories\":[\"all\"]}", i ? "," : "", i);
+    }
+    add(t, "],\"prices\":[");
+    for (int i = 0; i < count; i++) {
+        add(t, "%s{\"sku\":\"S%d\",\"list\":\"l\",\"amount\":%d}", i ? "," : "", i, 100 + i % 997);
+    }
+    add(t, "]");
+}
+
+/* Each of three promotions asks a thousand times for what the cart has. */
+static void
+conditions(text_t *t)
+{
+    add_goods(t, LINES);
+    add(t, ",\"promotions\":[");
+    for (int i = 0; i < 3; i++) {
+        add(t, "%s{\"id\":\"p%d\",\"class\":\"line\",\"when\":{\"all\":[", i ? "," : "", i);
+        for (int k = 0; k < 1000; k++) {
+            add(t, "%s{\"items\":{\"category\":[\"all\"],\"unit_price\":{\"min\":%d}},\"quantity\":{\"min\":1}}", k ? "," : "", k % 100);
+        }
+        add(t, "]},\"then\":[{\"percent_off\":1}]}");
+    }
+    add(t, "]}");
+}
+
+/* Each line has a promotion of its own. */
+static void
+singles(text_t *t)
+{
+    add_goods(t, LINES);
+    add(t, ",\"promotions\":[");
+    for (int i = 0; i < LINES; i++) {
+        add(t, "%s{\"id\":\"p%d\",\"class\":\"line\",\"then\":[{\"percent_off\":1,\"items\":{\"sku\":[\"S%d\"]}}]}", i ? "," : "", i, i);
+    }
+    add(t, "]}");
+}
+
+static void
+markdowns(text_t *t)
+{
+    add_goods(t, LINES);
+    add(t, ",\"promotions\":[");
+    for (int i = 0; i < 1000; i++) {
+        add(t, "%s{\"id\":\"p%d\",\"class\":\"line\",\"then\":[{\"percent_off\":%d,\"items\":{\"category\":[\"all\"]}}]}",
+            i ? "," : "", i, 1 + i % 30);
+    }
+    add(t, "]}");
+}
+
+/* Deals that all want the same units, each of them once. */
+static void
+rivals(text_t *t)
+{
+    add_goods(t, LINES);
+    add(t, ",\"promotions\":[");
+    for (int i = 0; i < 200; i++) {
+        add(t, "%s{\"id\":\"p%d\",\"class\":\"line\",\"stacking\":\"exclusive\",\"limits\":[{\"of\":\"uses\",\"max\":1}],\"then\":"
+               "[{\"nth\":{\"items\":{\"category\":[\"all\"]},\"group\":%d,\"position\":2,\"percent_off\":%d}}]}",
+            i ? "," : "", i, 2 + i % 3, 10 + i % 50);
+    }
+    add(t, "]}");
+}
+
+/* A hundred coupons, each of which opens a thousand promotions. */
+static void
+coupons(text_t *t)
+{
+    add_goods(t, LINES);
+    add(t, ",\"promotions\":[");
+    for (int i = 0; i < 1000; i++) {
+        add(t, "%s{\"id\":\"p%d\",\"class\":\"line\",\"coupon\":true,\"then\":[{\"percent_off\":%d,\"items\":{\"sku\":[\"S1\"]}}]}",
+            i ? "," : "", i, 1 + i % 30);
+    }
+    add(t, "],\"coupons\":[");
+    for (int i = 0; i < COUPONS; i++) {
+        add(t, "%s{\"code\":\"C%d\",\"promotions\":[", i ? "," : "", i);
+        for (int k = 0; k < 1000; k++) {
+            add(t, "%s\"p%d\"", k ? "," : "", k);
+        }
+        add(t, "]}");
+    }
+    add(t, "]}");
+}
+
+/* Of each two conditions the first just holds and the second just does not. */
+static void
+facts(text_t *t)
+{
+    static const char *const asked[] = {
+        "{\"items\":{\"category\":[\"all\"]},\"quantity\":{\"min\":10000}}", "{\"items\":{\"category\":[\"all\"]},\"quantity\":{\"min\":10001}}",
+        "{\"items\":{\"unit_price\":{\"max\":100}},\"quantity\":{\"min\":11}}", "{\"items\":{\"unit_price\":{\"max\":100}},\"quantity\":{\"min\":12}}",
+        "{\"items\":{\"unit_price\":{\"max\":100}},\"amount\":{\"min\":1100}}", "{\"items\":{\"unit_price\":{\"max\":100}},\"amount\":{\"min\":1101}}",
+        "{\"distinct\":{\"unit_price\":{\"max\":100}},\"min\":11}", "{\"distinct\":{\"unit_price\":{\"max\":100}},\"min\":12}",
+        "{\"line\":{\"unit_price\":{\"max\":100}},\"quantity\":{\"min\":1}}", "{\"line\":{\"unit_price\":{\"max\":100}},\"quantity\":{\"min\":2}}",
+        "{\"items\":{\"sku\":[\"S9999\"]},\"quantity\":{\"min\":1}}", "{\"items\":{\"sku\":[\"S10000\"]},\"quantity\":{\"min\":1}}",
+    };
+
+    add_goods(t, LINES);
+    add(t, ",\"promotions\":[");
+    for (int i = 0; i < ASKED; i++) {
+        add(t, "%s{\"id\":\"p%02d\",\"class\":\"line\",\"when\":%s,\"then\":[{\"percent_off\":1,\"items\":{\"sku\":[\"S%d\"]}}]}",
+            i ? "," : "", i, asked[i], 5000 + i);
+    }
+    add(t, "]}");
+}
+
+typedef enum { MANY, ONE_PRODUCT, ONE_ITEM, WITH_COUPONS } cart_t;
 
 static void
 cart(text_t *t, cart_t of)
 {
     t->len = 0;
-    add(t, "{\"store\":\"s\",\"at\":\"2026-06-20T12:00:00Z\",\"lines\":[");
+    add(t, "{\"store\":\"s\",\"at\":\"2026-06-20T12:00:00Z\",\"coupons\":[");
+    for (int i = 0; of == WITH_COUPONS && i < COUPONS; i++) {
+        add(t, "%s\"C%d\"", i ? "," : "", i);
+    }
+    add(t, "],\"lines\":[");
     for (int i = 0; i < LINES; i++) {
         add(t, "%s{\"id\":\"%d\",\"sku\":\"S%d\",\"quantity\":1,\"attributes\":{\"a\":\"%d\"}}", i ? "," : "", i,
-            of == MANY ? i : 0, of == ONE_ITEM ? 0 : i);
+            of == MANY || of == WITH_COUPONS ? i : 0, of == ONE_ITEM ? 0 : i);
     }
     add(t, "]}");
 }
@@ -161,7 +280,7 @@ close_shop(shop_t *s)
 
 /* Milliseconds of processor time, the second time, when memory is there. */
 static int64_t
-quote(shop_t *s, pos_str_t text, size_t *used, pos_status_t *status)
+quote(shop_t *s, pos_str_t text, size_t *used, pos_quote_stats_t *stats, pos_status_t *status)
 {
     pos_quote_options_t options = { .book = s->book, .source = &s->source,
         .revision = pos_memory_book_revision(s->memory), .may_simulate = true, .pointer = pos_str("") };
@@ -178,7 +297,7 @@ quote(shop_t *s, pos_str_t text, size_t *used, pos_status_t *status)
         *status = pos_json_read(s->reader, text, arena, &faults, &request);
         if (*status == POS_OK) {
             pos_writer_init(&w, arena, POS_QUOTE_ROOM, 64 * MB);
-            *status = pos_quote(&options, request, arena, &faults, &w, NULL);
+            *status = pos_quote(&options, request, arena, &faults, &w, stats);
         }
     }
     *used = pos_arena_used(arena);
@@ -192,6 +311,7 @@ test(const char *what, void (*book)(text_t *t), cart_t of, int64_t ms, size_t mo
 {
     text_t       text = { malloc(TEXT), 0 };
     shop_t       s;
+    pos_quote_stats_t stats;
     pos_status_t status;
     size_t       used;
     int64_t      took;
@@ -201,13 +321,19 @@ test(const char *what, void (*book)(text_t *t), cart_t of, int64_t ms, size_t mo
         return;
     }
     cart(&text, of);
-    took = quote(&s, str_of(&text), &used, &status);
+    took = quote(&s, str_of(&text), &used, &stats, &status);
     is_int(status, POS_OK, "%s: a quote of %d lines", what, LINES);
+    if (book == facts) {
+        is_int(stats.applied, ASKED / 2, "%s: those apply whose conditions hold", what);
+    }
     ok(took < ms, "%s: in %lld ms, under %lld", what, (long long) took, (long long) ms);
     ok(used < most, "%s: with %zu MB, under %zu", what, used / MB, most / MB);
     close_shop(&s);
     free(text.text);
 }
+
+/* Sanitizers take their time. */
+#define SLOWLY(ms)  (POS_ARENA_GUARDED ? 50 * (ms) : (ms))
 
 int
 main(void)
@@ -215,5 +341,11 @@ main(void)
     test("one product with 400 sales", sales, ONE_PRODUCT, POS_ARENA_GUARDED ? 10000 : 200, 48 * MB);
     test("a tax category for each line under ten floors", categories, MANY, POS_ARENA_GUARDED ? 20000 : 400, 96 * MB);
     test("one product by a thousand promotions of few units", classes, ONE_ITEM, POS_ARENA_GUARDED ? 60000 : 2000, 256 * MB);
+    test("three promotions of a thousand conditions", conditions, MANY, SLOWLY(200), 32 * MB);
+    test("conditions at their limits", facts, MANY, SLOWLY(200), 32 * MB);
+    test("a promotion for each line", singles, MANY, SLOWLY(200), 56 * MB);
+    test("a thousand promotions on every line", markdowns, MANY, SLOWLY(2000), 96 * MB);
+    test("two hundred deals for the same units", rivals, MANY, SLOWLY(2000), 192 * MB);
+    test("a hundred coupons for a thousand promotions", coupons, WITH_COUPONS, SLOWLY(200), 32 * MB);
     return tap_done();
 }
