@@ -6,7 +6,7 @@
 
 #include "engine/solve.h"
 
-#define MOST_LOCAL  14    /* promotions on one item whose sets are tried */
+#define MOST_SETS  128    /* of promotions on one item that are tried */
 
 bool
 pos_shuns(const pos_plan_t *plan, uint32_t a, uint32_t b)
@@ -187,41 +187,88 @@ chain(const pos_solve_t *z, uint32_t i, int64_t n, uint32_t deal, uint32_t role,
 
 typedef struct {
     const pos_solve_t *z;
-    uint32_t           item, act, role, count;
-    int64_t            n, least;
-    uint32_t           local[MOST_LOCAL];
-    uint8_t           *touched;
+    uint32_t           item, act, count;
+    uint32_t           local[POS_SETS_LOCAL];
 } sets_t;
 
-static void
-try_sets(sets_t *t, uint32_t at)
+static bool
+is_apart(const pos_plan_t *plan, uint32_t k)
 {
-    int64_t cost;
+    return plan->candidates[k].promotion->stacking != POS_STACK_COMBINE;
+}
 
-    if (at == t->count) {
-        cost = chain(t->z, t->item, t->n, t->act, t->role, t->touched);
-        t->least = cost < t->least ? cost : t->least;
+static const uint64_t *
+group_of(const pos_plan_t *plan, uint32_t k)
+{
+    return is_apart(plan, k) ? NULL : plan->candidates[k].group;
+}
+
+uint32_t
+pos_sets_group(const pos_sets_t *sets, uint32_t i)
+{
+    const uint64_t *group = group_of(sets->plan, sets->local[i]);
+    uint32_t        end = i + 1;
+
+    while (group && end < sets->together && group_of(sets->plan, sets->local[end]) == group) {
+        end++;
+    }
+    return end;
+}
+
+/* Group by group as they come up, then those that go with none. */
+void
+pos_sets_make(pos_sets_t *sets, const pos_plan_t *plan, uint32_t *local, uint32_t count)
+{
+    uint32_t sorted[POS_SETS_LOCAL], n = 0;
+    uint64_t number = 1;
+
+    *sets = (pos_sets_t) { .plan = plan, .local = local, .count = count };
+    for (uint32_t i = 0; i < count; i++) {
+        const uint64_t *group = group_of(plan, local[i]);
+        bool            seen = is_apart(plan, local[i]);
+
+        for (uint32_t j = 0; j < i && !seen; j++) {
+            seen = group && group_of(plan, local[j]) == group;
+        }
+        for (uint32_t j = i; j < count && !seen; j++) {
+            if (j == i || (group && group_of(plan, local[j]) == group)) {
+                sorted[n++] = local[j];
+            }
+        }
+    }
+    sets->together = n;
+    for (uint32_t i = 0; i < count; i++) {
+        if (is_apart(plan, local[i])) {
+            sorted[n++] = local[i];
+        }
+    }
+    memcpy(local, sorted, n * sizeof(*local));
+    for (uint32_t i = 0, end; i < sets->together && number < POS_NIL; i = end) {
+        end = pos_sets_group(sets, i);
+        number *= end - i;
+    }
+    number = (sets->together ? number : 0) + count - sets->together;
+    sets->number = number < POS_NIL ? (uint32_t) number : POS_NIL;
+}
+
+/* First each that goes with none; then one of each group, with all that are in none. */
+void
+pos_sets_mark(const pos_sets_t *sets, uint32_t number, uint8_t *touched)
+{
+    uint32_t alone = sets->count - sets->together;
+
+    for (uint32_t i = 0; i < sets->count; i++) {
+        touched[sets->local[i]] = i == sets->together + number;
+    }
+    if (number < alone) {
         return;
     }
-    t->touched[t->local[at]] = 1;
-    for (uint32_t k = 0; k < at; k++) {
-        if (t->touched[t->local[k]] && pos_shuns(t->z->plan, t->local[k], t->local[at])) {
-            t->touched[t->local[at]] = 0;
-        }
+    number -= alone;
+    for (uint32_t i = 0, end; i < sets->together; i = end) {
+        end = pos_sets_group(sets, i);
+        touched[sets->local[i + number % (end - i)]] = 1;
+        number /= end - i;
     }
-    if (t->touched[t->local[at]]) {
-        bool contested = false;
-
-        try_sets(t, at + 1);
-        for (uint32_t k = at + 1; k < t->count; k++) {
-            contested |= pos_shuns(t->z->plan, t->local[k], t->local[at]);
-        }
-        t->touched[t->local[at]] = 0;
-        if (!contested) {
-            return;
-        }
-    }
-    try_sets(t, at + 1);
 }
 
 /* The candidates whose discounts could touch the item beside the deal. */
@@ -244,10 +291,10 @@ find_local(sets_t *t, uint8_t *touched, bool *contested)
             continue;
         }
         touched[k] = 1;
-        for (uint32_t j = 0; j < t->count && j < MOST_LOCAL; j++) {
+        for (uint32_t j = 0; j < t->count && j < POS_SETS_LOCAL; j++) {
             *contested |= pos_shuns(plan, t->local[j], k);
         }
-        if (t->count < MOST_LOCAL) {
+        if (t->count < POS_SETS_LOCAL) {
             t->local[t->count] = k;
         }
         t->count++;
@@ -258,9 +305,11 @@ int64_t
 pos_model_cost(const pos_solve_t *z, uint32_t item, int64_t n, uint32_t act, uint32_t role,
     const uint8_t *touched)
 {
-    sets_t  t = { .z = z, .item = item, .act = act, .role = role, .n = n, .least = POS_INF };
-    uint8_t own[z->plan->candidate_count + 1];
-    bool    contested = false;
+    sets_t     t = { .z = z, .item = item, .act = act };
+    pos_sets_t sets;
+    uint8_t    own[z->plan->candidate_count + 1];
+    int64_t    least = POS_INF;
+    bool       contested = false;
 
     if (n == 0) {
         return 0;
@@ -270,13 +319,21 @@ pos_model_cost(const pos_solve_t *z, uint32_t item, int64_t n, uint32_t act, uin
     }
     memset(own, 0, sizeof(own));
     find_local(&t, own, &contested);
-    if (!contested || t.count > MOST_LOCAL) {
+    if (!contested || t.count > POS_SETS_LOCAL) {
         return chain(z, item, n, act, role, own);
     }
-    memset(own, 0, sizeof(own));
-    t.touched = own;
-    try_sets(&t, 0);
-    return t.least;
+    pos_sets_make(&sets, z->plan, t.local, t.count);
+    if (sets.number > MOST_SETS) {
+        return chain(z, item, n, act, role, own);
+    }
+    for (uint32_t k = 0; k < sets.number; k++) {
+        int64_t cost;
+
+        pos_sets_mark(&sets, k, own);
+        cost = chain(z, item, n, act, role, own);
+        least = cost < least ? cost : least;
+    }
+    return least;
 }
 
 /* ---- what bears on the sum instead ---- */

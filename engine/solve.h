@@ -15,6 +15,7 @@
 #define POS_SOLVE_UNITS  400      /* of one item, in the model's tables      */
 #define POS_SOLVE_TABLE  400000   /* entries of all tables                   */
 #define POS_SOLVE_VARS   20000
+#define POS_SETS_LOCAL   128      /* promotions on one item beside deals      */
 #define POS_SOLVE_COVERS 14       /* units whose split by amount is searched */
 
 /* Units of one item in one role of a deal: a bundle's and an nth's have one
@@ -123,6 +124,21 @@ struct pos_solve_s {
     int64_t           least;        /* no unsearched choice makes less      */
     uint32_t          leaves;
 };
+
+/* model.c: the greatest sets of some promotions of which no two shun each other. */
+typedef struct {
+    const pos_plan_t *plan;
+    uint32_t         *local, count;
+    uint32_t          together;     /* of them that go with others          */
+    uint32_t          number;       /* of sets; POS_NIL: or more            */
+} pos_sets_t;
+
+/* Sorts `local`, which stays the caller's; POS_SETS_LOCAL at most. */
+void pos_sets_make(pos_sets_t *sets, const pos_plan_t *plan, uint32_t *local, uint32_t count);
+/* Where those from `i` on end that are of one group with it; one of none stands for itself. */
+uint32_t pos_sets_group(const pos_sets_t *sets, uint32_t i);
+/* Of those in `local`, marks the ones in the set of that number, and only them. */
+void pos_sets_mark(const pos_sets_t *sets, uint32_t number, uint8_t *touched);
 
 /* model.c: costs and deals under what is allowed. */
 pos_status_t pos_model_make(pos_solve_t *z) POS_MUSTCHECK;

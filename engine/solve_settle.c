@@ -7,8 +7,10 @@
 
 #include "engine/solve.h"
 
-#define MOST_LOCAL    12
-#define MOST_OPTIONS  64
+#define FEW_LOCAL     12     /* whose sets are tried in the order of their promotions */
+#define FEW_OPTIONS   64
+#define MOST_OPTIONS  128    /* those that cost least, where there are more */
+#define MOST_LEAST    64     /* units whose least cost is known by number */
 #define MOST_ROW      4096
 
 /* Units of one item in one deal's role, or in none. */
@@ -16,6 +18,7 @@ typedef struct {
     uint32_t  item, act, touch, role, deal;
     int64_t   units;
     int64_t   least;           /* cost at least                             */
+    int64_t  *leasts;          /* [n]: the same of n of them, or NULL       */
     bool      whole;           /* paid for with its bundle                  */
     uint32_t  option_count;
     uint8_t **options;         /* by candidate: it may touch                */
@@ -35,6 +38,8 @@ typedef struct {
     share_t     *shares;
     uint64_t    *bits;         /* of the classes being made                 */
     bool         limited;
+    bool         many;         /* options of a stack: ties are left alone   */
+    bool         partial;      /* some options are not tried                */
     /* the units of items that a limited markdown bears on, in a row */
     uint32_t     row_count;
     uint32_t    *row;          /* a unit's share                            */
@@ -75,16 +80,16 @@ matches(const pos_act_t *act, uint32_t item)
 /* ---- stacks and their options ---- */
 
 static bool
-add_option(settle_t *t, stack_t_ *s, const uint8_t *set)
+add_option(settle_t *t, stack_t_ *s, const uint8_t *set, uint32_t most)
 {
     uint32_t n = t->z->plan->candidate_count;
 
-    if (s->option_count == MOST_OPTIONS) {
+    if (s->option_count == most) {
         t->z->stop = true;
         return false;
     }
     if (s->options == NULL) {
-        s->options = room(t->z, MOST_OPTIONS * sizeof(*s->options));
+        s->options = room(t->z, most * sizeof(*s->options));
     }
     if (s->options == NULL || (s->options[s->option_count] = room(t->z, n + 1)) == NULL) {
         return false;
@@ -99,7 +104,7 @@ add_sets(settle_t *t, stack_t_ *s, const uint32_t *local, uint32_t count)
 {
     const pos_plan_t *plan = t->z->plan;
     uint8_t          *set = room(t->z, plan->candidate_count + 1);
-    uint32_t          shun[MOST_LOCAL] = { 0 };
+    uint32_t          shun[FEW_LOCAL] = { 0 };
 
     if (set == NULL) {
         return false;
@@ -121,10 +126,88 @@ add_sets(settle_t *t, stack_t_ *s, const uint32_t *local, uint32_t count)
         for (uint32_t i = 0; i < count; i++) {
             set[local[i]] = some >> i & 1;
         }
-        if (!add_option(t, s, set)) {
+        if (!add_option(t, s, set, FEW_OPTIONS)) {
             return false;
         }
     }
+    return true;
+}
+
+static int64_t
+set_cost(const settle_t *t, const stack_t_ *s, const uint8_t *set)
+{
+    return pos_model_cost(t->z, s->item, s->units, s->act, s->role, set);
+}
+
+/* Of the largest group, or of those that go with none where they are more, the one that costs
+ * most by itself goes. */
+static void
+drop_dearest(const settle_t *t, const stack_t_ *s, pos_sets_t *sets, uint8_t *set)
+{
+    uint32_t alone = sets->count - sets->together, from = sets->together, worst = 0;
+    uint32_t size = sets->number - alone > MOST_OPTIONS / 2 ? 1 : alone;
+    int64_t  most = -1;
+
+    for (uint32_t i = 0, end; i < sets->together; i = end) {
+        end = pos_sets_group(sets, i);
+        if (end - i > size) {
+            from = i;
+            size = end - i;
+        }
+    }
+    memset(set, 0, t->z->plan->candidate_count);
+    for (uint32_t i = from; i < from + size; i++) {
+        int64_t cost;
+
+        set[sets->local[i]] = 1;
+        cost = set_cost(t, s, set);
+        set[sets->local[i]] = 0;
+        if (cost >= most) {
+            most = cost;
+            worst = i;
+        }
+    }
+    memmove(&sets->local[worst], &sets->local[worst + 1], (sets->count - worst - 1) * sizeof(*sets->local));
+    pos_sets_make(sets, t->z->plan, sets->local, sets->count - 1);
+}
+
+/* Many rivals: the sets stand from the dearest to the one that costs least, which is tried first. */
+static bool
+add_many(settle_t *t, stack_t_ *s, uint32_t *local, uint32_t count)
+{
+    const pos_plan_t *plan = t->z->plan;
+    uint8_t          *set = room(t->z, plan->candidate_count + 1);
+    int64_t          *costs = room(t->z, MOST_OPTIONS * sizeof(*costs));
+    pos_sets_t        sets;
+
+    if (set == NULL || costs == NULL) {
+        return false;
+    }
+    pos_sets_make(&sets, plan, local, count);
+    while (sets.number > MOST_OPTIONS) {
+        t->partial = true;
+        drop_dearest(t, s, &sets, set);
+    }
+    memset(set, 0, plan->candidate_count);
+    for (uint32_t k = 0; k < sets.number; k++) {
+        uint32_t at = k;
+        uint8_t *own;
+
+        pos_sets_mark(&sets, k, set);
+        if (!add_option(t, s, set, MOST_OPTIONS)) {
+            return false;
+        }
+        own = s->options[k];
+        costs[k] = set_cost(t, s, own);
+        for (int64_t cost = costs[k]; at > 0 && costs[at - 1] < cost; at--) {
+            costs[at] = costs[at - 1];
+            s->options[at] = s->options[at - 1];
+            costs[at - 1] = cost;
+            s->options[at - 1] = own;
+        }
+    }
+    t->many = true;
+    t->z->work += sets.number * 4;
     return true;
 }
 
@@ -132,7 +215,7 @@ static bool
 find_options(settle_t *t, stack_t_ *s)
 {
     const pos_plan_t *plan = t->z->plan;
-    uint32_t          local[MOST_LOCAL], count = 0;
+    uint32_t          local[POS_SETS_LOCAL], count = 0;
     uint8_t          *set = room(t->z, plan->candidate_count + 1);
     bool              apart = false;
 
@@ -150,20 +233,20 @@ find_options(settle_t *t, stack_t_ *s)
         for (uint32_t j = 0; j < plan->candidate_count; j++) {
             apart |= set[j] && pos_shuns(plan, j, k);
         }
-        if (count < MOST_LOCAL) {
+        if (count < POS_SETS_LOCAL) {
             local[count] = k;
         }
         count++;
         set[k] = 1;
     }
     if (!apart) {
-        return add_option(t, s, set);
+        return add_option(t, s, set, 1);
     }
-    if (count > MOST_LOCAL) {
+    if (count > POS_SETS_LOCAL) {
         t->z->stop = true;
         return false;
     }
-    return add_sets(t, s, local, count);
+    return count > FEW_LOCAL ? add_many(t, s, local, count) : add_sets(t, s, local, count);
 }
 
 static int64_t
@@ -186,6 +269,43 @@ share_cost(const settle_t *t, const stack_t_ *s, uint32_t option, int64_t units)
     return t->limited ? rate * units : option_cost(t, s, option, units);
 }
 
+/* By number where options differ and each is rounded as a whole, else at the best rate. */
+static bool
+find_least(settle_t *t, stack_t_ *s)
+{
+    int64_t units = s->units, rate = POS_INF;
+    bool    by_number = s->option_count > 1 && !t->limited && units <= MOST_LEAST;
+
+    if (by_number && (s->leasts = room(t->z, (size_t) (units + 1) * sizeof(int64_t))) == NULL) {
+        return false;
+    }
+    for (int64_t n = 1; n <= units; n++) {
+        int64_t least = POS_INF;
+
+        for (uint32_t o = 0; o < s->option_count; o++) {
+            int64_t cost = option_cost(t, s, o, n);
+
+            least = cost < least ? cost : least;
+        }
+        rate = least / n < rate ? least / n : rate;
+        for (int64_t m = 1; by_number && m <= n / 2; m++) {
+            least = s->leasts[m] + s->leasts[n - m] < least ? s->leasts[m] + s->leasts[n - m] : least;
+        }
+        if (by_number) {
+            s->leasts[n] = least;
+        }
+    }
+    s->least = by_number ? s->leasts[units] : rate * units;
+    return true;
+}
+
+/* What so many of its units cost at least. */
+static int64_t
+least_of(const stack_t_ *s, int64_t units)
+{
+    return s->whole ? 0 : s->leasts ? s->leasts[units] : s->least / s->units * units;
+}
+
 static bool
 add_stack(settle_t *t, uint32_t item, uint32_t act, uint32_t deal, uint32_t role, uint32_t touch, int64_t units)
 {
@@ -199,16 +319,7 @@ add_stack(settle_t *t, uint32_t item, uint32_t act, uint32_t deal, uint32_t role
     if (!find_options(t, s)) {
         return false;
     }
-    s->least = POS_INF;
-    for (uint32_t o = 0; o < s->option_count; o++) {
-        for (int64_t n = 1; n <= units; n++) {
-            int64_t cost = option_cost(t, s, o, n) / n;
-
-            s->least = cost < s->least ? cost : s->least;
-        }
-    }
-    s->least *= units;
-    return true;
+    return find_least(t, s);
 }
 
 /* Paid and bundled units stand first, rewarded ones last, as they are claimed
@@ -613,8 +724,8 @@ share(settle_t *t, uint32_t stack, uint32_t option, int64_t units, int64_t cost,
         }
         return;
     }
-    if (pos_model_after(z, cost + (s->whole ? 0 : s->least / s->units * units) + rest_least(t, stack + 1) - off - z->constant) >
-        z->state->objective) {
+    if (pos_model_after(z, cost + least_of(s, units) + rest_least(t, stack + 1) - off - z->constant) >
+        z->state->objective - (t->many && !z->ties)) {
         return;
     }
     for (int64_t n = option + 1 == s->option_count ? units : 0; n <= units; n++) {
@@ -665,6 +776,7 @@ settle(pos_solve_t *z)
     if (!pos_broken(z)) {
         z->work += t.stack_count * 20;
         share(&t, 0, 0, t.stack_count ? t.stacks[0].units : 0, 0, bundles_least(&t));
+        z->stop |= t.partial;
     }
 }
 
