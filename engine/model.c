@@ -17,8 +17,8 @@ pos_shuns(const pos_plan_t *plan, uint32_t a, uint32_t b)
         y->promotion->stacking != POS_STACK_COMBINE || (x->group && x->group == y->group));
 }
 
-static bool
-matches(const pos_act_t *act, uint32_t item)
+bool
+pos_act_matches(const pos_act_t *act, uint32_t item)
 {
     uint32_t low = 0, high = act->match.count;
 
@@ -32,12 +32,6 @@ matches(const pos_act_t *act, uint32_t item)
         }
     }
     return low < act->match.count && act->match.items[low] == item;
-}
-
-static bool
-on_units(const pos_act_t *act)
-{
-    return act->phase == POS_PHASE_MARKDOWN || act->phase == POS_PHASE_ORDER;
 }
 
 /* ---- the chain ---- */
@@ -170,7 +164,7 @@ chain(const pos_solve_t *z, uint32_t i, int64_t n, uint32_t deal, uint32_t role,
         if (act->phase > POS_PHASE_ORDER) {
             break;
         }
-        if (!z->in_chain[a] || !touched[act->candidate] || !matches(act, i)) {
+        if (!z->in_chain[a] || !touched[act->candidate] || !pos_act_matches(act, i)) {
             continue;
         }
         if (act->phase == POS_PHASE_MARKDOWN) {
@@ -191,86 +185,6 @@ typedef struct {
     uint32_t           local[POS_SETS_LOCAL];
 } sets_t;
 
-static bool
-is_apart(const pos_plan_t *plan, uint32_t k)
-{
-    return plan->candidates[k].promotion->stacking != POS_STACK_COMBINE;
-}
-
-static const uint64_t *
-group_of(const pos_plan_t *plan, uint32_t k)
-{
-    return is_apart(plan, k) ? NULL : plan->candidates[k].group;
-}
-
-uint32_t
-pos_sets_group(const pos_sets_t *sets, uint32_t i)
-{
-    const uint64_t *group = group_of(sets->plan, sets->local[i]);
-    uint32_t        end = i + 1;
-
-    while (group && end < sets->together && group_of(sets->plan, sets->local[end]) == group) {
-        end++;
-    }
-    return end;
-}
-
-/* Group by group as they come up, then those that go with none. */
-void
-pos_sets_make(pos_sets_t *sets, const pos_plan_t *plan, uint32_t *local, uint32_t count)
-{
-    uint32_t sorted[POS_SETS_LOCAL], n = 0;
-    uint64_t number = 1;
-
-    *sets = (pos_sets_t) { .plan = plan, .local = local, .count = count };
-    for (uint32_t i = 0; i < count; i++) {
-        const uint64_t *group = group_of(plan, local[i]);
-        bool            seen = is_apart(plan, local[i]);
-
-        for (uint32_t j = 0; j < i && !seen; j++) {
-            seen = group && group_of(plan, local[j]) == group;
-        }
-        for (uint32_t j = i; j < count && !seen; j++) {
-            if (j == i || (group && group_of(plan, local[j]) == group)) {
-                sorted[n++] = local[j];
-            }
-        }
-    }
-    sets->together = n;
-    for (uint32_t i = 0; i < count; i++) {
-        if (is_apart(plan, local[i])) {
-            sorted[n++] = local[i];
-        }
-    }
-    memcpy(local, sorted, n * sizeof(*local));
-    for (uint32_t i = 0, end; i < sets->together && number < POS_NIL; i = end) {
-        end = pos_sets_group(sets, i);
-        number *= end - i;
-    }
-    number = (sets->together ? number : 0) + count - sets->together;
-    sets->number = number < POS_NIL ? (uint32_t) number : POS_NIL;
-}
-
-/* First each that goes with none; then one of each group, with all that are in none. */
-void
-pos_sets_mark(const pos_sets_t *sets, uint32_t number, uint8_t *touched)
-{
-    uint32_t alone = sets->count - sets->together;
-
-    for (uint32_t i = 0; i < sets->count; i++) {
-        touched[sets->local[i]] = i == sets->together + number;
-    }
-    if (number < alone) {
-        return;
-    }
-    number -= alone;
-    for (uint32_t i = 0, end; i < sets->together; i = end) {
-        end = pos_sets_group(sets, i);
-        touched[sets->local[i + number % (end - i)]] = 1;
-        number /= end - i;
-    }
-}
-
 /* The candidates whose discounts could touch the item beside the deal. */
 static void
 find_local(sets_t *t, uint8_t *touched, bool *contested)
@@ -286,7 +200,7 @@ find_local(sets_t *t, uint8_t *touched, bool *contested)
         if (act->phase > POS_PHASE_ORDER) {
             break;
         }
-        if (!t->z->in_chain[a] || !on_units(act) || !t->z->allowed[k] || touched[k] || !matches(act, t->item) ||
+        if (!t->z->in_chain[a] || !pos_on_units(act) || !t->z->allowed[k] || touched[k] || !pos_act_matches(act, t->item) ||
             (owner != POS_NIL && pos_shuns(plan, owner, k))) {
             continue;
         }

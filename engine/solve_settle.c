@@ -7,9 +7,6 @@
 
 #include "engine/solve.h"
 
-#define FEW_LOCAL     12     /* whose sets are tried in the order of their promotions */
-#define FEW_OPTIONS   64
-#define MOST_OPTIONS  128    /* those that cost least, where there are more */
 #define MOST_LEAST    64     /* units whose least cost is known by number */
 #define MOST_ROW      4096
 
@@ -55,198 +52,26 @@ room(pos_solve_t *z, size_t n)
 }
 
 static bool
-on_units(const pos_act_t *act)
-{
-    return act->phase == POS_PHASE_MARKDOWN || act->phase == POS_PHASE_ORDER;
-}
-
-static bool
 is_limited(const pos_act_t *act)
 {
-    return on_units(act) && act->picks != NULL;
-}
-
-static bool
-matches(const pos_act_t *act, uint32_t item)
-{
-    for (uint32_t k = 0; k < act->match.count && act->match.items[k] <= item; k++) {
-        if (act->match.items[k] == item) {
-            return true;
-        }
-    }
-    return false;
+    return pos_on_units(act) && act->picks != NULL;
 }
 
 /* ---- stacks and their options ---- */
 
 static bool
-add_option(settle_t *t, stack_t_ *s, const uint8_t *set, uint32_t most)
-{
-    uint32_t n = t->z->plan->candidate_count;
-
-    if (s->option_count == most) {
-        t->z->stop = true;
-        return false;
-    }
-    if (s->options == NULL) {
-        s->options = room(t->z, most * sizeof(*s->options));
-    }
-    if (s->options == NULL || (s->options[s->option_count] = room(t->z, n + 1)) == NULL) {
-        return false;
-    }
-    memcpy(s->options[s->option_count++], set, n);
-    return true;
-}
-
-/* All greatest sets of the local candidates of which no two shun each other. */
-static bool
-add_sets(settle_t *t, stack_t_ *s, const uint32_t *local, uint32_t count)
-{
-    const pos_plan_t *plan = t->z->plan;
-    uint8_t          *set = room(t->z, plan->candidate_count + 1);
-    uint32_t          shun[FEW_LOCAL] = { 0 };
-
-    if (set == NULL) {
-        return false;
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        for (uint32_t j = 0; j < count; j++) {
-            shun[i] |= pos_shuns(plan, local[i], local[j]) ? 1u << j : 0;
-        }
-    }
-    for (uint32_t some = (1u << count); some-- > 0;) {
-        bool good = true;
-
-        for (uint32_t i = 0; i < count && good; i++) {
-            good = some >> i & 1 ? !(shun[i] & some) : (shun[i] & some) != 0;
-        }
-        if (!good) {
-            continue;
-        }
-        for (uint32_t i = 0; i < count; i++) {
-            set[local[i]] = some >> i & 1;
-        }
-        if (!add_option(t, s, set, FEW_OPTIONS)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static int64_t
-set_cost(const settle_t *t, const stack_t_ *s, const uint8_t *set)
-{
-    return pos_model_cost(t->z, s->item, s->units, s->act, s->role, set);
-}
-
-/* Of the largest group, or of those that go with none where they are more, the one that costs
- * most by itself goes. */
-static void
-drop_dearest(const settle_t *t, const stack_t_ *s, pos_sets_t *sets, uint8_t *set)
-{
-    uint32_t alone = sets->count - sets->together, from = sets->together, worst = 0;
-    uint32_t size = sets->number - alone > MOST_OPTIONS / 2 ? 1 : alone;
-    int64_t  most = -1;
-
-    for (uint32_t i = 0, end; i < sets->together; i = end) {
-        end = pos_sets_group(sets, i);
-        if (end - i > size) {
-            from = i;
-            size = end - i;
-        }
-    }
-    memset(set, 0, t->z->plan->candidate_count);
-    for (uint32_t i = from; i < from + size; i++) {
-        int64_t cost;
-
-        set[sets->local[i]] = 1;
-        cost = set_cost(t, s, set);
-        set[sets->local[i]] = 0;
-        if (cost >= most) {
-            most = cost;
-            worst = i;
-        }
-    }
-    memmove(&sets->local[worst], &sets->local[worst + 1], (sets->count - worst - 1) * sizeof(*sets->local));
-    pos_sets_make(sets, t->z->plan, sets->local, sets->count - 1);
-}
-
-/* Many rivals: the sets stand from the dearest to the one that costs least, which is tried first. */
-static bool
-add_many(settle_t *t, stack_t_ *s, uint32_t *local, uint32_t count)
-{
-    const pos_plan_t *plan = t->z->plan;
-    uint8_t          *set = room(t->z, plan->candidate_count + 1);
-    int64_t          *costs = room(t->z, MOST_OPTIONS * sizeof(*costs));
-    pos_sets_t        sets;
-
-    if (set == NULL || costs == NULL) {
-        return false;
-    }
-    pos_sets_make(&sets, plan, local, count);
-    while (sets.number > MOST_OPTIONS) {
-        t->partial = true;
-        drop_dearest(t, s, &sets, set);
-    }
-    memset(set, 0, plan->candidate_count);
-    for (uint32_t k = 0; k < sets.number; k++) {
-        uint32_t at = k;
-        uint8_t *own;
-
-        pos_sets_mark(&sets, k, set);
-        if (!add_option(t, s, set, MOST_OPTIONS)) {
-            return false;
-        }
-        own = s->options[k];
-        costs[k] = set_cost(t, s, own);
-        for (int64_t cost = costs[k]; at > 0 && costs[at - 1] < cost; at--) {
-            costs[at] = costs[at - 1];
-            s->options[at] = s->options[at - 1];
-            costs[at - 1] = cost;
-            s->options[at - 1] = own;
-        }
-    }
-    t->many = true;
-    t->z->work += sets.number * 4;
-    return true;
-}
-
-static bool
 find_options(settle_t *t, stack_t_ *s)
 {
-    const pos_plan_t *plan = t->z->plan;
-    uint32_t          local[POS_SETS_LOCAL], count = 0;
-    uint8_t          *set = room(t->z, plan->candidate_count + 1);
-    bool              apart = false;
+    pos_touching_t u = { .item = s->item, .act = s->act, .role = s->role, .units = s->units };
 
-    if (set == NULL) {
+    if (!pos_sets_find(t->z, &u)) {
         return false;
     }
-    for (uint32_t a = 0; a < plan->act_count && plan->acts[a].phase <= POS_PHASE_ORDER; a++) {
-        const pos_act_t *act = &plan->acts[a];
-        uint32_t         k = act->candidate;
-
-        if (!on_units(act) || !t->z->allowed[k] || set[k] || !matches(act, s->item) ||
-            (s->act != POS_NIL && pos_shuns(plan, plan->acts[s->act].candidate, k))) {
-            continue;
-        }
-        for (uint32_t j = 0; j < plan->candidate_count; j++) {
-            apart |= set[j] && pos_shuns(plan, j, k);
-        }
-        if (count < POS_SETS_LOCAL) {
-            local[count] = k;
-        }
-        count++;
-        set[k] = 1;
-    }
-    if (!apart) {
-        return add_option(t, s, set, 1);
-    }
-    if (count > POS_SETS_LOCAL) {
-        t->z->stop = true;
-        return false;
-    }
-    return count > FEW_LOCAL ? add_many(t, s, local, count) : add_sets(t, s, local, count);
+    s->option_count = u.count;
+    s->options = u.sets;
+    t->many |= u.many;
+    t->partial |= u.partial;
+    return true;
 }
 
 static int64_t
@@ -396,7 +221,7 @@ count_times(pos_solve_t *z)
         }
     }
     for (uint32_t a = 0; a < plan->act_count; a++) {
-        if (on_units(&plan->acts[a]) && z->allowed[plan->acts[a].candidate]) {
+        if (pos_on_units(&plan->acts[a]) && z->allowed[plan->acts[a].candidate]) {
             z->claims->times[a] = 1;
         }
     }
@@ -465,8 +290,8 @@ share_bits(const settle_t *t, const share_t *s, uint64_t *bits)
     for (uint32_t a = 0; a < plan->act_count && plan->acts[a].phase <= POS_PHASE_ORDER; a++) {
         const pos_act_t *act = &plan->acts[a];
 
-        if (on_units(act) && !is_limited(act) && stack->options[s->option][act->candidate] &&
-            matches(act, stack->item)) {
+        if (pos_on_units(act) && !is_limited(act) && stack->options[s->option][act->candidate] &&
+            pos_act_matches(act, stack->item)) {
             pos_bit_set(bits, act->touch);
         }
     }
@@ -592,7 +417,7 @@ judge_row(settle_t *t)
         }
     }
     for (uint32_t a = 0; a < plan->act_count; a++) {
-        if (on_units(&plan->acts[a]) && t->z->allowed[plan->acts[a].candidate] && !takes_all(t, a)) {
+        if (pos_on_units(&plan->acts[a]) && t->z->allowed[plan->acts[a].candidate] && !takes_all(t, a)) {
             return;
         }
     }
@@ -677,7 +502,8 @@ rest_least(const settle_t *t, uint32_t stack)
 }
 
 /* Bundles at a price, or at an amount off that may be all they cost: their units cost that, by
- * whatever option, and so nothing by themselves. Else the amount is off. */
+ * whatever option, and so nothing by themselves (what order discounts may leave of a price can be
+ * nothing too). Else the amount is off. */
 static int64_t
 bundles_least(settle_t *t)
 {
@@ -685,19 +511,21 @@ bundles_least(settle_t *t)
     int64_t      off = 0;
 
     for (uint32_t d = 0; d < z->deal_count; d++) {
-        int64_t times = z->claims->times[z->deals[d].act], sum = 0, price = z->deals[d].price * times;
+        const pos_effect_t *e = z->plan->acts[z->deals[d].act].effect;
+        int64_t             times = z->claims->times[z->deals[d].act], sum = 0, price = z->deals[d].price * times;
+        bool                at_price = e->reduce == POS_REDUCE_PRICE;
 
-        if (times == 0 || price == 0) {
+        if (times == 0 || e->kind != POS_EFFECT_BUNDLE || e->reduce == POS_REDUCE_PERCENT) {
             continue;
         }
         for (uint32_t k = 0; k < t->stack_count; k++) {
             sum += t->stacks[k].deal == d ? t->stacks[k].least : 0;
         }
-        if (price < 0 && -price < sum) {
+        if (!at_price && -price < sum) {
             off -= price;
             continue;
         }
-        off -= price < 0 ? 0 : price < sum ? price : sum;
+        off -= !at_price ? 0 : price < sum ? price : sum;
         for (uint32_t k = 0; k < t->stack_count; k++) {
             t->stacks[k].whole |= t->stacks[k].deal == d;
         }
