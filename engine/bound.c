@@ -72,6 +72,43 @@ picks_best(const pos_act_t *deal, bool marked_down)
         (same || e->gets[0].reduce == POS_REDUCE_PERCENT || !marked_down);
 }
 
+/* The units it rewards at a percentage, done so often, and that percentage; 0: none. */
+static int64_t
+rewarded(const pos_act_t *deal, int64_t times, int64_t *ppm)
+{
+    const pos_effect_t *e = deal->effect;
+    int64_t             each = e->kind == POS_EFFECT_NTH;
+    pos_reduce_t        reduce = e->kind == POS_EFFECT_BUY_GET ? e->gets[0].reduce : e->reduce;
+
+    *ppm = e->kind == POS_EFFECT_BUY_GET ? e->gets[0].value : e->value;
+    if (e->kind == POS_EFFECT_BUY_GET) {
+        each = e->gets[0].reduces ? e->gets[0].quantity : 0;
+    }
+    for (uint32_t p = 0; e->kind == POS_EFFECT_BUNDLE && p < e->part_count; p++) {
+        each += e->parts[p].quantity;
+    }
+    return reduce == POS_REDUCE_PERCENT ? each * times : 0;
+}
+
+/* The dearest are rewarded, class by class, each rounded. Could others be rounded so much better
+ * that they save more? Not one alone; nor those that cost the same, where nothing is rounded; nor
+ * those that cost so much less that no rounding makes up for it. */
+static bool
+rounds_no_better(const pos_act_t *deal, int64_t times)
+{
+    int64_t ppm, units = rewarded(deal, times, &ppm), classes = units < deal->pick_count ? units : deal->pick_count;
+
+    for (uint32_t k = 1; k < deal->pick_count && classes > 1; k++) {
+        int64_t  less = deal->picks[k - 1].amount - deal->picks[k].amount;
+        __int128 off = (__int128) (less ? less : deal->picks[k].amount) * ppm;
+
+        if (less ? off < (__int128) classes * POS_PPM : off % POS_PPM != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool
 settled(const pos_state_t *s, uint32_t d)
 {
@@ -95,7 +132,7 @@ settled(const pos_state_t *s, uint32_t d)
             return false;
         }
     }
-    if (!picks_best(deal, marked_down)) {
+    if (!picks_best(deal, marked_down) || !rounds_no_better(deal, s->times[d])) {
         return false;
     }
     return s->times[d] == 0 || s->saved[deal->candidate] / s->times[d] > slack;

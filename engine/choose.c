@@ -46,8 +46,8 @@ is_alone(const search_t *x, uint32_t k)
     return x->plan->candidates[k].promotion->stacking == POS_STACK_ALONE;
 }
 
-/* Would the others' amounts be the same without one that saved nothing? A deal
- * parts an item's units, a margin floor stops others. */
+/* Would the others' amounts be others without one that saved nothing? A deal and a limited
+ * markdown part an item's units, a margin floor stops others. */
 static bool
 leaves_traces(const search_t *x, const pos_state_t *s, uint32_t k)
 {
@@ -57,7 +57,9 @@ leaves_traces(const search_t *x, const pos_state_t *s, uint32_t k)
         return true;
     }
     for (uint32_t i = 0; i < c->act_count; i++) {
-        if (x->plan->acts[c->acts[i]].phase == POS_PHASE_DEAL && s->times[c->acts[i]] > 0) {
+        const pos_act_t *act = &x->plan->acts[c->acts[i]];
+
+        if ((act->phase == POS_PHASE_DEAL && s->times[c->acts[i]] > 0) || (act->phase == POS_PHASE_MARKDOWN && act->picks)) {
             return true;
         }
     }

@@ -6,7 +6,7 @@
 
 #include "engine/solve.h"
 
-#define MOST_LOCAL  14    /* promotions on one item whose sets are tried */
+#define MOST_SETS  128    /* of promotions on one item that are tried */
 
 bool
 pos_shuns(const pos_plan_t *plan, uint32_t a, uint32_t b)
@@ -17,8 +17,8 @@ pos_shuns(const pos_plan_t *plan, uint32_t a, uint32_t b)
         y->promotion->stacking != POS_STACK_COMBINE || (x->group && x->group == y->group));
 }
 
-static bool
-matches(const pos_act_t *act, uint32_t item)
+bool
+pos_act_matches(const pos_act_t *act, uint32_t item)
 {
     uint32_t low = 0, high = act->match.count;
 
@@ -32,12 +32,6 @@ matches(const pos_act_t *act, uint32_t item)
         }
     }
     return low < act->match.count && act->match.items[low] == item;
-}
-
-static bool
-on_units(const pos_act_t *act)
-{
-    return act->phase == POS_PHASE_MARKDOWN || act->phase == POS_PHASE_ORDER;
 }
 
 /* ---- the chain ---- */
@@ -170,7 +164,7 @@ chain(const pos_solve_t *z, uint32_t i, int64_t n, uint32_t deal, uint32_t role,
         if (act->phase > POS_PHASE_ORDER) {
             break;
         }
-        if (!z->in_chain[a] || !touched[act->candidate] || !matches(act, i)) {
+        if (!z->in_chain[a] || !touched[act->candidate] || !pos_act_matches(act, i)) {
             continue;
         }
         if (act->phase == POS_PHASE_MARKDOWN) {
@@ -187,42 +181,9 @@ chain(const pos_solve_t *z, uint32_t i, int64_t n, uint32_t deal, uint32_t role,
 
 typedef struct {
     const pos_solve_t *z;
-    uint32_t           item, act, role, count;
-    int64_t            n, least;
-    uint32_t           local[MOST_LOCAL];
-    uint8_t           *touched;
+    uint32_t           item, act, count;
+    uint32_t           local[POS_SETS_LOCAL];
 } sets_t;
-
-static void
-try_sets(sets_t *t, uint32_t at)
-{
-    int64_t cost;
-
-    if (at == t->count) {
-        cost = chain(t->z, t->item, t->n, t->act, t->role, t->touched);
-        t->least = cost < t->least ? cost : t->least;
-        return;
-    }
-    t->touched[t->local[at]] = 1;
-    for (uint32_t k = 0; k < at; k++) {
-        if (t->touched[t->local[k]] && pos_shuns(t->z->plan, t->local[k], t->local[at])) {
-            t->touched[t->local[at]] = 0;
-        }
-    }
-    if (t->touched[t->local[at]]) {
-        bool contested = false;
-
-        try_sets(t, at + 1);
-        for (uint32_t k = at + 1; k < t->count; k++) {
-            contested |= pos_shuns(t->z->plan, t->local[k], t->local[at]);
-        }
-        t->touched[t->local[at]] = 0;
-        if (!contested) {
-            return;
-        }
-    }
-    try_sets(t, at + 1);
-}
 
 /* The candidates whose discounts could touch the item beside the deal. */
 static void
@@ -239,15 +200,15 @@ find_local(sets_t *t, uint8_t *touched, bool *contested)
         if (act->phase > POS_PHASE_ORDER) {
             break;
         }
-        if (!t->z->in_chain[a] || !on_units(act) || !t->z->allowed[k] || touched[k] || !matches(act, t->item) ||
+        if (!t->z->in_chain[a] || !pos_on_units(act) || !t->z->allowed[k] || touched[k] || !pos_act_matches(act, t->item) ||
             (owner != POS_NIL && pos_shuns(plan, owner, k))) {
             continue;
         }
         touched[k] = 1;
-        for (uint32_t j = 0; j < t->count && j < MOST_LOCAL; j++) {
+        for (uint32_t j = 0; j < t->count && j < POS_SETS_LOCAL; j++) {
             *contested |= pos_shuns(plan, t->local[j], k);
         }
-        if (t->count < MOST_LOCAL) {
+        if (t->count < POS_SETS_LOCAL) {
             t->local[t->count] = k;
         }
         t->count++;
@@ -258,9 +219,11 @@ int64_t
 pos_model_cost(const pos_solve_t *z, uint32_t item, int64_t n, uint32_t act, uint32_t role,
     const uint8_t *touched)
 {
-    sets_t  t = { .z = z, .item = item, .act = act, .role = role, .n = n, .least = POS_INF };
-    uint8_t own[z->plan->candidate_count + 1];
-    bool    contested = false;
+    sets_t     t = { .z = z, .item = item, .act = act };
+    pos_sets_t sets;
+    uint8_t    own[z->plan->candidate_count + 1];
+    int64_t    least = POS_INF;
+    bool       contested = false;
 
     if (n == 0) {
         return 0;
@@ -270,13 +233,21 @@ pos_model_cost(const pos_solve_t *z, uint32_t item, int64_t n, uint32_t act, uin
     }
     memset(own, 0, sizeof(own));
     find_local(&t, own, &contested);
-    if (!contested || t.count > MOST_LOCAL) {
+    if (!contested || t.count > POS_SETS_LOCAL) {
         return chain(z, item, n, act, role, own);
     }
-    memset(own, 0, sizeof(own));
-    t.touched = own;
-    try_sets(&t, 0);
-    return t.least;
+    pos_sets_make(&sets, z->plan, t.local, t.count);
+    if (sets.number > MOST_SETS) {
+        return chain(z, item, n, act, role, own);
+    }
+    for (uint32_t k = 0; k < sets.number; k++) {
+        int64_t cost;
+
+        pos_sets_mark(&sets, k, own);
+        cost = chain(z, item, n, act, role, own);
+        least = cost < least ? cost : least;
+    }
+    return least;
 }
 
 /* ---- what bears on the sum instead ---- */

@@ -179,6 +179,10 @@ is_monotone(const pos_solve_t *z)
     return true;
 }
 
+#define FIRST_SHARE  8     /* of the steps, before a look around */
+#define LOOK_SHARE   32    /* of those left, for one look */
+#define LOOK_ROUNDS  3
+
 /* Promotions of which it must be decided whether they are used. */
 static bool
 is_open(const pos_solve_t *z, uint32_t k)
@@ -441,6 +445,79 @@ decide(pos_solve_t *z, uint32_t k, bool changed, int64_t above)
     z->allowed[k] = 1;
 }
 
+/* The best of the choices that use these and one more of those that are open; POS_NIL: none is
+ * better than what is known. */
+static uint32_t
+one_more(pos_solve_t *z, const uint8_t *from)
+{
+    uint32_t best = POS_NIL;
+    uint64_t whole = z->budget;
+
+    for (uint32_t k = 0; k < z->plan->candidate_count && z->work < whole && !pos_broken(z); k++) {
+        pos_pool_mark_t mark = z->pool.at;
+        int64_t         before = z->state->objective;
+
+        if (!from[k] || z->must[k] || !is_open(z, k)) {
+            continue;
+        }
+        for (uint32_t j = 0; j < z->plan->candidate_count; j++) {
+            z->allowed[j] = from[j] && (j == k || z->must[j] || !is_open(z, j));
+        }
+        z->must[k] = 1;
+        z->budget = z->work + (whole - z->work) / LOOK_SHARE;
+        z->stop = false;
+        search_under(z, false, 0);
+        z->must[k] = 0;
+        z->pool.at = mark;
+        best = z->state->objective < before ? k : best;
+    }
+    z->budget = whole;
+    return best;
+}
+
+/* A tree that is too large for the steps is not left with what its first leaf gives: from none,
+ * what helps most is used, promotion by promotion. */
+static void
+look_around(pos_solve_t *z)
+{
+    uint32_t n = z->plan->candidate_count, k = 0;
+    uint8_t *from = pos_pool_alloc(z, n + 1);
+
+    if (from == NULL) {
+        return;
+    }
+    memcpy(from, z->allowed, n);
+    for (uint32_t round = 0; round < LOOK_ROUNDS && k != POS_NIL; round++) {
+        k = one_more(z, from);
+        if (k != POS_NIL) {
+            z->must[k] = 1;
+        }
+    }
+    memset(z->must, 0, n);
+    memcpy(z->allowed, from, n);
+}
+
+static void
+decide_all(pos_solve_t *z)
+{
+    uint64_t whole = z->budget;
+    int64_t  least = z->least;
+
+    if (z->ties || z->stop || z->work > whole) {
+        decide(z, 0, true, 0);
+        return;
+    }
+    z->budget = z->work + (whole - z->work) / FIRST_SHARE;
+    decide(z, 0, true, 0);
+    z->budget = whole;
+    if (z->stop && z->work < whole && !pos_broken(z)) {
+        look_around(z);
+        z->stop = false;
+        z->least = least;
+        decide(z, 0, true, 0);
+    }
+}
+
 static void
 search_set(pos_solve_t *z)
 {
@@ -449,7 +526,7 @@ search_set(pos_solve_t *z)
     if (is_monotone(z)) {
         search_under(z, true, 0);
     } else {
-        decide(z, 0, true, 0);
+        decide_all(z);
     }
     z->pool.at = mark;
 }

@@ -15,6 +15,7 @@
 #define POS_SOLVE_UNITS  400      /* of one item, in the model's tables      */
 #define POS_SOLVE_TABLE  400000   /* entries of all tables                   */
 #define POS_SOLVE_VARS   20000
+#define POS_SETS_LOCAL   128      /* promotions on one item beside deals      */
 #define POS_SOLVE_COVERS 14       /* units whose split by amount is searched */
 
 /* Units of one item in one role of a deal: a bundle's and an nth's have one
@@ -124,6 +125,35 @@ struct pos_solve_s {
     uint32_t          leaves;
 };
 
+/* solve_sets.c: the greatest sets of some promotions of which no two shun each other. */
+typedef struct {
+    const pos_plan_t *plan;
+    uint32_t         *local, count;
+    uint32_t          together;     /* of them that go with others          */
+    uint32_t          number;       /* of sets; POS_NIL: or more            */
+} pos_sets_t;
+
+/* Sorts `local`, which stays the caller's; POS_SETS_LOCAL at most. */
+void pos_sets_make(pos_sets_t *sets, const pos_plan_t *plan, uint32_t *local, uint32_t count);
+/* Where those from `i` on end that are of one group with it; one of none stands for itself. */
+uint32_t pos_sets_group(const pos_sets_t *sets, uint32_t i);
+/* Of those in `local`, marks the ones in the set of that number, and only them. */
+void pos_sets_mark(const pos_sets_t *sets, uint32_t number, uint8_t *touched);
+
+/* Units of one item in one role of a deal (`act` POS_NIL: in none), and the sets of discounts that
+ * may touch them, by candidate. */
+typedef struct {
+    uint32_t  item, act, role;
+    int64_t   units;
+    uint32_t  count;
+    uint8_t **sets;
+    bool      many;       /* rivals: the set that costs least is the last   */
+    bool      partial;    /* there are more sets                            */
+} pos_touching_t;
+
+/* Finds the sets; false: no room, or more rivals than can be told apart (`stop`). */
+bool pos_sets_find(pos_solve_t *z, pos_touching_t *u);
+
 /* model.c: costs and deals under what is allowed. */
 pos_status_t pos_model_make(pos_solve_t *z) POS_MUSTCHECK;
 /* Lines plus shipping at least, when lines cost `lines` (scaled) before order
@@ -135,6 +165,8 @@ int64_t pos_model_cap(const pos_solve_t *z, const pos_act_t *act);
 void pos_model_tables(pos_solve_t *z);
 /* Do these two share no unit? */
 bool pos_shuns(const pos_plan_t *plan, uint32_t a, uint32_t b);
+/* Is the item among those that the act bears on? */
+bool pos_act_matches(const pos_act_t *act, uint32_t item);
 /* What n units of an item cost at least in a deal's role (`deal` POS_NIL:
  * in none), touched by the candidates marked (NULL: by the best set). Scaled. */
 int64_t pos_model_cost(const pos_solve_t *z, uint32_t item, int64_t n, uint32_t act, uint32_t role,
@@ -171,6 +203,13 @@ static inline bool
 pos_broken(const pos_solve_t *z)
 {
     return z->status != POS_OK || z->too_large;
+}
+
+/* Does the act discount units that no deal need take? */
+static inline bool
+pos_on_units(const pos_act_t *act)
+{
+    return act->phase == POS_PHASE_MARKDOWN || act->phase == POS_PHASE_ORDER;
 }
 
 /* solve_judge.c: the claims of now, with what is allowed used. */

@@ -62,6 +62,37 @@ works(const pos_solve_t *z, uint32_t k)
     return z->trial->saved[k] > 0;
 }
 
+/* Does it keep a promotion that works from units on which it does nothing itself? */
+static bool
+bars_idly(const pos_solve_t *z, uint32_t k)
+{
+    const pos_plan_t   *plan = z->plan;
+    const pos_claims_t *c = z->claims;
+
+    for (uint32_t a = 0; a < plan->act_count; a++) {
+        const pos_act_t *act = &plan->acts[a];
+        uint32_t         other = act->candidate;
+
+        if (!pos_on_units(act) || act->picks || !z->allowed[other] || z->trial->saved[other] <= 0 || !pos_shuns(plan, k, other) ||
+            (plan->candidates[k].promotion->stacking == POS_STACK_COMBINE &&
+                plan->candidates[other].promotion->stacking != POS_STACK_COMBINE)) {
+            continue;
+        }
+        for (uint32_t n = 0; n < c->count; n++) {
+            const uint64_t *bits = &c->bits[(size_t) n * plan->words];
+            bool            here = false;
+
+            for (uint32_t w = 0; w < plan->words; w++) {
+                here |= (bits[w] & plan->candidates[k].own[w]) != 0;
+            }
+            if (here && pos_act_matches(act, c->items[n])) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 static bool
 deals_only(const pos_plan_t *plan, uint32_t k)
 {
@@ -105,7 +136,7 @@ judge_first(pos_solve_t *z, uint32_t first)
         return;
     }
     for (uint32_t k = 0; k < plan->candidate_count; k++) {
-        if (c->used[k] && (z->must[k] || deals_only(plan, k)) && !works(z, k)) {
+        if (c->used[k] && !works(z, k) && (z->must[k] || deals_only(plan, k) || (plan->stacked && bars_idly(z, k)))) {
             return;
         }
     }

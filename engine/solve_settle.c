@@ -7,8 +7,7 @@
 
 #include "engine/solve.h"
 
-#define MOST_LOCAL    12
-#define MOST_OPTIONS  64
+#define MOST_LEAST    64     /* units whose least cost is known by number */
 #define MOST_ROW      4096
 
 /* Units of one item in one deal's role, or in none. */
@@ -16,6 +15,7 @@ typedef struct {
     uint32_t  item, act, touch, role, deal;
     int64_t   units;
     int64_t   least;           /* cost at least                             */
+    int64_t  *leasts;          /* [n]: the same of n of them, or NULL       */
     bool      whole;           /* paid for with its bundle                  */
     uint32_t  option_count;
     uint8_t **options;         /* by candidate: it may touch                */
@@ -35,6 +35,8 @@ typedef struct {
     share_t     *shares;
     uint64_t    *bits;         /* of the classes being made                 */
     bool         limited;
+    bool         many;         /* options of a stack: ties are left alone   */
+    bool         partial;      /* some options are not tried                */
     /* the units of items that a limited markdown bears on, in a row */
     uint32_t     row_count;
     uint32_t    *row;          /* a unit's share                            */
@@ -50,120 +52,26 @@ room(pos_solve_t *z, size_t n)
 }
 
 static bool
-on_units(const pos_act_t *act)
-{
-    return act->phase == POS_PHASE_MARKDOWN || act->phase == POS_PHASE_ORDER;
-}
-
-static bool
 is_limited(const pos_act_t *act)
 {
-    return on_units(act) && act->picks != NULL;
-}
-
-static bool
-matches(const pos_act_t *act, uint32_t item)
-{
-    for (uint32_t k = 0; k < act->match.count && act->match.items[k] <= item; k++) {
-        if (act->match.items[k] == item) {
-            return true;
-        }
-    }
-    return false;
+    return pos_on_units(act) && act->picks != NULL;
 }
 
 /* ---- stacks and their options ---- */
 
 static bool
-add_option(settle_t *t, stack_t_ *s, const uint8_t *set)
-{
-    uint32_t n = t->z->plan->candidate_count;
-
-    if (s->option_count == MOST_OPTIONS) {
-        t->z->stop = true;
-        return false;
-    }
-    if (s->options == NULL) {
-        s->options = room(t->z, MOST_OPTIONS * sizeof(*s->options));
-    }
-    if (s->options == NULL || (s->options[s->option_count] = room(t->z, n + 1)) == NULL) {
-        return false;
-    }
-    memcpy(s->options[s->option_count++], set, n);
-    return true;
-}
-
-/* All greatest sets of the local candidates of which no two shun each other. */
-static bool
-add_sets(settle_t *t, stack_t_ *s, const uint32_t *local, uint32_t count)
-{
-    const pos_plan_t *plan = t->z->plan;
-    uint8_t          *set = room(t->z, plan->candidate_count + 1);
-    uint32_t          shun[MOST_LOCAL] = { 0 };
-
-    if (set == NULL) {
-        return false;
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        for (uint32_t j = 0; j < count; j++) {
-            shun[i] |= pos_shuns(plan, local[i], local[j]) ? 1u << j : 0;
-        }
-    }
-    for (uint32_t some = (1u << count); some-- > 0;) {
-        bool good = true;
-
-        for (uint32_t i = 0; i < count && good; i++) {
-            good = some >> i & 1 ? !(shun[i] & some) : (shun[i] & some) != 0;
-        }
-        if (!good) {
-            continue;
-        }
-        for (uint32_t i = 0; i < count; i++) {
-            set[local[i]] = some >> i & 1;
-        }
-        if (!add_option(t, s, set)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool
 find_options(settle_t *t, stack_t_ *s)
 {
-    const pos_plan_t *plan = t->z->plan;
-    uint32_t          local[MOST_LOCAL], count = 0;
-    uint8_t          *set = room(t->z, plan->candidate_count + 1);
-    bool              apart = false;
+    pos_touching_t u = { .item = s->item, .act = s->act, .role = s->role, .units = s->units };
 
-    if (set == NULL) {
+    if (!pos_sets_find(t->z, &u)) {
         return false;
     }
-    for (uint32_t a = 0; a < plan->act_count && plan->acts[a].phase <= POS_PHASE_ORDER; a++) {
-        const pos_act_t *act = &plan->acts[a];
-        uint32_t         k = act->candidate;
-
-        if (!on_units(act) || !t->z->allowed[k] || set[k] || !matches(act, s->item) ||
-            (s->act != POS_NIL && pos_shuns(plan, plan->acts[s->act].candidate, k))) {
-            continue;
-        }
-        for (uint32_t j = 0; j < plan->candidate_count; j++) {
-            apart |= set[j] && pos_shuns(plan, j, k);
-        }
-        if (count < MOST_LOCAL) {
-            local[count] = k;
-        }
-        count++;
-        set[k] = 1;
-    }
-    if (!apart) {
-        return add_option(t, s, set);
-    }
-    if (count > MOST_LOCAL) {
-        t->z->stop = true;
-        return false;
-    }
-    return add_sets(t, s, local, count);
+    s->option_count = u.count;
+    s->options = u.sets;
+    t->many |= u.many;
+    t->partial |= u.partial;
+    return true;
 }
 
 static int64_t
@@ -186,6 +94,43 @@ share_cost(const settle_t *t, const stack_t_ *s, uint32_t option, int64_t units)
     return t->limited ? rate * units : option_cost(t, s, option, units);
 }
 
+/* By number where options differ and each is rounded as a whole, else at the best rate. */
+static bool
+find_least(settle_t *t, stack_t_ *s)
+{
+    int64_t units = s->units, rate = POS_INF;
+    bool    by_number = s->option_count > 1 && !t->limited && units <= MOST_LEAST;
+
+    if (by_number && (s->leasts = room(t->z, (size_t) (units + 1) * sizeof(int64_t))) == NULL) {
+        return false;
+    }
+    for (int64_t n = 1; n <= units; n++) {
+        int64_t least = POS_INF;
+
+        for (uint32_t o = 0; o < s->option_count; o++) {
+            int64_t cost = option_cost(t, s, o, n);
+
+            least = cost < least ? cost : least;
+        }
+        rate = least / n < rate ? least / n : rate;
+        for (int64_t m = 1; by_number && m <= n / 2; m++) {
+            least = s->leasts[m] + s->leasts[n - m] < least ? s->leasts[m] + s->leasts[n - m] : least;
+        }
+        if (by_number) {
+            s->leasts[n] = least;
+        }
+    }
+    s->least = by_number ? s->leasts[units] : rate * units;
+    return true;
+}
+
+/* What so many of its units cost at least. */
+static int64_t
+least_of(const stack_t_ *s, int64_t units)
+{
+    return s->whole ? 0 : s->leasts ? s->leasts[units] : s->least / s->units * units;
+}
+
 static bool
 add_stack(settle_t *t, uint32_t item, uint32_t act, uint32_t deal, uint32_t role, uint32_t touch, int64_t units)
 {
@@ -199,16 +144,7 @@ add_stack(settle_t *t, uint32_t item, uint32_t act, uint32_t deal, uint32_t role
     if (!find_options(t, s)) {
         return false;
     }
-    s->least = POS_INF;
-    for (uint32_t o = 0; o < s->option_count; o++) {
-        for (int64_t n = 1; n <= units; n++) {
-            int64_t cost = option_cost(t, s, o, n) / n;
-
-            s->least = cost < s->least ? cost : s->least;
-        }
-    }
-    s->least *= units;
-    return true;
+    return find_least(t, s);
 }
 
 /* Paid and bundled units stand first, rewarded ones last, as they are claimed
@@ -285,7 +221,7 @@ count_times(pos_solve_t *z)
         }
     }
     for (uint32_t a = 0; a < plan->act_count; a++) {
-        if (on_units(&plan->acts[a]) && z->allowed[plan->acts[a].candidate]) {
+        if (pos_on_units(&plan->acts[a]) && z->allowed[plan->acts[a].candidate]) {
             z->claims->times[a] = 1;
         }
     }
@@ -354,8 +290,8 @@ share_bits(const settle_t *t, const share_t *s, uint64_t *bits)
     for (uint32_t a = 0; a < plan->act_count && plan->acts[a].phase <= POS_PHASE_ORDER; a++) {
         const pos_act_t *act = &plan->acts[a];
 
-        if (on_units(act) && !is_limited(act) && stack->options[s->option][act->candidate] &&
-            matches(act, stack->item)) {
+        if (pos_on_units(act) && !is_limited(act) && stack->options[s->option][act->candidate] &&
+            pos_act_matches(act, stack->item)) {
             pos_bit_set(bits, act->touch);
         }
     }
@@ -481,7 +417,7 @@ judge_row(settle_t *t)
         }
     }
     for (uint32_t a = 0; a < plan->act_count; a++) {
-        if (on_units(&plan->acts[a]) && t->z->allowed[plan->acts[a].candidate] && !takes_all(t, a)) {
+        if (pos_on_units(&plan->acts[a]) && t->z->allowed[plan->acts[a].candidate] && !takes_all(t, a)) {
             return;
         }
     }
@@ -566,7 +502,8 @@ rest_least(const settle_t *t, uint32_t stack)
 }
 
 /* Bundles at a price, or at an amount off that may be all they cost: their units cost that, by
- * whatever option, and so nothing by themselves. Else the amount is off. */
+ * whatever option, and so nothing by themselves (what order discounts may leave of a price can be
+ * nothing too). Else the amount is off. */
 static int64_t
 bundles_least(settle_t *t)
 {
@@ -574,19 +511,21 @@ bundles_least(settle_t *t)
     int64_t      off = 0;
 
     for (uint32_t d = 0; d < z->deal_count; d++) {
-        int64_t times = z->claims->times[z->deals[d].act], sum = 0, price = z->deals[d].price * times;
+        const pos_effect_t *e = z->plan->acts[z->deals[d].act].effect;
+        int64_t             times = z->claims->times[z->deals[d].act], sum = 0, price = z->deals[d].price * times;
+        bool                at_price = e->reduce == POS_REDUCE_PRICE;
 
-        if (times == 0 || price == 0) {
+        if (times == 0 || e->kind != POS_EFFECT_BUNDLE || e->reduce == POS_REDUCE_PERCENT) {
             continue;
         }
         for (uint32_t k = 0; k < t->stack_count; k++) {
             sum += t->stacks[k].deal == d ? t->stacks[k].least : 0;
         }
-        if (price < 0 && -price < sum) {
+        if (!at_price && -price < sum) {
             off -= price;
             continue;
         }
-        off -= price < 0 ? 0 : price < sum ? price : sum;
+        off -= !at_price ? 0 : price < sum ? price : sum;
         for (uint32_t k = 0; k < t->stack_count; k++) {
             t->stacks[k].whole |= t->stacks[k].deal == d;
         }
@@ -613,8 +552,8 @@ share(settle_t *t, uint32_t stack, uint32_t option, int64_t units, int64_t cost,
         }
         return;
     }
-    if (pos_model_after(z, cost + (s->whole ? 0 : s->least / s->units * units) + rest_least(t, stack + 1) - off - z->constant) >
-        z->state->objective) {
+    if (pos_model_after(z, cost + least_of(s, units) + rest_least(t, stack + 1) - off - z->constant) >
+        z->state->objective - (t->many && !z->ties)) {
         return;
     }
     for (int64_t n = option + 1 == s->option_count ? units : 0; n <= units; n++) {
@@ -665,6 +604,7 @@ settle(pos_solve_t *z)
     if (!pos_broken(z)) {
         z->work += t.stack_count * 20;
         share(&t, 0, 0, t.stack_count ? t.stacks[0].units : 0, 0, bundles_least(&t));
+        z->stop |= t.partial;
     }
 }
 

@@ -194,9 +194,8 @@ pos_tax_piece(const pos_taxset_t *set, int64_t base, bool included, pos_rounding
 
 /* ---- exact sums of fractions: tax_rounding "order" ---- */
 
-/* Of what is not negative. */
-static __int128
-gcd(__int128 a, __int128 b)
+__int128
+pos_tax_gcd(__int128 a, __int128 b)
 {
     while (b > INT64_MAX || (b && a > INT64_MAX)) {
         __int128 t = a % b;
@@ -221,7 +220,7 @@ gcd(__int128 a, __int128 b)
 void
 pos_tax_sum_add(pos_tax_sum_t *sum, __int128 above, __int128 below)
 {
-    __int128 g = gcd(above, below), common;
+    __int128 g = pos_tax_gcd(above, below), common;
 
     if (g > 1) {
         above /= g;
@@ -234,7 +233,7 @@ pos_tax_sum_add(pos_tax_sum_t *sum, __int128 above, __int128 below)
         sum->below = below;
         return;
     }
-    g = gcd(sum->below, below);
+    g = pos_tax_gcd(sum->below, below);
     common = sum->below / g;
     if (common > ((__int128) 1 << 62) / below) {
         /* Far beyond any real set of rates: keep 18 digits. */

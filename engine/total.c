@@ -219,10 +219,85 @@ below_of(const taxing_t *t, const piece_t *p)
     return p->set->scale + (t->included ? p->set->sum : 0);
 }
 
-/* The unrounded tax of the entries from..until - 1 in all, and each one's weight. Pieces with
- * one denominator are summed before fractions are. */
+/* What a piece is taxed at the entry's rate, as a fraction in lowest terms. */
 static void
-add_up(const taxing_t *t, by_rate_t *b, uint32_t from, uint32_t until, pos_tax_sum_t *sum)
+share_of(const taxing_t *t, const entry_t *e, __int128 *above, __int128 *below)
+{
+    const piece_t *p = &t->pieces[e->piece];
+    __int128       g;
+
+    *above = p->set->fractions[e->row];
+    *below = below_of(t, p);
+    g = pos_tax_gcd(*above, *below);
+    *above /= g;
+    *below /= g;
+}
+
+static bool
+same_share(const taxing_t *t, const entry_t *a, const entry_t *b)
+{
+    const piece_t *p = &t->pieces[a->piece], *q = &t->pieces[b->piece];
+
+    return p->set == q->set || (p->set->fractions[a->row] == q->set->fractions[b->row] && below_of(t, p) == below_of(t, q));
+}
+
+/* A number of which every entry's fraction of a unit is a whole part; 0: none of any use. */
+static __int128
+common_below(const taxing_t *t, const by_rate_t *b, uint32_t from, uint32_t until)
+{
+    __int128 common = 1;
+
+    for (uint32_t e = from; e < until; e++) {
+        __int128 above, below;
+
+        if (e > from && same_share(t, &b->entries[e - 1], &b->entries[e])) {
+            continue;
+        }
+        share_of(t, &b->entries[e], &above, &below);
+        if (__builtin_mul_overflow(common / pos_tax_gcd(common, below), below, &common)) {
+            return 0;
+        }
+    }
+    return common;
+}
+
+/* Each entry's unrounded tax as a weight. Exactly in proportion, since a cent may hang on it;
+ * where that does not fit 64 bits, to a thousandth of a minor unit. */
+static void
+weigh(const taxing_t *t, by_rate_t *b, uint32_t from, uint32_t until)
+{
+    __int128 common, above = 1, below = 1, sum = 0;
+    uint32_t alike = from + 1;
+
+    while (alike < until && same_share(t, &b->entries[from], &b->entries[alike])) {
+        alike++;
+    }
+    common = alike == until ? 1 : common_below(t, b, from, until);
+    for (uint32_t e = from; e < until && common; e++) {
+        __int128 weight;
+
+        if (alike < until && (e == from || !same_share(t, &b->entries[e - 1], &b->entries[e]))) {
+            share_of(t, &b->entries[e], &above, &below);
+        }
+        if (__builtin_mul_overflow(common / below, above * t->pieces[b->entries[e].piece].base, &weight) ||
+            weight > INT64_MAX - sum) {
+            common = 0;
+            break;
+        }
+        b->weights[e] = (int64_t) weight;
+        sum += weight;
+    }
+    for (uint32_t e = from; e < until && common == 0; e++) {
+        const piece_t *p = &t->pieces[b->entries[e].piece];
+
+        b->weights[e] = (int64_t) ((__int128) p->base * p->set->fractions[b->entries[e].row] / (below_of(t, p) / 1000));
+    }
+}
+
+/* The unrounded tax of the entries from..until - 1 in all. Pieces with one denominator are summed
+ * before fractions are. */
+static void
+add_up(const taxing_t *t, const by_rate_t *b, uint32_t from, uint32_t until, pos_tax_sum_t *sum)
 {
     __int128 alike = 0, below = 0;
 
@@ -230,7 +305,6 @@ add_up(const taxing_t *t, by_rate_t *b, uint32_t from, uint32_t until, pos_tax_s
         const piece_t *p = &t->pieces[b->entries[e].piece];
         __int128       above = (__int128) p->base * p->set->fractions[b->entries[e].row], both;
 
-        b->weights[e] = (int64_t) (above / (below_of(t, p) / 1000));
         if (below == below_of(t, p) && !__builtin_add_overflow(alike, above, &both)) {
             alike = both;
             continue;
@@ -251,6 +325,7 @@ tax_one_rate(taxing_t *t, by_rate_t *b, uint32_t from, uint32_t until)
     int64_t       whole;
 
     add_up(t, b, from, until, &sum);
+    weigh(t, b, from, until);
     if (!pos_divide(sum.whole * sum.below + sum.above, sum.below, t->w->book->rounding, &whole) ||
         !pos_split(whole, b->weights + from, until - from, b->parts + from)) {
         return POS_LIMIT;

@@ -35,6 +35,8 @@ bool pos_tax_piece(const pos_taxset_t *set, int64_t base, bool included, pos_rou
     int64_t *parts, int64_t *scratch);
 /* An exact sum of fractions: whole + above / below. */
 typedef struct { __int128 whole, above, below; } pos_tax_sum_t;
+/* Of what is not negative; of 0 and n it is n. */
+__int128 pos_tax_gcd(__int128 a, __int128 b);
 void pos_tax_sum_add(pos_tax_sum_t *sum, __int128 above, __int128 below);
 
 #endif
