@@ -153,6 +153,8 @@ ngx_pos_watchdog_stop(void)
         watchdog.ticking = 0;
         pos_cpu_timer_stop(watchdog.timer);
     }
+
+    watchdog.vm = NULL;    /* a tick may be on its way still */
 }
 
 

@@ -221,6 +221,7 @@ jobs_import(jobs_t *j)
     if (!pos_watch_limit(j->options->script_cpu, &ms)
         || !pos_watch_start(pos_import_vm(j->import), ms, j->options->replica))
     {
+        pos_watch_stop();
         pos_import_destroy(j->import);
         return false;
     }
@@ -244,6 +245,7 @@ pos_command_jobs(const pos_options_t *o)
 
     pos_pg_close(&j.control);
     pos_pg_close(&j.stage);
+    pos_watch_stop();
     pos_import_destroy(j.import);
     return 0;
 }

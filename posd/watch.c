@@ -16,6 +16,8 @@ static struct {
     const pos_script_vm_t *vm;
     pos_quarantine_t      *quarantine;
     pos_script_watch_t     watch;
+    timer_t                timer;
+    bool                   ticking;
 } watch;
 
 
@@ -105,7 +107,6 @@ bool
 pos_watch_start(pos_script_vm_t *vm, long ms, const char *replica)
 {
     static pos_quarantine_t own;
-    timer_t                 timer;
 
     watch.vm = vm;
     watch.quarantine = &own;
@@ -115,13 +116,27 @@ pos_watch_start(pos_script_vm_t *vm, long ms, const char *replica)
     }
 
     pos_script_vm_quarantine(vm, watch.quarantine);
-    if (ms != 0
-        && pos_cpu_timer_start((uint64_t) ms * 1000 / WATCH_PERIODS, on_tick,
-                               &timer) != POS_OK)
+    if (ms == 0) {
+        return true;
+    }
+    if (pos_cpu_timer_start((uint64_t) ms * 1000 / WATCH_PERIODS, on_tick,
+                            &watch.timer) != POS_OK)
     {
         pos_log("error", "no timer to watch scripts by: %s", strerror(errno));
         return false;
     }
 
+    watch.ticking = true;
     return true;
+}
+
+
+void
+pos_watch_stop(void)
+{
+    if (watch.ticking) {
+        pos_cpu_timer_stop(watch.timer);
+        watch.ticking = false;
+    }
+    watch.vm = NULL;      /* a tick may be on its way still */
 }

@@ -23,4 +23,7 @@ bool pos_watch_limits(const char *instructions, pos_script_limits_t *out)
 bool pos_watch_start(pos_script_vm_t *vm, long ms, const char *replica)
     POS_MUSTCHECK;
 
+/* Before the VM goes: no tick looks at it any more. */
+void pos_watch_stop(void);
+
 #endif
