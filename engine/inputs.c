@@ -133,120 +133,102 @@ read_from(pos_decoder_t *d, const pos_at_t *at, const pos_json_t *json, pos_usag
     }
 }
 
+/* `subject` names whose counter it is, where it is not all orders'. */
 static void
-read_counter(reader_t *r, const pos_at_t *at, const pos_json_t *json, pos_usage_t *out)
+read_subject(pos_decoder_t *d, const pos_at_t *at, const pos_json_t *json, bool all, pos_str_t *out)
+{
+    *out = pos_str("");
+    pos_decode_string(d, at, json, "subject", all ? POS_OPTIONAL : POS_REQUIRED, POS_TEXT_MAX, out);
+    if (all && out->len) {
+        pos_at_t here = pos_at_key(at, "subject");
+
+        pos_decode_fault(d, &here, "unknown_field", "what is of all is nobody's own");
+    }
+}
+
+static void
+keep_counter(pos_decoder_t *d, const pos_at_t *at, pos_map_t *map, pos_str_t key, void *counter)
+{
+    void *old = NULL;
+
+    if (key.data == NULL || pos_map_set(map, key, counter, &old) != POS_OK) {
+        d->no_memory = true;
+    } else if (old != NULL) {
+        pos_decode_fault(d, at, "duplicate", "this counter is there already");
+    }
+}
+
+static void
+read_usage(reader_t *r, const pos_at_t *at, const pos_json_t *json, void *counter)
 {
     static const char *const fields[] = { "promotion", "of", "per", "subject", "window", "from",
         "used", NULL };
+    pos_usage_t             *out = counter;
     pos_usage_key_t         *key = &out->key;
     int                      of = 0, per = POS_LIMIT_PER_ALL, window = 0;
     uint32_t                 before = r->d.faults->count;
-    pos_str_t                text;
-    void                    *old = NULL;
 
     if (!pos_decode_object(&r->d, at, json, fields)) {
         return;
     }
-    key->promotion = key->subject = pos_str("");
+    key->promotion = pos_str("");
     pos_decode_code(&r->d, at, json, "promotion", POS_REQUIRED, &key->promotion);
     pos_decode_enum(&r->d, at, json, "of", POS_REQUIRED, of_words, &of);
     if (pos_decode_enum(&r->d, at, json, "per", POS_REQUIRED, per_words + 1, &per)) {
         per += POS_LIMIT_PER_CUSTOMER;
     }
     pos_decode_enum(&r->d, at, json, "window", POS_OPTIONAL, window_words, &window);
-    pos_decode_string(&r->d, at, json, "subject",
-        per == POS_LIMIT_PER_ALL ? POS_OPTIONAL : POS_REQUIRED, POS_TEXT_MAX, &key->subject);
+    read_subject(&r->d, at, json, per == POS_LIMIT_PER_ALL, &key->subject);
     pos_decode_int(&r->d, at, json, "used", POS_REQUIRED, 0, POS_MONEY_MAX, &out->used);
     key->of = (pos_limit_of_t) of;
     key->per = (pos_limit_per_t) per;
     key->window = (pos_limit_window_t) window;
     read_from(&r->d, at, json, key);
-    if (per == POS_LIMIT_PER_ALL && key->subject.len) {
-        pos_at_t here = pos_at_key(at, "subject");
-
-        pos_decode_fault(&r->d, &here, "unknown_field", "what is of all is nobody's own");
-    }
-    if (r->d.faults->count != before) {
-        return;
-    }
-    text = key_text(key, r->d.arena);
-    if (text.data == NULL || pos_map_set(&r->usage, text, out, &old) != POS_OK) {
-        r->d.no_memory = true;
-    } else if (old != NULL) {
-        pos_decode_fault(&r->d, at, "duplicate", "this counter is there already");
+    if (r->d.faults->count == before) {
+        keep_counter(&r->d, at, &r->usage, key_text(key, r->d.arena), out);
     }
 }
 
 static void
-read_usage(reader_t *r, const pos_at_t *at, const pos_json_t *list)
-{
-    pos_usage_t *counters;
-    uint32_t     n = 0;
-
-    if (list->count > USAGE_MAX) {
-        pos_decode_fault(&r->d, at, "max_items", "has at most %d members", USAGE_MAX);
-        return;
-    }
-    counters = pos_decode_alloc(&r->d, list->count + 1, sizeof(*counters));
-    for (const pos_json_t *e = list->first; e != NULL && counters != NULL; e = e->next, n++) {
-        pos_at_t here = pos_at_index(at, n);
-
-        counters[n] = (pos_usage_t) { .used = 0 };
-        read_counter(r, &here, e, &counters[n]);
-    }
-}
-
-static void
-read_coupon(reader_t *r, const pos_at_t *at, const pos_json_t *json, pos_coupon_usage_t *out)
+read_coupon(reader_t *r, const pos_at_t *at, const pos_json_t *json, void *counter)
 {
     static const char *const fields[] = { "code", "per", "subject", "used", NULL };
     static const char *const whose[] = { "customer", "all", NULL };
+    pos_coupon_usage_t      *out = counter;
     int                      per = 1;
     uint32_t                 before = r->d.faults->count;
-    pos_str_t                text;
-    void                    *old = NULL;
 
     if (!pos_decode_object(&r->d, at, json, fields)) {
         return;
     }
-    out->code = out->subject = pos_str("");
+    out->code = pos_str("");
     pos_decode_code(&r->d, at, json, "code", POS_REQUIRED, &out->code);
     pos_decode_enum(&r->d, at, json, "per", POS_REQUIRED, whose, &per);
-    pos_decode_string(&r->d, at, json, "subject", per == 1 ? POS_OPTIONAL : POS_REQUIRED, POS_TEXT_MAX, &out->subject);
+    read_subject(&r->d, at, json, per == 1, &out->subject);
     pos_decode_int(&r->d, at, json, "used", POS_REQUIRED, 0, POS_MONEY_MAX, &out->used);
     out->per = per == 1 ? POS_LIMIT_PER_ALL : POS_LIMIT_PER_CUSTOMER;
-    if (per == 1 && out->subject.len) {
-        pos_at_t here = pos_at_key(at, "subject");
-
-        pos_decode_fault(&r->d, &here, "unknown_field", "what is of all is nobody's own");
-    }
-    if (r->d.faults->count != before) {
-        return;
-    }
-    text = coupon_text(out, r->d.arena);
-    if (text.data == NULL || pos_map_set(&r->coupons, text, out, &old) != POS_OK) {
-        r->d.no_memory = true;
-    } else if (old != NULL) {
-        pos_decode_fault(&r->d, at, "duplicate", "this counter is there already");
+    if (r->d.faults->count == before) {
+        keep_counter(&r->d, at, &r->coupons, coupon_text(out, r->d.arena), out);
     }
 }
 
+/* A list of counters of `size` bytes each. */
 static void
-read_coupons(reader_t *r, const pos_at_t *at, const pos_json_t *list)
+read_counters(reader_t *r, const pos_at_t *at, const pos_json_t *list, size_t size,
+    void (*read)(reader_t *r, const pos_at_t *at, const pos_json_t *json, void *out))
 {
-    pos_coupon_usage_t *counters;
-    uint32_t            n = 0;
+    char    *counters;
+    uint32_t n = 0;
 
     if (list->count > USAGE_MAX) {
         pos_decode_fault(&r->d, at, "max_items", "has at most %d members", USAGE_MAX);
         return;
     }
-    counters = pos_decode_alloc(&r->d, list->count + 1, sizeof(*counters));
+    counters = pos_decode_alloc(&r->d, list->count + 1, size);
     for (const pos_json_t *e = list->first; e != NULL && counters != NULL; e = e->next, n++) {
         pos_at_t here = pos_at_index(at, n);
 
-        counters[n] = (pos_coupon_usage_t) { .used = 0 };
-        read_coupon(r, &here, e, &counters[n]);
+        read(r, &here, e, memset(counters + n * size, 0, size));
     }
 }
 
@@ -268,11 +250,11 @@ pos_inputs_read(const pos_json_t *json, pos_str_t base, pos_arena_t *arena,
         return pos_decoder_status(&r->d);
     }
     if (pos_decode_array(&r->d, &root, json, "usage", &list)) {
-        read_usage(r, &usage, list);
+        read_counters(r, &usage, list, sizeof(pos_usage_t), read_usage);
         out->usage = find_usage;
     }
     if (pos_decode_array(&r->d, &root, json, "coupons", &list)) {
-        read_coupons(r, &coupons, list);
+        read_counters(r, &coupons, list, sizeof(pos_coupon_usage_t), read_coupon);
         out->coupon = find_coupon;
     }
     (void) pos_decode_strings(&r->d, &root, json, "scripts_skipped", &out->skipped_count,
