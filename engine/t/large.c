@@ -3,8 +3,7 @@
  * stand still for it, nor take memory without measure.
  */
 
-#include "base/t/tap.h"
-#include "engine/quote.h"
+#include "engine/t/shop.h"
 
 #define LINES    10000
 #define COUPONS  100
@@ -234,50 +233,6 @@ cart(text_t *t, cart_t of)
 
 /* ---- a quote ---- */
 
-typedef struct {
-    pos_arena_t       *arena;
-    pos_json_reader_t *reader;
-    pos_memory_book_t *memory;
-    pos_book_source_t  source;
-    pos_book_t        *book;
-} shop_t;
-
-static pos_status_t
-open_shop(shop_t *s, pos_str_t text)
-{
-    pos_book_builder_t *builder = NULL;
-    pos_faults_t        faults;
-    pos_json_t         *json;
-    pos_status_t        status;
-
-    *s = (shop_t) { .arena = pos_arena_create(MB, 0), .reader = pos_json_reader_create(TEXT) };
-    pos_faults_init(&faults, s->arena);
-    status = pos_json_read(s->reader, text, s->arena, &faults, &json);
-    if (status == POS_OK) {
-        status = pos_memory_book_create(json, NULL, NULL, &faults, &s->memory);
-    }
-    if (status != POS_OK) {
-        return status;
-    }
-    pos_memory_book_source(s->memory, &s->source);
-    status = pos_book_builder_create(&s->source, NULL, NULL, &builder);
-    while (status == POS_OK && s->book == NULL) {
-        status = pos_book_builder_step(builder, 10000, &s->book);
-        status = status == POS_AGAIN ? POS_OK : status;
-    }
-    pos_book_builder_destroy(builder);
-    return status;
-}
-
-static void
-close_shop(shop_t *s)
-{
-    pos_book_release(s->book);
-    pos_memory_book_destroy(s->memory);
-    pos_json_reader_destroy(s->reader);
-    pos_arena_destroy(s->arena);
-}
-
 /* Milliseconds of processor time, the second time, when memory is there. */
 static int64_t
 quote(shop_t *s, pos_str_t text, size_t *used, pos_quote_stats_t *stats, pos_status_t *status)
@@ -317,7 +272,7 @@ test(const char *what, void (*book)(text_t *t), cart_t of, int64_t ms, size_t mo
     int64_t      took;
 
     book(&text);
-    if (text.text == NULL || !ok(open_shop(&s, str_of(&text)) == POS_OK, "%s", what)) {
+    if (text.text == NULL || !ok(shop_make(&s, str_of(&text), MB, TEXT, 10000) == POS_OK, "%s", what)) {
         return;
     }
     cart(&text, of);
@@ -328,7 +283,7 @@ test(const char *what, void (*book)(text_t *t), cart_t of, int64_t ms, size_t mo
     }
     ok(took < ms, "%s: in %lld ms, under %lld", what, (long long) took, (long long) ms);
     ok(used < most, "%s: with %zu MB, under %zu", what, used / MB, most / MB);
-    close_shop(&s);
+    shop_close(&s);
     free(text.text);
 }
 

@@ -3,8 +3,7 @@
  * for any, scripts included, and a usual cart's arena is small.
  */
 
-#include "base/t/tap.h"
-#include "engine/quote.h"
+#include "engine/t/shop.h"
 
 /* ---- malloc, counted ---- */
 
@@ -46,14 +45,7 @@ realloc(void *block, size_t size)
 #define GOODS     200
 #define TEXT_MAX  (256u << 10)
 
-typedef struct {
-    pos_arena_t        *arena, *quote;
-    pos_json_reader_t  *reader;
-    pos_script_vm_t    *vm;
-    pos_memory_book_t  *memory;
-    pos_book_source_t   source;
-    pos_book_t         *book;
-} shop_t;
+static pos_arena_t *arena;    /* of quotes */
 
 static const char promotions[] =
     "{\"id\":\"markdown\",\"class\":\"line\",\"then\":[{\"percent_off\":10,\"items\":{\"sku\":[\"S1\",\"S2\"]}}]},"
@@ -120,51 +112,6 @@ cart_text(char *text, int lines)
     return pos_str_of(text, append(text, n, "]}"));
 }
 
-static pos_status_t
-open_shop(shop_t *s, pos_str_t text)
-{
-    pos_book_builder_t *builder = NULL;
-    pos_script_limits_t limits;
-    pos_faults_t        faults;
-    pos_json_t         *json = NULL;
-    pos_status_t        status;
-
-    s->arena = pos_arena_create(65536, 0);
-    s->quote = pos_arena_create(65536, 0);
-    s->reader = pos_json_reader_create(TEXT_MAX);
-    pos_script_limits_default(&limits);
-    pos_faults_init(&faults, s->arena);
-    status = pos_script_vm_create(&limits, &s->vm);
-    if (status == POS_OK) {
-        status = pos_json_read(s->reader, text, s->arena, &faults, &json);
-    }
-    if (status == POS_OK) {
-        status = pos_memory_book_create(json, NULL, NULL, &faults, &s->memory);
-    }
-    if (status != POS_OK) {
-        return status;
-    }
-    pos_memory_book_source(s->memory, &s->source);
-    status = pos_book_builder_create(&s->source, NULL, s->vm, &builder);
-    while (status == POS_OK && s->book == NULL) {
-        status = pos_book_builder_step(builder, 1000, &s->book);
-        status = status == POS_AGAIN ? POS_OK : status;
-    }
-    pos_book_builder_destroy(builder);
-    return status;
-}
-
-static void
-close_shop(shop_t *s)
-{
-    pos_book_release(s->book);
-    pos_memory_book_destroy(s->memory);
-    pos_script_vm_destroy(s->vm);
-    pos_json_reader_destroy(s->reader);
-    pos_arena_destroy(s->quote);
-    pos_arena_destroy(s->arena);
-}
-
 /* The promotions used; -1: no quote. */
 static int
 quote(shop_t *s, pos_str_t text)
@@ -176,11 +123,11 @@ quote(shop_t *s, pos_str_t text)
     pos_json_t         *request;
     pos_writer_t        w;
 
-    pos_arena_reset(s->quote);
-    pos_faults_init(&faults, s->quote);
-    pos_writer_init(&w, s->quote, POS_QUOTE_ROOM, 1u << 20);
-    if (pos_json_read(s->reader, text, s->quote, &faults, &request) != POS_OK
-        || pos_quote(&options, request, s->quote, &faults, &w, &stats) != POS_OK)
+    pos_arena_reset(arena);
+    pos_faults_init(&faults, arena);
+    pos_writer_init(&w, arena, POS_QUOTE_ROOM, 1u << 20);
+    if (pos_json_read(s->reader, text, arena, &faults, &request) != POS_OK
+        || pos_quote(&options, request, arena, &faults, &w, &stats) != POS_OK)
     {
         return -1;
     }
@@ -203,7 +150,7 @@ asks_for_nothing(shop_t *s, int lines)
 
         least = used < least ? used : least;
     }
-    held = pos_arena_held(s->quote);
+    held = pos_arena_held(arena);
     before = calls;
     for (int i = 0; i < 1000; i++) {
         int used = quote(s, cart);
@@ -212,7 +159,7 @@ asks_for_nothing(shop_t *s, int lines)
     }
     is_int(least, 5, "%d lines: each of two thousand quotes uses all five promotions", lines);
     is_int(calls - before, 0, "%d lines: the second thousand asks the process for no memory", lines);
-    is_int(pos_arena_held(s->quote), held, "%d lines: and the arena stays as large as it was", lines);
+    is_int(pos_arena_held(arena), held, "%d lines: and the arena stays as large as it was", lines);
 }
 
 int
@@ -227,15 +174,17 @@ main(void)
     probe = malloc(1);
     free(probe);
     ok(!COUNTED || calls == before + 1, "calls of malloc are counted");
-    if (!ok(open_shop(&shop, book_text(text)) == POS_OK, "a shop with five promotions, one in Lua")) {
+    arena = pos_arena_create(65536, 0);
+    if (!ok(shop_make(&shop, book_text(text), 65536, TEXT_MAX, 1000) == POS_OK, "a shop with five promotions, one in Lua")) {
         return tap_done();
     }
     asks_for_nothing(&shop, 10);
     asks_for_nothing(&shop, 50);
     /* Guarded, the tree of the request is not cut anew. */
-    ok(pos_arena_used(shop.quote) < most << 10, "a cart of 50 lines takes %zu bytes of arena: under %zu KB",
-        pos_arena_used(shop.quote), most);
+    ok(pos_arena_used(arena) < most << 10, "a cart of 50 lines takes %zu bytes of arena: under %zu KB",
+        pos_arena_used(arena), most);
     asks_for_nothing(&shop, 200);
-    close_shop(&shop);
+    shop_close(&shop);
+    pos_arena_destroy(arena);
     return tap_done();
 }

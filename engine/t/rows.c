@@ -45,8 +45,9 @@ static pos_book_t *
 build(rows_t *rows, const pos_book_t *previous, pos_script_vm_t *vm)
 {
     pos_book_source_t source = { .ctx = rows, .next = next_row };
+    pos_status_t      status;
 
-    return shop_build(&source, previous, vm);
+    return shop_build(&source, previous, vm, 3, &status);
 }
 
 /* Each report as "kind key: message", in any order. */

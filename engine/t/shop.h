@@ -28,59 +28,71 @@ typedef struct {
     "{\"code\":\"staff\",\"currency\":\"GBP\",\"tax_included\":true,\"priority\":1,\"customer_groups\":[\"staff\"]}]," \
     "\"taxes\":[{\"region\":\"GB\",\"category\":\"standard\",\"code\":\"vat\",\"percent\":20}]"
 
+/* NULL: the book is not built; why is in `status`. */
 static inline pos_book_t *
-shop_build(const pos_book_source_t *source, const pos_book_t *previous, pos_script_vm_t *vm)
+shop_build(const pos_book_source_t *source, const pos_book_t *previous, pos_script_vm_t *vm, uint32_t step,
+    pos_status_t *status)
 {
     pos_book_builder_t *builder = NULL;
     pos_book_t         *book = NULL;
-    pos_status_t        status = pos_book_builder_create(source, previous, vm, &builder);
 
-    while (status == POS_OK && book == NULL) {
-        status = pos_book_builder_step(builder, 3, &book);
-        status = status == POS_AGAIN ? POS_OK : status;
+    *status = pos_book_builder_create(source, previous, vm, &builder);
+    while (*status == POS_OK && book == NULL) {
+        *status = pos_book_builder_step(builder, step, &book);
+        *status = *status == POS_AGAIN ? POS_OK : *status;
     }
     pos_book_builder_destroy(builder);
     return book;
 }
 
-/* NULL text: only the arena, the reader and the VM. */
-static inline bool
-shop_open(shop_t *s, const char *text)
+/* What was made before it failed is there, to be closed. NULL text: only the arena, the reader
+ * and the VM. Texts that it reads are no longer than `longest`; `block` is the arena's. */
+static inline pos_status_t
+shop_make(shop_t *s, pos_str_t text, size_t block, size_t longest, uint32_t step)
 {
     pos_script_limits_t limits;
     pos_faults_t        faults;
     pos_json_t         *json;
+    pos_status_t        status;
 
     memset(s, 0, sizeof(*s));
     pos_script_limits_default(&limits);
-    s->arena = pos_arena_create(65536, 0);
-    s->reader = pos_json_reader_create(1 << 20);
-    if (s->arena == NULL || s->reader == NULL || pos_script_vm_create(&limits, &s->vm) != POS_OK) {
-        return false;
+    s->arena = pos_arena_create(block, 0);
+    s->reader = pos_json_reader_create(longest);
+    if (s->arena == NULL || s->reader == NULL) {
+        return POS_NO_MEMORY;
     }
-    if (text == NULL) {
-        return true;
+    status = pos_script_vm_create(&limits, &s->vm);
+    if (status != POS_OK || text.data == NULL) {
+        return status;
     }
     pos_faults_init(&faults, s->arena);
-    if (pos_json_read(s->reader, pos_str_z(text), s->arena, &faults, &json) != POS_OK
-        || pos_memory_book_create(json, NULL, NULL, &faults, &s->memory) != POS_OK)
-    {
-        printf("# %s: %.*s\n", faults.first ? faults.first->code : "?",
-            faults.first ? (int) faults.first->pointer.len : 0, faults.first ? faults.first->pointer.data : "");
-        return false;
+    status = pos_json_read(s->reader, text, s->arena, &faults, &json);
+    if (status == POS_OK) {
+        status = pos_memory_book_create(json, NULL, NULL, &faults, &s->memory);
     }
-    pos_memory_book_source(s->memory, &s->source);
-    s->book = shop_build(&s->source, NULL, s->vm);
-    return s->book != NULL;
+    for (const pos_fault_t *f = status == POS_INVALID ? faults.first : NULL; f; f = f->next) {
+        printf("# %.*s %s: %.*s\n", (int) f->pointer.len, f->pointer.data, f->code, (int) f->message.len,
+            f->message.data);
+    }
+    if (status == POS_OK) {
+        pos_memory_book_source(s->memory, &s->source);
+        s->book = shop_build(&s->source, NULL, s->vm, step, &status);
+    }
+    return status;
+}
+
+static inline bool
+shop_open(shop_t *s, const char *text)
+{
+    return shop_make(s, text ? pos_str_z(text) : (pos_str_t) { NULL, 0 }, 65536, 1 << 20, 3) == POS_OK;
 }
 
 static inline void
 shop_close(shop_t *s)
 {
     pos_book_release(s->book);
-    if (s->memory != NULL) {
-        pos_memory_book_destroy(s->memory);
-    }
+    pos_memory_book_destroy(s->memory);
     pos_script_vm_destroy(s->vm);
     pos_json_reader_destroy(s->reader);
     pos_arena_destroy(s->arena);

@@ -4,9 +4,9 @@
  * right. What else is held, by whom, is in memory.c.
  */
 
-#include "base/t/tap.h"
 #include "engine/rehearse.h"
 #include "engine/returns.h"
+#include "engine/t/shop.h"
 
 /* ---- malloc, failing ---- */
 
@@ -172,62 +172,12 @@ text_of(char *out, const char *source, const char *word)
 static char book_room[ROOM], plain_room[ROOM], explain_room[ROOM], wrong_room[ROOM], inputs_room[ROOM];
 static pos_str_t book_text, plain, explained, wrong, inputs_text;
 
-typedef struct {
-    pos_arena_t        *arena;
-    pos_json_reader_t  *reader;
-    pos_script_vm_t    *vm;
-    pos_memory_book_t  *memory;
-    pos_book_source_t   source;
-    pos_book_t         *book;
-} shop_t;
-
-static void
-close_shop(shop_t *s)
-{
-    pos_book_release(s->book);
-    pos_memory_book_destroy(s->memory);
-    pos_script_vm_destroy(s->vm);
-    pos_json_reader_destroy(s->reader);
-    pos_arena_destroy(s->arena);
-}
-
 /* Whole, or what came before the failure; POS_BROKEN: a book that lacks something. */
 static pos_status_t
 build(shop_t *s)
 {
-    pos_book_builder_t *builder = NULL;
-    pos_script_limits_t limits;
-    pos_faults_t        faults;
-    pos_json_t         *json;
-    pos_status_t        status;
+    pos_status_t status = shop_make(s, book_text, 256, ROOM, 100);
 
-    s->arena = pos_arena_create(256, 0);
-    s->reader = pos_json_reader_create(ROOM);
-    if (s->arena == NULL || s->reader == NULL) {
-        return POS_NO_MEMORY;
-    }
-    pos_script_limits_default(&limits);
-    pos_faults_init(&faults, s->arena);
-    status = pos_script_vm_create(&limits, &s->vm);
-    if (status == POS_OK) {
-        status = pos_json_read(s->reader, book_text, s->arena, &faults, &json);
-    }
-    if (status == POS_OK) {
-        status = pos_memory_book_create(json, NULL, s->vm, &faults, &s->memory);
-    }
-    if (status == POS_INVALID) {
-        printf("# %.*s %s\n", (int) faults.first->pointer.len, faults.first->pointer.data, faults.first->message.data);
-    }
-    if (status != POS_OK) {
-        return status;
-    }
-    pos_memory_book_source(s->memory, &s->source);
-    status = pos_book_builder_create(&s->source, NULL, s->vm, &builder);
-    while (status == POS_OK && s->book == NULL) {
-        status = pos_book_builder_step(builder, 100, &s->book);
-        status = status == POS_AGAIN ? POS_OK : status;
-    }
-    pos_book_builder_destroy(builder);
     if (status == POS_OK && pos_book_reports(s->book) != NULL) {
         const pos_book_report_t *r = pos_book_reports(s->book);
 
@@ -424,7 +374,7 @@ test_first(work_pt what, const answer_t *right)
         for (int i = 0; i < 2 && status != POS_OK; i++) {
             t.changed += work(&s, what, 4096, 0, &got) != POS_OK || !same(&got, right);
         }
-        close_shop(&s);
+        shop_close(&s);
         t.leaked += held != before;
         if (is_over(&t, status)) {
             break;
@@ -448,7 +398,7 @@ test_build(void)
         fail_nth(nth);
         status = build(&s);
         fail_nth(0);
-        close_shop(&s);
+        shop_close(&s);
         t.leaked += held != before;
         if (is_over(&t, status)) {
             break;
@@ -520,7 +470,7 @@ test_report(void)
         }
     }
     tell(&t, nth, "a book with a report");
-    close_shop(&s);
+    shop_close(&s);
     is_int(held - before, 0, "and none of it is left");
 }
 
@@ -547,7 +497,7 @@ main(void)
     test_warm(&s, explain, "one with reasons", &other);
     test_warm(&s, refuse, "a refusal", &other);
     test_warm(&s, give_back, "a return and a sale", &other);
-    close_shop(&s);
+    shop_close(&s);
     is_int(held - before, 0, "nothing is left of all that");
     test_first(quote, &right);
     test_build();
