@@ -19,8 +19,8 @@ my $file = "$Bin/cost.json";
 my $more = 0.10;
 my $flat = 0.15;
 
-plan skip_all => "no $calc: build first" if !-x $calc;
-plan skip_all => 'valgrind is not installed: apt-get install valgrind' if !grep { -x "$_/valgrind" } split /:/, $ENV{PATH} // '';
+die "no $calc: build first" if !-x $calc;
+die "valgrind is not installed: apt-get install valgrind\n" if !grep { -x "$_/valgrind" } split /:/, $ENV{PATH} // '';
 
 my $json = JSON::PP->new->canonical->pretty->indent_length(1);
 my $dir  = tempdir(CLEANUP => 1);

@@ -13,7 +13,7 @@ use File::Temp qw(tempdir);
 
 my $dir = tempdir(CLEANUP => 1);
 
-plan skip_all => calculator() . ' is not built' if !-x calculator();
+die calculator() . ' is not built' if !-x calculator();
 
 # So many products, each with a promotion of its own, all in one cart.
 sub shop {

@@ -11,7 +11,7 @@ use JSON::PP;
 use Test::More;
 
 my $program = ($ENV{POS_BUILD} || "$FindBin::Bin/../../build") . '/posscript';
-plan skip_all => "no $program: build first" unless -x $program;
+die "no $program: build first" unless -x $program;
 my $dir = tempdir(CLEANUP => 1);
 
 sub file {
