@@ -39,7 +39,7 @@ typedef struct {
 typedef struct {
     pos_str_t      promotion;
     pos_str_t      text;          /* as explain says it                       */
-    uint32_t       in_a_row;      /* 0: it was not called                     */
+    uint32_t       in_a_row;      /* 0: it was not called, or this does not count */
     const uint8_t *source;        /* SHA-256; lives as long as the book       */
 } pos_script_failure_t;
 

@@ -568,6 +568,19 @@ keep_out(pos_script_vm_t *vm, const pos_cart_t *cart, pos_script_result_t *out)
     return vm->host_failed ? POS_NO_MEMORY : POS_OK;
 }
 
+/* Whoever asks for a quote chooses the cart's size, and shall not have a promotion suspended by
+ * it: a limit that a script hits on more lines than this says nothing of the script. */
+#define TELLING_LINES  100
+
+static void
+count_failure(pos_script_t *script, const pos_script_vm_t *vm, const pos_cart_t *cart, bool failed)
+{
+    script->untold = failed && vm->stuck != NULL && cart->line_count > TELLING_LINES;
+    if (!script->untold) {
+        script->failures = failed ? script->failures + 1 : 0;
+    }
+}
+
 pos_status_t
 pos_script_apply(pos_script_vm_t *vm, pos_script_t *script,
     const pos_promotion_t *promotion, const pos_cart_t *cart,
@@ -601,7 +614,7 @@ pos_script_apply(pos_script_vm_t *vm, pos_script_t *script,
             sizeof(vm->text), "a promotion keeps nothing between quotes:"
             " local '%.60s' was changed", changed));
     }
-    script->failures = outcome.failure != NULL ? script->failures + 1 : 0;
+    count_failure(script, vm, cart, outcome.failure != NULL);
     if (outcome.failure != NULL) {
         failed(vm, cart, &outcome, out);
     }
@@ -615,7 +628,7 @@ pos_script_apply(pos_script_vm_t *vm, pos_script_t *script,
 uint32_t
 pos_script_failures(const pos_script_t *script)
 {
-    return script->failures;
+    return script->untold ? 0 : script->failures;
 }
 
 const uint8_t *

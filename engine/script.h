@@ -89,8 +89,9 @@ const char *pos_script_limit_hit(const pos_script_vm_t *vm);
  * live as long as the script. */
 uint32_t pos_script_filters(const pos_script_t *script, const pos_filter_t **out,
     uint32_t most);
-/* Its calls that failed since one last did not; 0 also when it is not called any more,
- * being in quarantine. And its source's SHA-256. */
+/* Its calls that failed since one last did not; 0 also when it is not called any more, being in
+ * quarantine, and when what failed was a limit on a cart of over 100 lines, which does not count.
+ * And its source's SHA-256. */
 uint32_t pos_script_failures(const pos_script_t *script);
 const uint8_t *pos_script_source(const pos_script_t *script);
 /* Bytes the VM holds, for /metrics. */

@@ -124,6 +124,7 @@ struct pos_script_s {
     uint32_t           refs;
     int                apply, eligible, settings;    /* registry; LUA_NOREF */
     uint32_t           failures;                     /* in a row            */
+    bool               untold;                       /* the last is not one of them */
 };
 
 typedef struct pos_regex_s pos_regex_t;

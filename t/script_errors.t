@@ -63,6 +63,20 @@ subtest 'another version, and a batch' => sub {
     is(suspended('frail')->{published_version}, 2, 'suspends that version');
 };
 
+# Storefronts choose their carts: no size of one takes a promotion from the others.
+subtest 'limits' => sub {
+    my $work = $source =~ s/frail/busy/r =~ s/if cart.*? end\n/for a in cart:items():each() do for b in cart:items():each() do if b.quantity == 3 then while true do end end end end\n/r;
+    publish('busy', $work);
+    my $huge = { %$tea, lines => [map { { id => "$_", sku => 'TEA', quantity => 1, attributes => { engraving => "$_" } } } 1 .. 600] };
+    my ($said) = grep { $_->{id} eq 'busy' } @{ $pos->quote({ %$huge, explain => Cpanel::JSON::XS::true }, %shop)->{json}{explain} };
+    is($said->{reason}, 'script_error', 'a cart of 600 lines is too much for it');
+    quotes($huge, 120);
+    is(state('busy'), 'active', 'which does not suspend it');
+    quotes({ %$tea, lines => PosTest::lines('TEA', 3) }, 100);
+    is(suspended('busy')->{suspended_reason}, 'its script failed 100 times in a row, the last time with: line 2: over the limit of instructions',
+        'one line that it never comes to an end of does');
+};
+
 subtest 'without a database' => sub {
     publish('frail', "-- three\n$source");
     $pos->expect_log(qr/terminating connection|database system is/);
