@@ -32,18 +32,24 @@ ngx_pos_pg_is_address(const char *host, size_t len)
     return inet_pton(AF_INET, text, address) == 1 || inet_pton(AF_INET6, text, address) == 1;
 }
 
-/* Of a list with commas the first that is a name; NULL: there is none. */
+/* Of a list with commas the first that is a name, and has none or an empty place in the list of
+ * addresses, so that libpq would look it up; NULL: there is none. */
 static const char *
-ngx_pos_pg_host_name(const char *hosts, size_t *len)
+ngx_pos_pg_host_name(const char *hosts, const char *addresses, size_t *len)
 {
-    for (;; hosts += *len + 1) {
+    size_t given;
+
+    for (;;) {
         *len = strcspn(hosts, ",");
-        if (!ngx_pos_pg_is_address(hosts, *len)) {
+        given = strcspn(addresses, ",");
+        if (given == 0 && !ngx_pos_pg_is_address(hosts, *len)) {
             return hosts;
         }
         if (hosts[*len] == '\0') {
             return NULL;
         }
+        hosts += *len + 1;
+        addresses += given + (addresses[given] == ',');
     }
 }
 
@@ -64,7 +70,7 @@ ngx_pos_pg_check(ngx_conf_t *cf, ngx_str_t *conninfo)
 {
     char             *error = NULL;
     size_t            len;
-    const char       *name = NULL;
+    const char       *name;
     PQconninfoOption *options = PQconninfoParse((const char *) conninfo->data, &error);
 
     if (options == NULL) {
@@ -73,9 +79,13 @@ ngx_pos_pg_check(ngx_conf_t *cf, ngx_str_t *conninfo)
         return NGX_ERROR;
     }
 
-    if (ngx_pos_pg_option(options, "hostaddr")[0] == '\0') {
-        name = ngx_pos_pg_host_name(ngx_pos_pg_option(options, "host"), &len);
+    if (ngx_pos_pg_option(options, "service")[0] != '\0') {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"pos_database\": what is behind a service cannot be looked at; name the host");
+        PQconninfoFree(options);
+        return NGX_ERROR;
     }
+
+    name = ngx_pos_pg_host_name(ngx_pos_pg_option(options, "host"), ngx_pos_pg_option(options, "hostaddr"), &len);
     if (name != NULL) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
             "\"pos_database\": looking up the host \"%*s\" would hold up a worker; give its address with hostaddr=",

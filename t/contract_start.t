@@ -58,6 +58,8 @@ my %database = (
     'a name among addresses'    => ['host=127.0.0.1,two.example,/run', qr/"two\.example"/],
     'a name in a URL'           => ['postgresql://pos@three.example/pos', qr/"three\.example"/],
     'an option that is none'    => ['hots=/run', qr/"pos_database":.*hots/],
+    'a gap in the addresses'    => ['host=a.example,b.example hostaddr=127.0.0.1,', qr/"b\.example"/],
+    'a service'                 => ['service=pos', qr/"pos_database": what is behind a service cannot be looked at/],
     'a folder'                  => ['host=/run dbname=pos'],
     'addresses'                 => ['host=127.0.0.1,::1 dbname=pos'],
     'a name with its address'   => ['host=db.example hostaddr=127.0.0.1 sslmode=verify-full'],
