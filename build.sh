@@ -25,10 +25,10 @@ SERVICE_USER=$(id -un)
 say() { printf '%s\n' "$*" >&2; }
 die() { say "build.sh: $*"; exit 1; }
 
-# Neither make, nor its shell, nor nginx's configuration takes any path.
+# Neither make, nor its shell, nor nginx's configuration, nor PostgreSQL's lists take any path.
 for path in "$ROOT" "$BUILD" "$POS_DIR"; do
-    case $path in *[!A-Za-z0-9/._+,@=~-]*)
-        die "the path $path has a space or a sign in it that make or nginx would misread; take another folder" ;;
+    case $path in *[!A-Za-z0-9/._+@=~-]*)
+        die "the path $path has a space or a sign in it that make, nginx or PostgreSQL would misread; take another folder" ;;
     esac
 done
 

@@ -61,7 +61,7 @@ is($two->get('/healthz', key => undef)->{status}, 200, 'the other goes on');
 is($one->build_sh('start'), 0, 'and it starts again from what it kept');
 is($one->quote({ lines => PosTest::lines('TEA', 1) })->{status}, 200, 'with its book and keys');
 
-for my $folder ('my shop', 'a;b', 'c{d') {
+for my $folder ('my shop', 'a;b', 'c{d', 'e,f') {
     my $out = PosTest::command_output('env', "POS_DIR=/tmp/pos-t-$$/$folder", 'POS_SKIP_BUILD=1', "$PosTest::ROOT/build.sh", 'start');
     like($out, qr/^build\.sh: the path \S.*\Q$folder\E has a space or a sign/, "a folder \"$folder\" is refused in plain words");
     isnt($?, 0, 'and nothing is started');
