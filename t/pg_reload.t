@@ -17,7 +17,7 @@ my %how = (
     contract => PgTest::contract('get /sleep/{id}' => { operationId => 'get_sleep',
         parameters => [ { name => 'id', in => 'path', required => Cpanel::JSON::XS::true, schema => { type => 'number' } } ] }),
     functions => ['get_sleep'],
-    http      => 'proxy_cache_path /tmp/pos-cache-$$ keys_zone=pos:1m;',
+    http      => "proxy_cache_path /tmp/pos-cache-$$ keys_zone=pos:1m;",
     sql       => <<'SQL',
 create schema pos; create schema api;
 create type pos.response as (status int, body jsonb, headers jsonb);
