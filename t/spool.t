@@ -77,7 +77,7 @@ sub half_upload {
                 ($path, $reader) = ($to, $pid) if $to =~ m{^\Q$body\E/\d+\z};
             }
         }
-        return $path;
+        return $path && -s $path;
     });
     ok($path && -s $path, 'half an upload lies in a file');
     return ($socket, $path, $reader);
