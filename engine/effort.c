@@ -2,10 +2,7 @@
 
 #include "engine/effort.h"
 
-/* Ticks of one item against each kind of question, by measurement; strings are short. */
-#define ASK_ITEM    3
-#define ASK_SET     12
-#define ASK_TEXT    10
+#define ASK_ITEM    3    /* ticks of one item, whatever is asked */
 
 
 void
@@ -38,27 +35,27 @@ pos_effort_take(pos_effort_t *e, uint64_t ticks)
 static uint64_t
 set_ticks(const pos_strset_t *set)
 {
-    return set->count > 4 ? 4 * ASK_SET : ASK_TEXT * (uint64_t) set->count;
+    return set->count > 4 ? 4 * POS_ASK_SET : POS_ASK_TEXT * (uint64_t) set->count;
 }
 
 
 bool
 pos_effort_take_filter(pos_effort_t *e, const pos_filter_t *f)
 {
-    uint64_t n = e->cart->item_count, ticks = 10;
+    uint64_t n = e->cart->item_count, ticks = 10 + ASK_ITEM * n;
 
     for (; f != NULL; f = f->negated) {
-        ticks += ASK_ITEM * n + (f->selection ? ASK_SET * n : 0);
+        ticks += ASK_ITEM * n + (f->selection ? POS_ASK_SET * n : 0);
         if (f->any || f->sku.count == 1) {
             continue;    /* settled by that */
         }
-        ticks += f->sku.count ? ASK_SET * n : 0;
-        ticks += f->category.count ? ASK_SET * (n + e->categories) : 0;
+        ticks += f->sku.count ? POS_ASK_SET * n : 0;
+        ticks += f->category.count ? POS_ASK_SET * (n + e->categories) : 0;
         ticks += f->brand.count ? n * set_ticks(&f->brand) : 0;
         ticks += f->tag.count ? n + e->tags * set_ticks(&f->tag) : 0;
         for (uint32_t i = 0; i < f->attribute_count; i++) {
-            ticks += ASK_TEXT * e->attributes + n * set_ticks(&f->attributes[i].values);
+            ticks += POS_ASK_TEXT * e->attributes + n * set_ticks(&f->attributes[i].values);
         }
     }
-    return pos_effort_take(e, ticks + (f == NULL ? ASK_ITEM * n : 0));
+    return pos_effort_take(e, ticks);
 }

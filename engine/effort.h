@@ -7,6 +7,10 @@
 
 #include "engine/cart.h"
 
+/* Ticks of one value against a set and against a text, by measurement; strings are short. */
+#define POS_ASK_SET   12
+#define POS_ASK_TEXT  10
+
 /* The work of explaining one cart, in ticks of about a nanosecond that are counted
  * before the work is done, the same on every machine, so that an answer replays. What
  * there is no room for is left out, and `stopped` says so until it is put back. */

@@ -96,18 +96,22 @@ rival_of(const pos_quoted_t *q, uint32_t k, pos_effort_t *effort)
 {
     const pos_plan_t      *plan = q->plan;
     const pos_candidate_t *c = &plan->candidates[k];
-    uint64_t               own = matched(plan, c);
+    int64_t               *marks = q->solution.state->open;    /* of deals, which are done with it */
 
+    if (effort && !pos_effort_take(effort, matched(plan, c) + plan->span)) {
+        return POS_NIL;
+    }
+    pos_mark_items(plan, k, marks);
     for (uint32_t j = 0; j < plan->candidate_count; j++) {
         const pos_candidate_t *other = &plan->candidates[j];
 
         if (j == k || !q->solution.state->worked[j] || !pos_may_exclude(plan, k, j)) {
             continue;
         }
-        if (effort && !pos_effort_take(effort, 20 + 3 * (own * other->act_count + c->act_count * matched(plan, other)))) {
+        if (effort && !pos_effort_take(effort, 20 + 3 * matched(plan, other))) {
             return POS_NIL;
         }
-        if (pos_excludes(plan, k, j)) {
+        if (pos_excludes(plan, marks, k, j)) {
             return j;
         }
     }
@@ -313,6 +317,9 @@ total_without(explaining_t *x, uint32_t k, uint64_t steps, verdict_t *v)
         return;
     }
     pos_matches_close(&q->w->cart, true);
+    /* It finds tax sets of its own: one that it enters in those there are would stay behind. */
+    q->w->taxset_count = 0;
+    q->w->taxsets = NULL;
     status = pos_choose(q->plan, k, steps, &other);
     more = STEP * other.work + (other.work || other.nodes < 2 ? 0 : (other.nodes - 2) * x->each);
     x->effort.done -= solving;

@@ -16,7 +16,7 @@ ceil_divide(__int128 above, __int128 below)
 }
 
 static int64_t
-margin_floor(const pos_state_t *s, const pos_class_units_t *c, int64_t margin_ppm)
+margin_floor(pos_state_t *s, const pos_class_units_t *c, int64_t margin_ppm)
 {
     pos_work_t         *w = s->plan->work;
     const pos_item_t   *item = &w->cart.items[c->item];
@@ -31,11 +31,15 @@ margin_floor(const pos_state_t *s, const pos_class_units_t *c, int64_t margin_pp
         (__int128) POS_THOUSANDTHS * (POS_PPM - margin_ppm));
     if (item->tax_included && n > 0) {
         taxes = pos_taxset(w, pos_item_tax_category(item));
-        below = taxes ? (__int128) POS_THOUSANDTHS * (POS_PPM - margin_ppm) * taxes->scale : 0;
-        if (taxes && taxes->count && !__builtin_mul_overflow((__int128) item->product->cost * quantity * POS_PPM,
+        if (taxes == NULL || taxes->too_large) {
+            s->status = taxes ? POS_LIMIT : POS_NO_MEMORY;
+            return 0;
+        }
+        below = (__int128) POS_THOUSANDTHS * (POS_PPM - margin_ppm) * taxes->scale;
+        if (taxes->count && !__builtin_mul_overflow((__int128) item->product->cost * quantity * POS_PPM,
                 taxes->scale + taxes->sum, &above) && above < INT128_ROOM - below) {
             n = ceil_divide(above, below);    /* rounded once where it fits */
-        } else if (taxes && taxes->count && n < POS_MONEY_MAX) {
+        } else if (taxes->count && n < POS_MONEY_MAX) {
             n = ceil_divide(n * (taxes->scale + taxes->sum), taxes->scale);
         }
     }

@@ -166,6 +166,11 @@ pos_pool_resize(pos_script_pool_t *pool, void *block, size_t old, size_t size)
         return block;
     }
     p = is_large(size) ? make_large(pool, size) : take(pool, size);
+    /* Who wanted less keeps what there is, and gives it back as what was asked for. */
+    if (p == NULL && is_large(old) && size <= old) {
+        pool->foreign = true;
+        pool->taken += size;
+    }
     if (p != NULL && block != NULL) {
         memcpy(p, block, old < size ? old : size);
         pos_pool_free(pool, block, old);
@@ -217,6 +222,9 @@ pos_pool_trim(pos_script_pool_t *pool)
 {
     pos_pool_chunk_t **link = &pool->chunks;
 
+    if (pool->foreign) {
+        return;
+    }
     count_idle(pool);
     drop_blocks(pool);
     while (*link != NULL) {

@@ -23,6 +23,7 @@ typedef struct {
     size_t            taken;        /* of them, as it was asked for        */
     char             *reserve;      /* NULL: none                          */
     size_t            reserve_left;
+    bool              foreign;      /* a free list may hold a block of no chunk */
 } pos_script_pool_t;
 
 /* As realloc(): NULL and 0 make a block, `size` > 0. NULL: no memory, and the

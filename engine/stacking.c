@@ -2,31 +2,48 @@
 
 #include "engine/state.h"
 
+/* Does it bear on shipping? `alone`: and on nothing else. */
 static bool
-meet(const pos_plan_t *plan, const pos_candidate_t *a, const pos_candidate_t *b)
+ships(const pos_plan_t *plan, const pos_candidate_t *c, bool alone)
 {
-    for (uint32_t i = 0; i < a->act_count; i++) {
-        const pos_act_t *x = &plan->acts[a->acts[i]];
+    for (uint32_t i = 0; i < c->act_count; i++) {
+        const pos_act_t *act = &plan->acts[c->acts[i]];
 
-        for (uint32_t j = 0; j < b->act_count; j++) {
-            const pos_act_t *y = &plan->acts[b->acts[j]];
-            uint32_t         m = 0, n = 0;
+        if (act->phase == POS_PHASE_SHIPPING || (!alone && act->effect->shipping_too)) {
+            return true;
+        }
+    }
+    return false;
+}
 
-            if (x->phase == POS_PHASE_SHIPPING || y->phase == POS_PHASE_SHIPPING) {
-                if ((x->phase == POS_PHASE_SHIPPING || x->effect->shipping_too) &&
-                    (y->phase == POS_PHASE_SHIPPING || y->effect->shipping_too)) {
-                    return true;
-                }
-                continue;
-            }
-            while (m < x->match.count && n < y->match.count) {
-                uint32_t p = x->match.items[m], q = y->match.items[n];
+void
+pos_mark_items(const pos_plan_t *plan, uint32_t x, int64_t *marks)
+{
+    const pos_candidate_t *c = &plan->candidates[x];
 
-                if (p == q) {
-                    return true;
-                }
-                m += p < q;
-                n += q < p;
+    memset(marks, 0, plan->span * sizeof(*marks));
+    for (uint32_t i = 0; i < c->act_count; i++) {
+        const pos_act_t *act = &plan->acts[c->acts[i]];
+
+        for (uint32_t k = 0; act->phase != POS_PHASE_SHIPPING && k < act->match.count; k++) {
+            marks[act->match.items[k]] = 1;
+        }
+    }
+}
+
+/* `marks` are on the items of a. */
+static bool
+meet(const pos_plan_t *plan, const int64_t *marks, const pos_candidate_t *a, const pos_candidate_t *b)
+{
+    if ((ships(plan, a, true) && ships(plan, b, false)) || (ships(plan, a, false) && ships(plan, b, true))) {
+        return true;
+    }
+    for (uint32_t i = 0; i < b->act_count; i++) {
+        const pos_act_t *act = &plan->acts[b->acts[i]];
+
+        for (uint32_t k = 0; act->phase != POS_PHASE_SHIPPING && k < act->match.count; k++) {
+            if (marks[act->match.items[k]]) {
+                return true;
             }
         }
     }
@@ -54,12 +71,12 @@ pos_may_exclude(const pos_plan_t *plan, uint32_t x, uint32_t y)
 }
 
 bool
-pos_excludes(const pos_plan_t *plan, uint32_t x, uint32_t y)
+pos_excludes(const pos_plan_t *plan, const int64_t *marks, uint32_t x, uint32_t y)
 {
     const pos_candidate_t *a = &plan->candidates[x], *b = &plan->candidates[y];
 
     if (a->promotion->stacking == POS_STACK_ALONE || b->promotion->stacking == POS_STACK_ALONE) {
         return true;
     }
-    return pos_may_exclude(plan, x, y) && meet(plan, a, b);
+    return pos_may_exclude(plan, x, y) && meet(plan, marks, a, b);
 }

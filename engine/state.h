@@ -188,8 +188,11 @@ int64_t pos_bound(const pos_plan_t *plan);
  * conflicts only. */
 bool pos_proved(const pos_state_t *s);
 
-/* stacking.c: can two candidates' promotions never share a unit? */
-bool pos_excludes(const pos_plan_t *plan, uint32_t a, uint32_t b);
+/* stacking.c: `marks`, one for each item of the plan, become 1 where candidate x has an
+ * effect on the item and 0 elsewhere. */
+void pos_mark_items(const pos_plan_t *plan, uint32_t x, int64_t *marks);
+/* Can two candidates' promotions never share a unit? `marks` are those of x. */
+bool pos_excludes(const pos_plan_t *plan, const int64_t *marks, uint32_t x, uint32_t y);
 /* The same, were there units that both could touch. */
 bool pos_may_exclude(const pos_plan_t *plan, uint32_t a, uint32_t b);
 

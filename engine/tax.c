@@ -29,6 +29,9 @@ suits(const pos_cart_t *cart, const pos_tax_row_t *row, bool shipped)
     return cart->store && pos_str_eq(row->region, cart->store->tax_region) ? 1 : 0;
 }
 
+/* What is taxed more than so many times is refused: rates may be compounded without end. */
+#define MOST_TIMES  10000
+
 static void
 fill(pos_taxset_t *set)
 {
@@ -47,6 +50,10 @@ fill(pos_taxset_t *set)
 
         set->fractions[i] = base * row->ppm / POS_PPM;
         set->sum += set->fractions[i];
+        if (set->sum / set->scale >= MOST_TIMES) {
+            set->too_large = true;
+            return;
+        }
     }
 }
 

@@ -66,8 +66,8 @@ add_piece(taxing_t *t, uint32_t item, bool fee, pos_str_t category, int64_t base
         return POS_OK;    /* nothing paid, no tax to name */
     }
     set = pos_taxset(t->w, category);
-    if (set == NULL) {
-        return POS_NO_MEMORY;
+    if (set == NULL || set->too_large) {
+        return set ? POS_LIMIT : POS_NO_MEMORY;
     }
     t->pieces[t->piece_count++] = (piece_t) { item, fee, set, base };
     t->entry_count += set->count;

@@ -14,8 +14,6 @@
 #include "engine/condition_facts.h"
 
 /* Ticks. */
-#define ASK_SET     12
-#define ASK_TEXT    10
 #define ASK_PIECE   20
 
 
@@ -136,7 +134,7 @@ goods_gap(const pos_condition_t *c, bool negated, pos_effort_t *e, pos_gap_t *g)
         unmet = line_gap(c, negated, e, g);
         break;
     case POS_COND_DISTINCT:
-        if (!pos_effort_take_filter(e, c->filter) || !pos_effort_take(e, ASK_TEXT * (uint64_t) cart->item_count)) {
+        if (!pos_effort_take_filter(e, c->filter) || !pos_effort_take(e, POS_ASK_TEXT * (uint64_t) cart->item_count)) {
             return false;
         }
         have = pos_facts_distinct(c->filter, cart);
@@ -194,7 +192,7 @@ other_gap(const pos_condition_t *c, bool negated, pos_effort_t *e, pos_gap_t *g)
     for (uint32_t i = 0; i < c->attribute_count; i++) {
         given += cart->attribute_count + c->attributes[i].values.count;
     }
-    if (!pos_effort_take(e, ASK_SET * given) || pos_condition_holds(c, cart) != negated) {
+    if (!pos_effort_take(e, POS_ASK_SET * given) || pos_condition_holds(c, cart) != negated) {
         return false;
     }
     g->reason = reason_of(c->kind);

@@ -25,6 +25,7 @@ struct pos_taxset_s {
     __int128             *fractions;
     __int128              scale;
     __int128              sum;         /* of the fractions */
+    bool                  too_large;   /* that, for amounts of this engine */
     pos_taxset_t         *next;        /* that was asked for before it */
 };
 

@@ -178,12 +178,16 @@ pos_calc_check(pos_calc_t *calc, pos_str_t text)
         pos_calc_die(1, "out of memory", "");
     }
     pos_faults_init(&c.found, c.arena);
+    c.found.max = UINT32_MAX;
     pos_decoder_init(&c.d, c.arena, &c.found, NULL);
     if (pos_json_read(reader, text, c.arena, &c.found, &document) != POS_OK) {
         pos_calc_die(1, "cannot read the book again", "");
     }
     c.document = document;
     check_promotions(&c);
+    if (c.found.lost || c.d.no_memory) {
+        pos_calc_die(1, "out of memory", "");
+    }
     print_answer(&c);
     pos_json_reader_destroy(reader);
     pos_arena_destroy(c.arena);

@@ -191,6 +191,32 @@ coupons(text_t *t)
     add(t, "]}");
 }
 
+/* A hundred coupons for half of the goods, each of whose promotions has twenty effects, and
+ * forty promotions for the other half, before the one that beats them. */
+static void
+beaten(text_t *t)
+{
+    add_goods(t, LINES);
+    add(t, ",\"promotions\":[");
+    for (int i = 0; i < 40; i++) {
+        add(t, "{\"id\":\"a%d\",\"class\":\"line\",\"stacking\":\"exclusive\",\"then\":[{\"percent_off\":20,\"items\":"
+               "{\"unit_price\":{\"max\":500}}}]},", i);
+    }
+    for (int i = 0; i < COUPONS; i++) {
+        add(t, "{\"id\":\"p%d\",\"class\":\"line\",\"stacking\":\"exclusive\",\"coupon\":true,\"then\":[", i);
+        for (int k = 0; k < 20; k++) {
+            add(t, "%s{\"percent_off\":1,\"items\":{\"unit_price\":{\"min\":501}}}", k ? "," : "");
+        }
+        add(t, "]},");
+    }
+    add(t, "{\"id\":\"z\",\"class\":\"line\",\"stacking\":\"exclusive\",\"then\":[{\"percent_off\":90,\"items\":"
+           "{\"unit_price\":{\"min\":501}}}]}],\"coupons\":[");
+    for (int i = 0; i < COUPONS; i++) {
+        add(t, "%s{\"code\":\"C%d\",\"promotions\":[\"p%d\"]}", i ? "," : "", i, i);
+    }
+    add(t, "]}");
+}
+
 /* Of each two conditions the first just holds and the second just does not. */
 static void
 facts(text_t *t)
@@ -302,5 +328,6 @@ main(void)
     test("a thousand promotions on every line", markdowns, MANY, SLOWLY(2000), 96 * MB);
     test("two hundred deals for the same units", rivals, MANY, SLOWLY(2000), 192 * MB);
     test("a hundred coupons for a thousand promotions", coupons, WITH_COUPONS, SLOWLY(200), 32 * MB);
+    test("a hundred coupons for what another beats", beaten, WITH_COUPONS, SLOWLY(4000), 192 * MB);
     return tap_done();
 }

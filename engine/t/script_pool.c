@@ -96,6 +96,47 @@ give_back(pos_script_pool_t *pool)
     is_int(pool->chunk_bytes, 0, "and then none is left");
 }
 
+/* ---- no memory for a chunk ---- */
+
+#if !POS_ARENA_GUARDED
+static bool no_chunks;
+
+void *__libc_memalign(size_t alignment, size_t size);
+
+void *
+aligned_alloc(size_t alignment, size_t size)
+{
+    return no_chunks ? NULL : __libc_memalign(alignment, size);
+}
+
+/* A large block that its holder could not exchange for a small one is a small one from
+ * then on, though it lies in no chunk. */
+static void
+shrink_in_vain(pos_script_pool_t *pool)
+{
+    char *large = pos_pool_resize(pool, NULL, 0, 1000), *small;
+
+    no_chunks = true;
+    ok(pos_pool_resize(pool, large, 1000, 40) == NULL, "there is no chunk for a smaller block");
+    no_chunks = false;
+    small = pos_pool_resize(pool, NULL, 0, 200);
+    pos_pool_free(pool, large, 40);
+    pos_pool_free(pool, small, 200);
+    pos_pool_trim(pool);
+    small = pos_pool_resize(pool, NULL, 0, 40);
+    ok(small == large, "what was kept instead is the next of the smaller size");
+    memset(small, 3, 40);
+    pos_pool_free(pool, small, 40);
+    pos_pool_destroy(pool);
+}
+#else
+static void
+shrink_in_vain(pos_script_pool_t *pool)
+{
+    ok(pool->chunks == NULL, "every block is malloc's here");
+}
+#endif
+
 int
 main(void)
 {
@@ -117,5 +158,6 @@ main(void)
     pos_pool_free(&pool, NULL, 0);
     pos_pool_destroy(&pool);
     ok(pool.chunks == NULL, "and everything goes at once");
+    shrink_in_vain(&pool);
     return tap_done();
 }
