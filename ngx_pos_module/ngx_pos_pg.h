@@ -137,7 +137,6 @@ struct ngx_pos_pg_pool_s {
     bool                 refused;      /* the last attempt failed            */
     bool                 dropped;      /* one was lost before any answered   */
     bool                 down;         /* and no connection works            */
-    bool                 known;        /* an attempt has come to an end      */
     bool                 room_asked;
     ngx_pos_pg_call_t    room;
     bool                 closing;

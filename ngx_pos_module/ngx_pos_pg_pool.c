@@ -214,10 +214,10 @@ ngx_pos_pg_place(ngx_pos_pg_call_t *call)
     ngx_queue_insert_tail(&pool->waiting, &call->queue);
     pool->waiting_count++;
     ngx_pos_metrics_mine()->pg_waiting = pool->waiting_count;
-    /* A worker that has just begun does not know yet whether there is a database: a reload must
-     * not refuse what the worker before would have served. */
+    /* Nobody waits long for a database that could not be reached. A worker that has no connection
+     * yet, or none any more since it ends, knows no such thing: a reload refuses nothing. */
     ngx_add_timer(&call->timer,
-        pool->live || !pool->known ? NGX_POS_PG_WAIT_QUEUE : NGX_POS_PG_WAIT_UNCONNECTED);
+        pool->live || !pool->refused ? NGX_POS_PG_WAIT_QUEUE : NGX_POS_PG_WAIT_UNCONNECTED);
 
     if (ngx_pos_pg_may_start(call)) {
         ngx_pos_pg_grow(pool);
@@ -332,7 +332,6 @@ ngx_pos_pg_on_connected(ngx_pos_pg_conn_t *conn)
 {
     ngx_pos_pg_pool_t *pool = conn->pool;
 
-    pool->known = true;
     pool->refused = false;
     if (!pool->room_asked && ngx_worker == 0) {
         ngx_pos_pg_ask_room(pool);
@@ -432,7 +431,6 @@ ngx_pos_pg_reopen(ngx_pos_pg_conn_t *conn, bool worked)
     }
 
     if (!worked) {
-        pool->refused = true;
         if (ngx_pos_pg_trying(pool)) {
             return;
         }
@@ -480,7 +478,7 @@ ngx_pos_pg_on_lost(ngx_pos_pg_conn_t *conn, ngx_pos_pg_call_t *call, bool connec
         mine->pg_connect_failures++;
     }
     if (!worked) {
-        pool->known = true;
+        pool->refused = true;
         pool->down = pool->live == 0;
     }
 

@@ -46,6 +46,29 @@ for my $n (1 .. 5) {
     $t->reload;
     ok(PgTest::wait_for('the worker to change', 8, sub { !kill 0, $old }), "reload $n");
 }
+# An old worker has given up its idle connections, and a request comes all the same; a new one
+# has none yet. PostgreSQL takes its time to give them one.
+subtest 'requests around a reload wait for a connection' => sub {
+    my ($worker) = $t->workers;
+    my ($postmaster) = PgTest::slurp("$t->{dir}/pg/postmaster.pid") =~ /^(\d+)/;
+    is($t->request('GET', '/v1/sleep/0')->{status}, 200, 'a call');
+    my $late = $t->connect_to;
+    syswrite $late, "GET /v1/sleep/0 HTTP/1.1\r\nConnection: close\r\n";
+    is($t->request('GET', '/v1/sleep/0')->{status}, 200, 'one more, behind half a request');
+    kill 'STOP', $postmaster;
+    $t->reload;
+    ok(PgTest::wait_for('a new worker', 5, sub { grep { $_ != $worker } $t->workers }), 'a new worker came');
+    ok(PgTest::wait_for('no connection', 5, sub { PgTest::slurp("/proc/$worker/cmdline") =~ /shutting down/ }), 'the old one ends');
+    select undef, undef, undef, 0.1;    # it gives them up right after it says so
+    my $new = $t->begin('GET', '/v1/sleep/0');
+    syswrite $late, "Host: t\r\n\r\n";
+    select undef, undef, undef, 0.4;
+    kill 'CONT', $postmaster;
+    is(PgTest::answer($late)->{status}, 200, 'the old worker waits for a connection');
+    is(PgTest::answer($new)->{status}, 200, 'so does the new one');
+    ok(PgTest::wait_for('the old worker to end', 8, sub { !kill 0, $worker }), 'then the old one ends');
+};
+
 # nginx's cache manager and loader run the same start as workers do: they keep out of it.
 ok(grep({ (PgTest::slurp("/proc/$_/cmdline") // '') =~ /cache (?:manager|loader)/ } $t->children), 'there is a process that is no worker');
 ok(PgTest::wait_for('connections', 5, sub { $t->psql("select count(*) from pg_stat_activity where application_name = 'ngx_pos'") <= 4 }),

@@ -32,7 +32,7 @@ for my $round (1 .. 5) {
     ok($pos->wait_for('new workers', 20, sub { my @w = $pos->workers; @w >= 2 && !grep { $old{$_} } @w }), "reload $round");
 }
 waitpid $writer, 0;
-is($? >> 8, 0, 'every write was answered');
+is($? >> 8, 0, 'every write was answered') or diag(grep { /database/ } split /(?<=\n)/, PosTest::slurp("$pos->{state}/log/nginx.log"));
 my $records = $load->stop;
 my @failed = grep { $_->[2] && $_->[2] != 200 } @$records;
 is(scalar @failed, 0, 'no quote of ' . @$records . ' failed') or diag(PosTest::json($failed[0]));
