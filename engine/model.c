@@ -139,13 +139,14 @@ fold(const pos_act_t *act, int64_t scaled, int64_t original)
 
 /* `mask` says which of the local candidates touch the units. */
 static int64_t
-chain(const pos_solve_t *z, uint32_t i, int64_t n, uint32_t deal, uint32_t role, const uint8_t *touched)
+chain(pos_solve_t *z, uint32_t i, int64_t n, uint32_t deal, uint32_t role, const uint8_t *touched)
 {
     const pos_plan_t *plan = z->plan;
     const pos_item_t *item = &plan->work->cart.items[i];
     int64_t           original = pos_item_unit_amount(item) * n, left = original, floor = floor_of(item, n), scaled;
     bool              reached = false;
 
+    z->work += plan->act_count / 4;
     if (item->line->has_discount && item->line->discount_reduce == POS_REDUCE_PERCENT) {
         left = take(left, reduction(z, item, n, left, original, POS_REDUCE_PERCENT, item->line->discount_value, false),
             floor);
@@ -216,7 +217,7 @@ find_local(sets_t *t, uint8_t *touched, bool *contested)
 }
 
 int64_t
-pos_model_cost(const pos_solve_t *z, uint32_t item, int64_t n, uint32_t act, uint32_t role,
+pos_model_cost(pos_solve_t *z, uint32_t item, int64_t n, uint32_t act, uint32_t role,
     const uint8_t *touched)
 {
     sets_t     t = { .z = z, .item = item, .act = act };
@@ -233,7 +234,7 @@ pos_model_cost(const pos_solve_t *z, uint32_t item, int64_t n, uint32_t act, uin
     }
     memset(own, 0, sizeof(own));
     find_local(&t, own, &contested);
-    if (!contested || t.count > POS_SETS_LOCAL) {
+    if (!contested || t.count > POS_SETS_LOCAL || z->work > z->budget) {
         return chain(z, item, n, act, role, own);
     }
     pos_sets_make(&sets, z->plan, t.local, t.count);

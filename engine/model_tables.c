@@ -43,6 +43,10 @@ cost_table(pos_solve_t *z, uint32_t item, int64_t n, uint32_t act, uint32_t role
     for (int64_t i = 0; i <= n; i++) {
         cost[i] = pos_model_cost(z, item, i, act, role, NULL);
     }
+    if (z->work / 2 > z->budget) {
+        z->too_large = true;    /* not even the tables can be had for the budget */
+        return NULL;
+    }
     z->work += (uint64_t) n * 4;
     if (z->plan->stacked || z->plan->limited) {
         close_over_splits(cost, n);
@@ -347,13 +351,21 @@ link_items(pos_solve_t *z)
     }
 }
 
-/* A deal's scratch: its units, and the row of an nth. */
+/* A deal's scratch: its units, the row of an nth, and what `choose` asks for. */
 static void
 make_scratch(pos_solve_t *z, pos_deal_t *d)
 {
-    const pos_effect_t *e = z->plan->acts[d->act].effect;
+    const pos_act_t    *act = &z->plan->acts[d->act];
+    const pos_effect_t *e = act->effect;
     size_t              states = 0;
 
+    if (e->get_count && e->gets[0].choose != POS_CHOOSE_BEST) {
+        d->gone = e->get_count > 1 ? pos_pool_alloc(z, act->pick_count * sizeof(*d->gone)) : NULL;
+        d->chosen = pos_pool_alloc(z, (POS_SOLVE_COVERS + 1) * sizeof(*d->chosen));
+        for (uint32_t t = 0; d->chosen && t <= POS_SOLVE_COVERS; t++) {
+            d->chosen[t] = POS_INF;    /* not asked for yet */
+        }
+    }
     d->entries = pos_pool_alloc(z, (d->entry_count + 1) * sizeof(pos_entry_t));
     if (e->kind == POS_EFFECT_NTH && d->count) {
         states = (size_t) (d->entry_count + e->group + 1);

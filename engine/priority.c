@@ -216,7 +216,7 @@ add_deal(pos_rule_t *r, uint32_t a, int64_t *least)
         pos_way_kinds(&w) && r->work <= r->budget;
     for (w.times = 1; few && w.times <= most; w.times++) {
         if (!pos_ways_judge(&w)) {
-            few = w.ways <= POS_MOST_WAYS;
+            few = !pos_ways_many(&w);
             break;
         }
         if (!w.any || r->best->objective >= *least) {

@@ -5,7 +5,8 @@
 
 #include "engine/state.h"
 
-#define POS_MOST_WAYS  400    /* of one deal, done so often */
+#define POS_MOST_WAYS   400    /* of one deal, done so often */
+#define POS_MOST_TRIES  20000  /* to find them               */
 
 typedef struct {
     uint32_t class;       /* in the claims that the deal is added to */
@@ -38,10 +39,18 @@ typedef struct pos_way_s {
     int64_t         *free;          /* by kind */
     int64_t         *covers;        /* by repetition and kind: of a part by amount */
     int64_t          times, ways;
+    uint64_t         tries;
     int64_t          worth;         /* of the rewarded units as `choose` wants them */
     bool             judging;       /* else ways are counted */
     bool             any;           /* some way is permitted */
 } pos_way_t;
+
+/* More than are tried? */
+static inline bool
+pos_ways_many(const pos_way_t *w)
+{
+    return w->ways > POS_MOST_WAYS || w->tries > POS_MOST_TRIES;
+}
 
 /* priority.c: room for so many classes; without memory false, and `status` says so. */
 bool pos_priority_room(pos_rule_t *r, pos_claims_t *c, uint32_t room);

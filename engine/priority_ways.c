@@ -135,7 +135,15 @@ one_way(pos_way_t *w)
 static bool
 is_over(const pos_way_t *w)
 {
-    return w->ways > POS_MOST_WAYS || w->r->status != POS_OK;
+    return pos_ways_many(w) || w->r->status != POS_OK;
+}
+
+/* One step on the way to a way; false: there are too many. */
+static bool
+goes_on(pos_way_t *w)
+{
+    w->tries++;
+    return !is_over(w);
 }
 
 static uint64_t
@@ -194,7 +202,7 @@ fill(pos_way_t *w, uint32_t at, uint64_t parts, uint32_t role, uint32_t k, int64
 {
     int64_t rest = 0, most;
 
-    if (is_over(w)) {
+    if (!goes_on(w)) {
         return;
     }
     if (k == w->kind_count) {
@@ -225,7 +233,7 @@ cover(pos_way_t *w, uint32_t at, uint32_t part, int64_t again, uint32_t k, int64
     int64_t  want = w->act->effect->parts[part].amount, n = 0;
     int64_t *mine = &w->covers[(size_t) (again - 1) * w->kind_count];
 
-    if (is_over(w)) {
+    if (!goes_on(w)) {
         return;
     }
     if (k == w->kind_count) {
@@ -312,6 +320,7 @@ static bool
 count_ways(pos_way_t *w)
 {
     w->ways = 0;
+    w->tries = 0;
     w->judging = false;
     for (uint32_t k = 0; k < w->kind_count; k++) {
         w->free[k] = w->kinds[k].units;
@@ -320,6 +329,7 @@ count_ways(pos_way_t *w)
         from_start(w);
     }
     step(w, 0);
+    w->r->work += w->tries / 4;
     return !is_over(w) && w->ways > 0;
 }
 
@@ -336,11 +346,13 @@ pos_ways_judge(pos_way_t *w)
         w->cart->times = w->times;
         if (!count_ways(w->cart)) {
             w->ways = w->cart->ways;
+            w->tries = w->cart->tries;
             return false;
         }
         w->worth = w->cart->worth;
     }
     w->judging = true;
+    w->tries = 0;
     step(w, 0);
     return w->r->status == POS_OK;
 }

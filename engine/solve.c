@@ -445,6 +445,30 @@ decide(pos_solve_t *z, uint32_t k, bool changed, int64_t above)
     z->allowed[k] = 1;
 }
 
+/* With no more of the promotions that are open than these and that one (POS_NIL: none). Is it better
+ * than what is known? */
+static bool
+look(pos_solve_t *z, const uint8_t *from, uint32_t k, uint64_t whole)
+{
+    pos_pool_mark_t mark = z->pool.at;
+    int64_t         before = z->state->objective;
+
+    for (uint32_t j = 0; j < z->plan->candidate_count; j++) {
+        z->allowed[j] = from[j] && (j == k || z->must[j] || !is_open(z, j));
+    }
+    if (k != POS_NIL) {
+        z->must[k] = 1;
+    }
+    z->budget = z->work + (whole - z->work) / LOOK_SHARE;
+    z->stop = false;
+    search_under(z, false, 0);
+    if (k != POS_NIL) {
+        z->must[k] = 0;
+    }
+    z->pool.at = mark;
+    return z->state->objective < before;
+}
+
 /* The best of the choices that use these and one more of those that are open; POS_NIL: none is
  * better than what is known. */
 static uint32_t
@@ -454,22 +478,9 @@ one_more(pos_solve_t *z, const uint8_t *from)
     uint64_t whole = z->budget;
 
     for (uint32_t k = 0; k < z->plan->candidate_count && z->work < whole && !pos_broken(z); k++) {
-        pos_pool_mark_t mark = z->pool.at;
-        int64_t         before = z->state->objective;
-
-        if (!from[k] || z->must[k] || !is_open(z, k)) {
-            continue;
+        if (from[k] && !z->must[k] && is_open(z, k) && look(z, from, k, whole)) {
+            best = k;
         }
-        for (uint32_t j = 0; j < z->plan->candidate_count; j++) {
-            z->allowed[j] = from[j] && (j == k || z->must[j] || !is_open(z, j));
-        }
-        z->must[k] = 1;
-        z->budget = z->work + (whole - z->work) / LOOK_SHARE;
-        z->stop = false;
-        search_under(z, false, 0);
-        z->must[k] = 0;
-        z->pool.at = mark;
-        best = z->state->objective < before ? k : best;
     }
     z->budget = whole;
     return best;
@@ -482,11 +493,14 @@ look_around(pos_solve_t *z)
 {
     uint32_t n = z->plan->candidate_count, k = 0;
     uint8_t *from = pos_pool_alloc(z, n + 1);
+    uint64_t whole = z->budget;
 
     if (from == NULL) {
         return;
     }
     memcpy(from, z->allowed, n);
+    (void) look(z, from, POS_NIL, whole);
+    z->budget = whole;
     for (uint32_t round = 0; round < LOOK_ROUNDS && k != POS_NIL; round++) {
         k = one_more(z, from);
         if (k != POS_NIL) {
@@ -572,6 +586,15 @@ new_choice(const pos_plan_t *plan)
     return c->used && c->order && c->repeat ? c : NULL;
 }
 
+/* Do the model's sums fit? Each is of what units cost, once for each promotion at most. */
+static bool
+fits_model(const pos_plan_t *plan, size_t units)
+{
+    __int128 all = (__int128) plan->work->cart.subtotal + plan->work->cart.shipping_amount;
+
+    return all * POS_SCALE * 8 * (__int128) (units + plan->act_count + 1) <= INT64_MAX;
+}
+
 #define MOST_DEPTH  400
 #define SMALL_CART  10     /* units */
 
@@ -592,7 +615,7 @@ make_room(pos_solve_t *z, const pos_solution_t *known)
         subsets = plan->acts[a].subset_count > subsets ? plan->acts[a].subset_count : subsets;
         deals += plan->acts[a].phase == POS_PHASE_DEAL;
     }
-    z->too_large = vars > POS_SOLVE_VARS || units > POS_SOLVE_TABLE;
+    z->too_large = vars > POS_SOLVE_VARS || units > POS_SOLVE_TABLE || !fits_model(plan, units);
     vars = vars < POS_SOLVE_VARS ? vars : POS_SOLVE_VARS;
     units = units < 4096 ? units : 4096;
     z->depth_room = MOST_DEPTH;

@@ -54,6 +54,8 @@ typedef struct {
     uint32_t     entry_count;
     int64_t     *row;               /* scratch of an nth                    */
     int32_t     *row_from;
+    int64_t     *gone;              /* scratch of several gets that choose  */
+    int64_t     *chosen;            /* by times: what is bought by amount rewards so much, by `choose` */
 } pos_deal_t;
 
 typedef struct {
@@ -168,8 +170,9 @@ bool pos_shuns(const pos_plan_t *plan, uint32_t a, uint32_t b);
 /* Is the item among those that the act bears on? */
 bool pos_act_matches(const pos_act_t *act, uint32_t item);
 /* What n units of an item cost at least in a deal's role (`deal` POS_NIL:
- * in none), touched by the candidates marked (NULL: by the best set). Scaled. */
-int64_t pos_model_cost(const pos_solve_t *z, uint32_t item, int64_t n, uint32_t act, uint32_t role,
+ * in none), touched by the candidates marked (NULL: by the best set, or by all once the budget is
+ * spent, which no set goes below). Scaled. */
+int64_t pos_model_cost(pos_solve_t *z, uint32_t item, int64_t n, uint32_t act, uint32_t role,
     const uint8_t *touched);
 
 /* solve_price.c: the most a deal saves at the items' multipliers within the vars'

@@ -123,6 +123,13 @@ taken(const pos_option_t *o, uint32_t items)
     return n;
 }
 
+/* Of `BUCKETS` equal ones from `least` to `most`. */
+static uint32_t
+bucket_of(int64_t loss, int64_t least, int64_t most)
+{
+    return (uint32_t) (((__int128) loss - least) * BUCKETS / ((__int128) most - least + 1));
+}
+
 /* Only about the best `most` drafts stay, and the one that takes least, which goes
  * with any other. */
 static void
@@ -140,7 +147,7 @@ narrow(merge_t *m)
         light = taken(&m->c->drafts[k], m->c->item_count) < taken(&m->c->drafts[light], m->c->item_count) ? k : light;
     }
     for (uint32_t k = 0; k < m->count; k++) {
-        counts[(m->c->drafts[k].loss - least) * BUCKETS / (most - least + 1)]++;
+        counts[bucket_of(m->c->drafts[k].loss, least, most)]++;
     }
     while (cut < BUCKETS && n + counts[cut] <= m->most) {
         n += counts[cut++];
@@ -149,7 +156,7 @@ narrow(merge_t *m)
     for (uint32_t k = 0; k < m->count; k++) {
         pos_option_t *o = &m->c->drafts[k];
 
-        if (k == light || (o->loss - least) * BUCKETS / (most - least + 1) < cut) {
+        if (k == light || bucket_of(o->loss, least, most) < cut) {
             m->c->drafts[kept++] = *o;
         } else {
             drop(m, o);

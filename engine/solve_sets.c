@@ -154,7 +154,7 @@ add_sets(pos_solve_t *z, pos_touching_t *u, const uint32_t *local, uint32_t coun
 }
 
 static int64_t
-set_cost(const pos_solve_t *z, const pos_touching_t *u, const uint8_t *set)
+set_cost(pos_solve_t *z, const pos_touching_t *u, const uint8_t *set)
 {
     return pos_model_cost(z, u->item, u->units, u->act, u->role, set);
 }
@@ -162,7 +162,7 @@ set_cost(const pos_solve_t *z, const pos_touching_t *u, const uint8_t *set)
 /* Of the largest group, or of those that go with none where they are more, the one that costs
  * most by itself goes. */
 static void
-drop_dearest(const pos_solve_t *z, const pos_touching_t *u, pos_sets_t *sets, uint8_t *set)
+drop_dearest(pos_solve_t *z, const pos_touching_t *u, pos_sets_t *sets, uint8_t *set)
 {
     uint32_t alone = sets->count - sets->together, from = sets->together, worst = 0;
     uint32_t size = sets->number - alone > MOST_OPTIONS / 2 ? 1 : alone;

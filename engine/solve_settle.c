@@ -107,6 +107,11 @@ find_least(settle_t *t, stack_t_ *s)
     for (int64_t n = 1; n <= units; n++) {
         int64_t least = POS_INF;
 
+        t->z->work += s->option_count;
+        if (t->z->work > t->z->budget) {
+            t->z->stop = true;
+            return false;
+        }
         for (uint32_t o = 0; o < s->option_count; o++) {
             int64_t cost = option_cost(t, s, o, n);
 

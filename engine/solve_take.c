@@ -168,6 +168,8 @@ typedef struct {
     const pos_effect_t *e;
     int64_t             times, worth;
     bool                cheapest;
+    uint64_t            filled;    /* parts that have their units */
+    int64_t            *gone;      /* by pick: those; NULL: none  */
 } chosen_t;
 
 static int64_t
@@ -175,7 +177,8 @@ units_of(const chosen_t *c, uint32_t pick)
 {
     int64_t units = c->z->items[c->act->picks[pick].item].units;
 
-    return units < c->act->picks[pick].most ? units : c->act->picks[pick].most;
+    units = units < c->act->picks[pick].most ? units : c->act->picks[pick].most;
+    return c->gone ? units - c->gone[pick] : units;
 }
 
 static int64_t
@@ -191,18 +194,19 @@ need_of(const pos_effect_t *e, uint64_t subset)
     return n;
 }
 
-/* Units of the row, first ones first, into the parts of `mask`: as many as leave
- * all parts able to be filled. Exact, since such sets form a matroid. */
+/* Units of the row, first ones first, into the part of `mask`: as many as leave all
+ * parts yet to be filled able to be. Exact, since such sets form a matroid. */
 static void
 choose_row(chosen_t *c, uint64_t mask, int64_t want)
 {
     const pos_act_t *act = c->act;
     int64_t         *slack = c->z->slack;
+    uint64_t         other = ~(mask | c->filled);
 
     for (uint32_t i = 0; i < act->subset_count; i++) {
-        slack[i] = -c->times * need_of(c->e, act->subsets[i] & ~mask);
+        slack[i] = -c->times * need_of(c->e, act->subsets[i] & other);
         for (uint32_t k = 0; k < act->pick_count; k++) {
-            slack[i] += act->picks[k].parts & act->subsets[i] & ~mask ? units_of(c, k) : 0;
+            slack[i] += act->picks[k].parts & act->subsets[i] & other ? units_of(c, k) : 0;
         }
     }
     for (uint32_t j = 0; j < act->pick_count && want > 0; j++) {
@@ -211,16 +215,20 @@ choose_row(chosen_t *c, uint64_t mask, int64_t want)
 
         n = act->picks[k].parts & mask ? (n < want ? n : want) : 0;
         for (uint32_t i = 0; i < act->subset_count && n > 0; i++) {
-            if (!(act->subsets[i] & mask) && (act->picks[k].parts & act->subsets[i]) && slack[i] < n) {
+            if (!(act->subsets[i] & ~other) && (act->picks[k].parts & act->subsets[i]) && slack[i] < n) {
                 n = slack[i] > 0 ? slack[i] : 0;
             }
         }
         for (uint32_t i = 0; i < act->subset_count && n > 0; i++) {
-            slack[i] -= !(act->subsets[i] & mask) && (act->picks[k].parts & act->subsets[i]) ? n : 0;
+            slack[i] -= !(act->subsets[i] & ~other) && (act->picks[k].parts & act->subsets[i]) ? n : 0;
         }
         c->worth += n * act->picks[k].amount;
         want -= n;
+        if (c->gone != NULL) {
+            c->gone[k] += n;
+        }
     }
+    c->filled |= mask;
 }
 
 /* A bundle of the first units of the row. */
@@ -312,10 +320,19 @@ keeps_choose(const pos_solve_t *z, const pos_deal_t *d, int64_t times)
         worth += bundle || v->role ? v->x * act->picks[v->pick].amount : 0;
     }
     if (!bundle && e->part_count == 1 && e->get_count == 1 && e->parts[0].amount > 0) {
-        return chosen_by_amount(z, act, times, c.cheapest) == worth;
+        if (times > POS_SOLVE_COVERS) {
+            return false;    /* more units than are tried */
+        }
+        if (d->chosen[times] == POS_INF) {
+            d->chosen[times] = chosen_by_amount(z, act, times, c.cheapest);
+        }
+        return d->chosen[times] == worth;
     }
     if (bundle) {
         choose_bundle(&c);
+    } else if (e->get_count > 1) {
+        c.gone = d->gone;
+        memset(c.gone, 0, act->pick_count * sizeof(*c.gone));
     }
     for (uint32_t g = 0; g < e->get_count; g++) {
         choose_row(&c, UINT64_C(1) << (e->part_count + g), times * e->gets[g].quantity);
