@@ -216,19 +216,14 @@ by_word(search_t *x, uint64_t steps, pos_solution_t *out)
 static pos_status_t
 no_worse_than_by_word(search_t *x, uint64_t steps, pos_solution_t *out)
 {
-    bool         whole;
-    pos_state_t *state = pos_arena_zalloc(x->plan->work->arena, sizeof(*state));
-    pos_status_t status = state ? pos_state_init(state, x->plan) : POS_NO_MEMORY;
+    pos_improved_t found = { 0 };
+    pos_status_t   status = pos_improve(x->plan, x->banned, steps / 4, &found);
 
-    if (status == POS_OK && x->trial == NULL) {
-        status = trial_init(x);
-    }
-    if (status == POS_OK) {
-        status = pos_by_priority(x->plan, x->banned, steps / 4, &state, &x->trial, &x->try_choice, &out->nodes, &whole);
-    }
-    if (status == POS_OK && whole && state->objective < out->state->objective) {
-        *out->choice = x->try_choice;
-        out->state = state;
+    out->nodes += found.nodes;
+    out->work += found.work;
+    if (status == POS_OK && found.state != NULL && found.state->objective < out->state->objective) {
+        *out->choice = *found.choice;
+        out->state = found.state;
         out->state->choice = out->choice;
     } else if (status == POS_OK) {
         /* What the cart was left with, as conditions see it, is of the last judged. */
@@ -253,7 +248,7 @@ solve(search_t *x, uint64_t steps, pos_solution_t *out)
     out->state->choice = out->choice;
     out->nodes = x->nodes;
     status = pos_solve(x->plan, x->banned, steps, out);
-    if (status == POS_OK && !out->optimal) {
+    if (status == POS_OK && !out->optimal && !out->improved) {
         status = no_worse_than_by_word(x, steps, out);
     }
     if (status != POS_OK || out->optimal) {

@@ -148,12 +148,12 @@ pos_priority_judge(pos_rule_t *r, const pos_claims_t *claims, uint32_t k, pos_st
     r->nodes++;
     r->status = pos_evaluate(s, r->choice);
     r->work += s->seg_count + s->adjust_count + r->plan->act_count;
-    for (uint32_t j = 0; r->status == POS_OK && j <= k; j++) {
+    for (uint32_t j = 0; r->status == POS_OK && j < r->plan->candidate_count; j++) {
         if (r->choice->used[j] && s->off[j] == 2) {
             return false;
         }
     }
-    return r->status == POS_OK && s->worked[k];
+    return r->status == POS_OK && (k == POS_NIL || s->worked[k]);
 }
 
 static void
@@ -285,58 +285,91 @@ add_promotion(pos_rule_t *r, uint32_t k, int64_t *least)
     return added;
 }
 
+/* No unit is taken, and no promotion used. */
 static void
 start(pos_rule_t *r)
 {
-    const pos_cart_t *cart = &r->plan->work->cart;
-    uint64_t         *none = pos_arena_array(r->plan->work->arena, r->plan->words, sizeof(*none));
+    const pos_plan_t *plan = r->plan;
+    const pos_cart_t *cart = &plan->work->cart;
 
-    r->pick_of = pos_arena_array(r->plan->work->arena, cart->item_count + 1, sizeof(*r->pick_of));
-    if (none == NULL || r->pick_of == NULL) {
-        r->status = POS_NO_MEMORY;
-        return;
-    }
-    (void) pos_priority_room(r, &r->now, cart->item_count + 1);
-    (void) pos_priority_room(r, &r->better, cart->item_count + 1);
-    (void) pos_priority_room(r, &r->found, cart->item_count + 1);
+    r->now.count = 0;
+    memset(r->now.times, 0, plan->act_count * sizeof(*r->now.times));
     for (uint32_t i = 0; i < cart->item_count; i++) {
-        pos_priority_put(r, &r->now, i, cart->items[i].units, none, POS_NIL);
+        pos_priority_put(r, &r->now, i, cart->items[i].units, r->none, POS_NIL);
     }
+    for (uint32_t k = 0; k < plan->candidate_count; k++) {
+        r->choice->used[k] = 0;
+        r->choice->order[k] = k;
+        r->choice->repeat[k] = POS_INF;
+    }
+}
+
+pos_status_t
+pos_turns_init(pos_rule_t *r, const pos_plan_t *plan, pos_state_t *best, pos_state_t *trial, pos_choice_t *choice)
+{
+    uint32_t room = plan->work->cart.item_count + 1;
+
+    *r = (pos_rule_t) { .plan = plan, .best = best, .trial = trial, .choice = choice };
+    r->none = pos_arena_array(plan->work->arena, plan->words, sizeof(*r->none));
+    r->pick_of = pos_arena_array(plan->work->arena, room, sizeof(*r->pick_of));
+    if (r->none == NULL || r->pick_of == NULL) {
+        return POS_NO_MEMORY;
+    }
+    (void) pos_priority_room(r, &r->now, room);
+    (void) pos_priority_room(r, &r->better, room);
+    (void) pos_priority_room(r, &r->found, room);
+    return r->status;
+}
+
+bool
+pos_turns_take(pos_rule_t *r, const uint32_t *order, uint32_t count)
+{
+    const pos_plan_t *plan = r->plan;
+    bool              any = false, alone = false;
+    int64_t           least = POS_INF;
+
+    start(r);
+    if (r->status == POS_OK && plan->candidate_count) {
+        (void) pos_priority_judge(r, &r->now, POS_NIL, r->trial);
+        least = r->trial->objective;
+    }
+    for (uint32_t i = 0; r->status == POS_OK && i < count && r->work <= r->most; i++) {
+        bool stands_alone = plan->candidates[order[i]].promotion->stacking == POS_STACK_ALONE;
+
+        if (!alone && !(stands_alone && any) && add_promotion(r, order[i], &least)) {
+            any = true;
+            alone = stands_alone;
+        }
+    }
+    if (r->status == POS_OK) {
+        merge(r, &r->now, &r->judged);
+    }
+    if (r->status == POS_OK) {
+        r->choice->claims = &r->judged;
+        r->status = pos_evaluate(r->best, r->choice);
+    }
+    return r->status == POS_OK && r->work <= r->most;
 }
 
 pos_status_t
 pos_by_priority(const pos_plan_t *plan, uint32_t banned, uint64_t budget, pos_state_t **best,
     pos_state_t **trial, pos_choice_t *choice, uint64_t *nodes, bool *whole)
 {
-    pos_rule_t  r = { .plan = plan, .budget = budget, .best = *best, .trial = *trial, .choice = choice };
-    bool    any = false, alone = false;
-    int64_t least = POS_INF;
+    pos_rule_t r;
+    uint32_t  *order = pos_arena_alloc(plan->work->arena, (plan->candidate_count + 1) * sizeof(*order)), count = 0;
 
-    for (uint32_t k = 0; k < plan->candidate_count; k++) {
-        choice->used[k] = 0;
-        choice->order[k] = k;
-        choice->repeat[k] = POS_INF;
-    }
-    start(&r);
-    if (r.status == POS_OK && plan->candidate_count) {
-        (void) pos_priority_judge(&r, &r.now, 0, r.trial);
-        least = r.trial->objective;
-    }
-    for (uint32_t k = 0; r.status == POS_OK && k < plan->candidate_count && r.work <= 8 * budget; k++) {
-        bool stands_alone = plan->candidates[k].promotion->stacking == POS_STACK_ALONE;
-
-        if (k != banned && !alone && !(stands_alone && any) && add_promotion(&r, k, &least)) {
-            any = true;
-            alone = stands_alone;
+    for (uint32_t k = 0; order && k < plan->candidate_count; k++) {
+        if (k != banned) {
+            order[count++] = k;
         }
     }
-    *whole = r.work <= 8 * budget;
-    if (r.status == POS_OK) {
-        merge(&r, &r.now, &r.judged);
+    if (order == NULL || pos_turns_init(&r, plan, *best, *trial, choice) != POS_OK) {
+        return POS_NO_MEMORY;
     }
+    r.budget = budget;
+    r.most = 8 * budget;
+    *whole = pos_turns_take(&r, order, count);
     if (r.status == POS_OK) {
-        choice->claims = &r.judged;
-        r.status = pos_evaluate(r.best, choice);
         choice->claims = pos_arena_alloc(plan->work->arena, sizeof(*choice->claims));
         if (choice->claims) {
             *choice->claims = r.judged;

@@ -16,15 +16,33 @@ typedef struct {
     int64_t  least;       /* of it that every way takes              */
 } pos_kind_units_t;
 
+/* Arrays of a way, used again by the next. */
+typedef struct {
+    size_t room;
+    char  *bytes;
+} pos_way_room_t;
+
 typedef struct {
     const pos_plan_t *plan;
-    uint64_t          nodes, work, budget;
+    uint64_t          nodes, work;
+    uint64_t          budget;       /* of the work, to try ways in           */
+    uint64_t          most;         /* of it in all                          */
     pos_status_t      status;
     pos_state_t      *best, *trial;
     pos_choice_t     *choice;
     pos_claims_t      now, base, better, found, tried, judged;
     uint32_t         *pick_of;      /* by item */
+    uint64_t         *none;         /* of the touches */
+    pos_way_room_t    rooms[2];     /* of a way, and of its cart */
 } pos_rule_t;
+
+/* priority.c: promotions by turns, each used if it can be, and what is used stays used. The states
+ * may change places, `choice` has arrays as large as the plan's candidates. */
+pos_status_t pos_turns_init(pos_rule_t *r, const pos_plan_t *plan, pos_state_t *best, pos_state_t *trial,
+    pos_choice_t *choice) POS_MUSTCHECK;
+/* Into `best` and `choice`, whose claims are the rule's. False: at the most work there were
+ * promotions left, or `status` says what failed. */
+bool pos_turns_take(pos_rule_t *r, const uint32_t *order, uint32_t count);
 
 /* One deal, done `times` times. */
 typedef struct pos_way_s {

@@ -359,22 +359,30 @@ pos_ways_judge(pos_way_t *w)
 
 /* ---- kinds ---- */
 
-/* Room for so many kinds, and for so many repetitions of a part by amount. */
+/* Room for so many kinds, and for so many repetitions of a part by amount. Takes are zero. */
 static bool
-make_room(pos_way_t *w, size_t kinds, int64_t times)
+make_room(pos_way_t *w, pos_way_room_t *room, size_t kinds, int64_t times)
 {
-    pos_arena_t *arena = w->r->plan->work->arena;
+    size_t each = (kinds + 1) * sizeof(int64_t), roles = w->act->touch_count;
+    size_t need = (kinds + 1) * sizeof(*w->kinds) + each * (2 * roles + 1 + (size_t) times + 1);
 
     w->role_count = w->act->touch_count;
-    w->kinds = pos_arena_alloc(arena, (kinds + 1) * sizeof(*w->kinds));
-    w->take = pos_arena_array(arena, (kinds + 1) * w->role_count, sizeof(*w->take));
-    w->put = pos_arena_array(arena, (kinds + 1) * w->role_count, sizeof(*w->put));
-    w->free = pos_arena_array(arena, kinds + 1, sizeof(*w->free));
-    w->covers = pos_arena_array(arena, kinds + 1, (size_t) (times + 1) * sizeof(*w->covers));
-    if (!w->kinds || !w->take || !w->put || !w->free || !w->covers) {
-        w->r->status = POS_NO_MEMORY;
+    if (need > room->room) {
+        room->room = 2 * need;
+        room->bytes = pos_arena_alloc(w->r->plan->work->arena, room->room);
     }
-    return w->r->status == POS_OK;
+    if (room->bytes == NULL) {
+        room->room = 0;
+        w->r->status = POS_NO_MEMORY;
+        return false;
+    }
+    memset(room->bytes, 0, need);
+    w->kinds = (pos_kind_units_t *) (void *) room->bytes;
+    w->take = (int64_t *) (void *) (w->kinds + kinds + 1);
+    w->put = w->take + (kinds + 1) * roles;
+    w->free = w->put + (kinds + 1) * roles;
+    w->covers = w->free + kinds + 1;
+    return true;
 }
 
 static int64_t
@@ -399,7 +407,7 @@ find_cart(pos_way_t *w)
         return true;
     }
     *w->cart = (pos_way_t) { .r = w->r, .a = w->a, .act = w->act };
-    if (!make_room(w->cart, w->act->pick_count, units_of_picks(w))) {
+    if (!make_room(w->cart, &w->r->rooms[1], w->act->pick_count, units_of_picks(w))) {
         return false;
     }
     for (uint32_t p = 0; p < w->act->pick_count; p++) {
@@ -420,7 +428,7 @@ pos_way_kinds(pos_way_t *w)
     size_t             words = r->plan->words;
     int64_t            units = units_of_picks(w);
 
-    if (units > POS_MOST_WAYS || !make_room(w, r->base.count, units) || !find_cart(w)) {
+    if (units > POS_MOST_WAYS || !make_room(w, &r->rooms[0], r->base.count, units) || !find_cart(w)) {
         return false;
     }
     for (uint32_t i = 0; i < r->plan->work->cart.item_count; i++) {

@@ -7,46 +7,6 @@
 
 #include "engine/solve.h"
 
-void *
-pos_pool_alloc(pos_solve_t *z, size_t size)
-{
-    pos_pool_t *p = &z->pool;
-    void       *got;
-
-    size = (size + 15) & ~(size_t) 15;
-    if (size > POS_POOL_CHUNK || pos_broken(z)) {
-        z->too_large = true;
-        return NULL;
-    }
-    if (p->at.chunk == 0 || p->at.used + size > POS_POOL_CHUNK) {
-        if (p->at.chunk == POS_POOL_CHUNKS) {
-            z->too_large = true;
-            return NULL;
-        }
-        if (p->at.chunk == p->count) {
-            p->chunks[p->count] = pos_arena_alloc(z->plan->work->arena, POS_POOL_CHUNK);
-            if (p->chunks[p->count] == NULL) {
-                z->status = POS_NO_MEMORY;
-                return NULL;
-            }
-            p->count++;
-        }
-        p->at = (pos_pool_mark_t) { p->at.chunk + 1, 0 };
-    }
-    got = p->chunks[p->at.chunk - 1] + p->at.used;
-    p->at.used += size;
-    return got;
-}
-
-bool
-pos_pool_fits(const pos_solve_t *z, size_t size)
-{
-    const pos_pool_t *p = &z->pool;
-
-    return size <= POS_POOL_CHUNK &&
-        (p->at.chunk < POS_POOL_CHUNKS || p->at.used + ((size + 15) & ~(size_t) 15) <= POS_POOL_CHUNK);
-}
-
 static void
 copy_claims(const pos_solve_t *z, pos_claims_t *to, const pos_claims_t *from)
 {
@@ -179,9 +139,11 @@ is_monotone(const pos_solve_t *z)
     return true;
 }
 
-#define FIRST_SHARE  8     /* of the steps, before a look around */
-#define LOOK_SHARE   32    /* of those left, for one look */
-#define LOOK_ROUNDS  3
+#define FIRST_SHARE    8     /* of the steps, before a look around      */
+#define IMPROVE_SHARE  4     /* of those left, for what improve.c builds */
+#define LOOK_SHARE     32    /* of those left, for one look             */
+#define LOOK_ROUNDS    3
+#define SMALL_CART     10    /* units: ties are settled                 */
 
 /* Promotions of which it must be decided whether they are used. */
 static bool
@@ -511,6 +473,31 @@ look_around(pos_solve_t *z)
     memcpy(z->allowed, from, n);
 }
 
+/* What improve.c builds, where it is better than what is known. */
+static void
+improve(pos_solve_t *z)
+{
+    uint32_t       n = z->plan->candidate_count;
+    pos_improved_t found = { 0 };
+
+    z->improved = true;
+    z->status = pos_improve(z->plan, z->banned, (z->budget - z->work) / IMPROVE_SHARE, &found);
+    z->work += found.work;
+    z->leaves += (uint32_t) found.nodes;
+    if (z->status != POS_OK || found.state == NULL || found.state->objective >= z->state->objective ||
+        found.choice->claims->count > z->best_claims->room) {
+        return;
+    }
+    z->better = true;
+    z->state = found.state;
+    memcpy(z->choice->used, found.choice->used, n);
+    memcpy(z->choice->order, found.choice->order, n * sizeof(*z->choice->order));
+    memcpy(z->choice->repeat, found.choice->repeat, n * sizeof(*z->choice->repeat));
+    copy_claims(z, z->best_claims, found.choice->claims);
+    z->choice->claims = z->best_claims;
+    z->state->choice = z->choice;
+}
+
 static void
 decide_all(pos_solve_t *z)
 {
@@ -524,6 +511,9 @@ decide_all(pos_solve_t *z)
     z->budget = z->work + (whole - z->work) / FIRST_SHARE;
     decide(z, 0, true, 0);
     z->budget = whole;
+    if (z->stop && z->work < whole && !pos_broken(z) && !z->improved) {
+        improve(z);
+    }
     if (z->stop && z->work < whole && !pos_broken(z)) {
         look_around(z);
         z->stop = false;
@@ -551,118 +541,25 @@ is_alone(const pos_plan_t *plan, uint32_t k)
     return plan->candidates[k].promotion->stacking == POS_STACK_ALONE;
 }
 
-/* ---- memory ---- */
-
-static pos_claims_t *
-new_claims(const pos_plan_t *plan, uint32_t room)
-{
-    pos_arena_t  *arena = plan->work->arena;
-    pos_claims_t *c = pos_arena_zalloc(arena, sizeof(*c));
-
-    if (c == NULL) {
-        return NULL;
-    }
-    c->room = room;
-    c->items = pos_arena_alloc(arena, (room + 1) * sizeof(*c->items));
-    c->units = pos_arena_alloc(arena, (room + 1) * sizeof(*c->units));
-    c->bits = pos_arena_alloc(arena, (size_t) (room + 1) * plan->words * sizeof(*c->bits));
-    c->times = pos_arena_array(arena, plan->act_count + 1, sizeof(*c->times));
-    return c->items && c->units && c->bits && c->times ? c : NULL;
-}
-
-static pos_choice_t *
-new_choice(const pos_plan_t *plan)
-{
-    pos_arena_t  *arena = plan->work->arena;
-    size_t        n = plan->candidate_count + 1;
-    pos_choice_t *c = pos_arena_zalloc(arena, sizeof(*c));
-
-    if (c == NULL) {
-        return NULL;
-    }
-    c->used = pos_arena_zalloc(arena, n);
-    c->order = pos_arena_alloc(arena, n * sizeof(*c->order));
-    c->repeat = pos_arena_alloc(arena, n * sizeof(*c->repeat));
-    return c->used && c->order && c->repeat ? c : NULL;
-}
-
-/* Do the model's sums fit? Each is of what units cost, once for each promotion at most. */
-static bool
-fits_model(const pos_plan_t *plan, size_t units)
-{
-    __int128 all = (__int128) plan->work->cart.subtotal + plan->work->cart.shipping_amount;
-
-    return all * POS_SCALE * 8 * (__int128) (units + plan->act_count + 1) <= INT64_MAX;
-}
-
-#define MOST_DEPTH  400
-#define SMALL_CART  10     /* units */
-
-static bool
-make_room(pos_solve_t *z, const pos_solution_t *known)
-{
-    const pos_plan_t *plan = z->plan;
-    pos_arena_t      *arena = plan->work->arena;
-    size_t            vars = 0, deals = 0, units = 0, cands = plan->candidate_count + 1;
-    uint32_t          subsets = 1;
-
-    z->item_count = plan->work->cart.item_count;
-    for (uint32_t i = 0; i < z->item_count; i++) {
-        units += (size_t) plan->work->cart.items[i].units;
-    }
-    for (uint32_t a = 0; a < plan->act_count; a++) {
-        vars += (size_t) plan->acts[a].pick_count * (1 + plan->acts[a].effect->get_count);
-        subsets = plan->acts[a].subset_count > subsets ? plan->acts[a].subset_count : subsets;
-        deals += plan->acts[a].phase == POS_PHASE_DEAL;
-    }
-    z->too_large = vars > POS_SOLVE_VARS || units > POS_SOLVE_TABLE || !fits_model(plan, units);
-    vars = vars < POS_SOLVE_VARS ? vars : POS_SOLVE_VARS;
-    units = units < 4096 ? units : 4096;
-    z->depth_room = MOST_DEPTH;
-    z->trail_room = (uint32_t) vars * 4 + 4096;
-    z->allowed = pos_arena_zalloc(arena, cands);
-    z->must = pos_arena_zalloc(arena, cands);
-    z->in_chain = pos_arena_zalloc(arena, plan->act_count + 1);
-    z->items = pos_arena_array(arena, z->item_count + 1, sizeof(*z->items));
-    z->vars = pos_arena_alloc(arena, (vars + 1) * sizeof(*z->vars));
-    z->deals = pos_arena_alloc(arena, (deals + 1) * sizeof(*z->deals));
-    z->slack = pos_arena_alloc(arena, subsets * sizeof(int64_t));
-    z->best_x = pos_arena_alloc(arena, (vars + 1) * sizeof(int32_t));
-    z->trail = pos_arena_alloc(arena, z->trail_room * sizeof(*z->trail));
-    z->lambdas = pos_arena_alloc(arena, (size_t) z->depth_room * (z->item_count + 1) * sizeof(int64_t));
-    z->mus = pos_arena_alloc(arena, z->depth_room * sizeof(int64_t));
-    z->halves = pos_arena_alloc(arena, z->depth_room * sizeof(int32_t));
-    z->left = pos_arena_alloc(arena, (z->item_count + 1) * sizeof(int32_t));
-    z->elsewhere = pos_arena_alloc(arena, (z->item_count + 1) * sizeof(int64_t));
-    z->keep = pos_arena_alloc(arena, (2 * vars + 1) * sizeof(int32_t));
-    z->claims = new_claims(plan, (uint32_t) units);
-    z->best_claims = new_claims(plan, (uint32_t) units);
-    z->choice = new_choice(plan);
-    z->try_choice = new_choice(plan);
-    z->trial = pos_arena_zalloc(arena, sizeof(*z->trial));
-    z->state = known->state;
-    return z->vars && z->deals && z->allowed && z->must && z->in_chain && z->items && z->slack && z->best_x && z->trail && z->lambdas && z->mus &&
-        z->halves && z->left && z->elsewhere && z->keep && z->claims && z->best_claims && z->choice && z->try_choice && z->trial &&
-        pos_state_init(z->trial, plan) == POS_OK;
-}
-
-/* All sets of promotions: those that stand with others, and each that stands
- * alone. */
+/* All sets of promotions: each that stands alone, which is soon done, and those that
+ * stand with others. */
 static void
 search_all(pos_solve_t *z, uint32_t banned)
 {
     const pos_plan_t *plan = z->plan;
 
-    for (uint32_t k = 0; k < plan->candidate_count; k++) {
-        z->allowed[k] = k != banned && !is_alone(plan, k);
-    }
-    search_set(z);
     for (uint32_t k = 0; k < plan->candidate_count && z->status == POS_OK; k++) {
         if (is_alone(plan, k) && k != banned) {
             memset(z->allowed, 0, plan->candidate_count);
             z->allowed[k] = 1;
             search_set(z);
         }
+    }
+    for (uint32_t k = 0; k < plan->candidate_count; k++) {
+        z->allowed[k] = k != banned && !is_alone(plan, k);
+    }
+    if (z->status == POS_OK) {
+        search_set(z);
     }
 }
 
@@ -700,9 +597,10 @@ pos_solve(const pos_plan_t *plan, uint32_t banned, uint64_t budget, pos_solution
     }
     z->plan = plan;
     z->budget = budget;
+    z->banned = banned;
     z->component = POS_NIL;
     z->least = POS_INF;
-    if (!make_room(z, out)) {
+    if (!pos_solve_room(z, out)) {
         return POS_NO_MEMORY;
     }
     search_all(z, banned);
@@ -720,6 +618,7 @@ pos_solve(const pos_plan_t *plan, uint32_t banned, uint64_t budget, pos_solution
     }
     out->nodes += z->nodes + z->leaves;
     out->work = z->work;
+    out->improved = z->improved;
     if (z->least > out->state->objective || (!z->stop && !z->too_large)) {
         z->least = z->least < out->state->objective && (z->stop || z->too_large) ? z->least : out->state->objective;
     }

@@ -85,6 +85,8 @@ struct pos_solve_s {
     pos_pool_t        pool;
     uint8_t          *allowed;      /* by candidate: not decided against    */
     uint8_t          *must;         /* by candidate: decided for            */
+    uint32_t          banned;
+    bool              improved;     /* pos_improve() was asked               */
     uint64_t          work, budget;
     bool              stop;         /* the budget is spent                  */
     bool              better;       /* something better than the first was found */
@@ -218,7 +220,9 @@ pos_on_units(const pos_act_t *act)
 /* solve_judge.c: the claims of now, with what is allowed used. */
 void pos_judge(pos_solve_t *z);
 
-/* solve.c: memory of the search, not zeroed; NULL sets `too_large` or `status`. */
+/* solve_memory.c: all that it needs from the start, zeroed or not; false: no memory. */
+bool pos_solve_room(pos_solve_t *z, const pos_solution_t *known);
+/* Memory of the search, not zeroed; NULL sets `too_large` or `status`. */
 void *pos_pool_alloc(pos_solve_t *z, size_t size);
 /* Would there be room? What goes without asks first. */
 bool pos_pool_fits(const pos_solve_t *z, size_t size);

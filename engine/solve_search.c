@@ -571,8 +571,9 @@ node(pos_solve_t *z, uint32_t depth, int64_t above)
 {
     int64_t  bound;
     uint32_t var, mine, mark = z->trail_count;
+    bool     over = z->stop || z->work > z->budget || depth + 1 >= z->depth_room;
 
-    if (z->stop || z->work > z->budget || depth + 1 >= z->depth_room) {
+    if (over && depth > 0) {
         z->stop = true;
         left_open(z, above);
         return;
@@ -584,6 +585,11 @@ node(pos_solve_t *z, uint32_t depth, int64_t above)
     }
     bound = bound < above ? bound : above;
     if (cut(z, bound)) {
+        return;
+    }
+    if (over) {
+        z->stop = true;
+        left_open(z, bound);
         return;
     }
     bound = tighten(z, depth, bound, depth ? NODE_STEPS : ROOT_STEPS);

@@ -168,6 +168,7 @@ typedef struct {
     int64_t       bound;       /* no permitted choice makes less */
     uint64_t      nodes;       /* of the search, and choices judged          */
     uint64_t      work;        /* of the solver, in its steps                */
+    bool          improved;    /* it is no worse than pos_improve() finds    */
 } pos_solution_t;
 /* `steps` of the solver at most. */
 pos_status_t pos_choose(const pos_plan_t *plan, uint32_t banned, uint64_t steps,
@@ -181,6 +182,15 @@ uint64_t pos_choose_steps(const pos_plan_t *plan);
 pos_status_t pos_by_priority(const pos_plan_t *plan, uint32_t banned, uint64_t budget,
     pos_state_t **best, pos_state_t **trial, pos_choice_t *choice, uint64_t *nodes, bool *whole)
     POS_MUSTCHECK;
+
+/* improve.c: the best that promotions by turns come to, in orders tried while `work` is within
+ * `budget`; never worse than by priority. `state` is NULL where that alone took too long. */
+typedef struct {
+    pos_state_t  *state;
+    pos_choice_t *choice;
+    uint64_t      work, nodes;
+} pos_improved_t;
+pos_status_t pos_improve(const pos_plan_t *plan, uint32_t banned, uint64_t budget, pos_improved_t *out) POS_MUSTCHECK;
 
 /* bound.c: no permitted choice makes lines plus shipping less than this. */
 int64_t pos_bound(const pos_plan_t *plan);

@@ -214,12 +214,11 @@ def same_figures(prefix, alike, chosen, got, quote):
         seen.add(key)
         what = differing(figures_of_engine(got, expected), figures_of_oracle(expected))
         if not what:
-            if chosen is None or outcome.rank() == chosen.rank():
-                return {}  # what the page leaves open
+            if chosen is None or outcome.rank() == chosen.rank() or not got.get("optimal"):
+                return {}  # what the page leaves open; ties are settled for what is proved
             tie = ("points" if outcome.points != chosen.points
                    else "used promotions" if outcome.used_key() != chosen.used_key() else "units")
-            proved = "" if got.get("optimal") else ", not proved"
-            return {"class": prefix + "another choice of a tie: " + tie + proved, "what": first}
+            return {"class": prefix + "another choice of a tie: " + tie, "what": first}
         if nearest is None or len(what) < len(nearest):
             nearest = what + [("used", expected["used"], [p["id"] for p in got["promotions"]])]
     return {"class": prefix + "figures: " + kind_of(nearest[0][0]), "what": nearest}
