@@ -79,6 +79,7 @@ typedef struct {
     pos_pool_mark_t at;
 } pos_pool_t;
 
+typedef struct pos_small_s pos_small_t;
 typedef struct pos_solve_s pos_solve_t;
 struct pos_solve_s {
     const pos_plan_t *plan;
@@ -87,6 +88,8 @@ struct pos_solve_s {
     uint8_t          *must;         /* by candidate: decided for            */
     uint32_t          banned;
     bool              improved;     /* pos_improve() was asked               */
+    bool              small_asked;
+    pos_small_t      *small;        /* every deal's ways; NULL: there are many */
     uint64_t          work, budget;
     bool              stop;         /* the budget is spent                  */
     bool              better;       /* something better than the first was found */
@@ -190,6 +193,9 @@ void pos_nth_rewarded(const pos_solve_t *z, const pos_deal_t *d, int64_t *reward
 void pos_search_deals(pos_solve_t *z, int64_t above);
 /* What the deals save at most; INT64_MIN: what was decided cannot be. */
 int64_t pos_search_bound(pos_solve_t *z);
+/* solve_small.c: the same, and all that is left settled, where each deal's ways can be
+ * written down; false: they cannot, or there is no room, and nothing was done. */
+bool pos_search_small(pos_solve_t *z);
 /* Does an nth take the first units of its row, but for those taken elsewhere (by
  * item)? */
 bool pos_nth_from_start(const pos_solve_t *z, const pos_deal_t *d, const int64_t *taken_elsewhere);

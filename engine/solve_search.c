@@ -693,7 +693,7 @@ pos_search_deals(pos_solve_t *z, int64_t above)
     }
     z->trail_count = 0;
     start_halves(z);
-    if (z->component != POS_NIL && search_options(z, &above)) {
+    if (z->component != POS_NIL ? search_options(z, &above) : pos_search_small(z)) {
         return;
     }
     node(z, 0, above);
