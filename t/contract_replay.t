@@ -111,6 +111,10 @@ $pos->wait_for('the book to arrive', 10, sub {
 });
 answers(200, 'create_quote');
 answers(200, 'create_quote_batch');
+$pos->wait_for('one book on all workers', 10, sub {
+    my %by = map { $_ => 1 } map { call('list_prices', query => 'sku=S1')->{json}{revision} } 1 .. 16;
+    return keys %by == 1;
+});
 my $shelf = answers(200, 'list_prices', query => 'sku=S1,S9&store=london');
 is_deeply($shelf->{json}{not_found}, ['S9'], 'what is not there is named');
 answers(304, 'list_prices', query => 'sku=S1,S9&store=london', headers => { 'If-None-Match' => $shelf->{headers}{etag} });
