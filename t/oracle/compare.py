@@ -168,7 +168,9 @@ def verdict(poscalc, book, request):
         return facts | same_figures("priority: ", alike, chosen, got, quote)
     if got.get("optimal") and paid != best.objective:
         return facts | named("optimal, and is not", [("objective", best.objective, paid)], chosen, got, quote)
-    if paid > by_priority.objective:
+    # By priority a promotion stays used that a later one left nothing to lower: it may part units, which no
+    # permitted choice of `customer` does.
+    if paid > by_priority.objective and paid > best.objective:
         return facts | named("worse than by priority", [("objective", by_priority.objective, paid)], chosen, got, quote)
     if not got.get("optimal") and NOT_PROVED_IS_WRONG:
         return facts | named("not proved", [("objective", best.objective, paid)], chosen, got, quote)
