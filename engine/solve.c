@@ -596,7 +596,7 @@ pos_solve(const pos_plan_t *plan, uint32_t banned, uint64_t budget, pos_solution
         return POS_NO_MEMORY;
     }
     z->plan = plan;
-    z->budget = budget;
+    z->budget = z->whole = budget;
     z->banned = banned;
     z->component = POS_NIL;
     z->least = POS_INF;

@@ -91,6 +91,7 @@ struct pos_solve_s {
     bool              small_asked;
     pos_small_t      *small;        /* every deal's ways; NULL: there are many */
     uint64_t          work, budget;
+    uint64_t          whole;        /* the budget of all, from the start     */
     bool              stop;         /* the budget is spent                  */
     bool              better;       /* something better than the first was found */
     bool              ties;         /* choices that cost the same are of interest */

@@ -99,7 +99,7 @@ make_small(pos_solve_t *z)
 {
     const pos_plan_t *plan = z->plan;
     pos_arena_t      *arena = plan->work->arena;
-    uint64_t          tries = 0, most = z->budget / 8 < MOST_TRIES ? z->budget / 8 : MOST_TRIES;
+    uint64_t          tries = 0, most = z->whole / 16 < MOST_TRIES ? z->whole / 16 : MOST_TRIES;
     uint32_t          bit = 0;
     uint32_t          deals = 0;
     pos_small_t      *s;
@@ -530,6 +530,18 @@ cost_apart(const pos_solve_t *z)
     return sum;
 }
 
+/* Is there time to say what is left at best, and for a descent? */
+static bool
+has_time(const pos_solve_t *z)
+{
+    uint64_t work = z->work;
+
+    for (uint32_t d = 0; d < z->deal_count; d++) {
+        work += z->deals[d].count ? (uint64_t) z->small->state_count * z->small->ways[z->deals[d].act].count / 4 : 0;
+    }
+    return work < z->budget;
+}
+
 bool
 pos_search_small(pos_solve_t *z)
 {
@@ -551,6 +563,9 @@ pos_search_small(pos_solve_t *z)
     if (!fits) {
         z->small = NULL;
         return z->status != POS_OK;
+    }
+    if (!has_time(z)) {
+        return false;
     }
     t.s = z->small;
     t.apart = cost_apart(z);
