@@ -217,7 +217,7 @@ static pos_status_t
 no_worse_than_by_word(search_t *x, uint64_t steps, pos_solution_t *out)
 {
     pos_improved_t found = { 0 };
-    pos_status_t   status = pos_improve(x->plan, x->banned, steps / 4, &found);
+    pos_status_t   status = pos_improve(x->plan, x->banned, steps / 4, out->state->objective, &found);
 
     out->nodes += found.nodes;
     out->work += found.work;

@@ -13,6 +13,7 @@ typedef struct {
     int64_t     least;          /* of what was built                  */
     uint32_t   *best, *order;   /* candidates, the first in turn first */
     uint32_t    best_count, count;
+    bool        stands;         /* the best is what was built last    */
     int64_t    *alone;          /* by candidate: paid with it alone   */
 } improve_t;
 
@@ -34,6 +35,7 @@ paid(improve_t *x)
     x->r.most = x->least == POS_INF ? 8 * x->budget : x->r.budget;
     whole = pos_turns_take(&x->r, x->order, x->count);
     x->work += x->r.work;
+    x->stands = false;
     return whole ? x->r.best->objective : POS_INF;
 }
 
@@ -47,6 +49,7 @@ try(improve_t *x)
         return false;
     }
     x->least = objective;
+    x->stands = true;
     x->best_budget = x->r.budget;
     x->best_count = x->count;
     memcpy(x->best, x->order, x->count * sizeof(*x->order));
@@ -77,6 +80,7 @@ by_saving(improve_t *x, uint32_t banned)
         x->alone[k] = paid(x);
         if (x->alone[k] < x->least) {
             x->least = x->alone[k];
+            x->stands = true;
             x->best_budget = x->r.budget;
             x->best[0] = k;
             x->best_count = 1;
@@ -158,7 +162,7 @@ make_room(improve_t *x, const pos_plan_t *plan)
 }
 
 pos_status_t
-pos_improve(const pos_plan_t *plan, uint32_t banned, uint64_t budget, pos_improved_t *out)
+pos_improve(const pos_plan_t *plan, uint32_t banned, uint64_t budget, int64_t enough, pos_improved_t *out)
 {
     improve_t *x = pos_arena_zalloc(plan->work->arena, sizeof(*x));
 
@@ -172,12 +176,11 @@ pos_improve(const pos_plan_t *plan, uint32_t banned, uint64_t budget, pos_improv
         x->count += k != banned;
     }
     (void) try(x);
-    if (goes_on(x)) {
+    if (x->least < enough && goes_on(x)) {
         by_saving(x, banned);
         climb(x, banned);
     }
-    if (x->r.status == POS_OK && x->least != POS_INF) {
-        /* once more, since what was built last is not the best */
+    if (x->r.status == POS_OK && x->least != POS_INF && !x->stands) {
         memcpy(x->order, x->best, x->best_count * sizeof(*x->best));
         x->count = x->best_count;
         x->r.work = 0;

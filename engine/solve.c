@@ -481,7 +481,7 @@ improve(pos_solve_t *z)
     pos_improved_t found = { 0 };
 
     z->improved = true;
-    z->status = pos_improve(z->plan, z->banned, (z->budget - z->work) / IMPROVE_SHARE, &found);
+    z->status = pos_improve(z->plan, z->banned, (z->budget - z->work) / IMPROVE_SHARE, POS_INF, &found);
     z->work += found.work;
     z->leaves += (uint32_t) found.nodes;
     if (z->status != POS_OK || found.state == NULL || found.state->objective >= z->state->objective ||

@@ -184,13 +184,15 @@ pos_status_t pos_by_priority(const pos_plan_t *plan, uint32_t banned, uint64_t b
     POS_MUSTCHECK;
 
 /* improve.c: the best that promotions by turns come to, in orders tried while `work` is within
- * `budget`; never worse than by priority. `state` is NULL where that alone took too long. */
+ * `budget`; never worse than by priority, and no other is tried where that pays `enough` or more.
+ * `state` is NULL where that alone took too long. */
 typedef struct {
     pos_state_t  *state;
     pos_choice_t *choice;
     uint64_t      work, nodes;
 } pos_improved_t;
-pos_status_t pos_improve(const pos_plan_t *plan, uint32_t banned, uint64_t budget, pos_improved_t *out) POS_MUSTCHECK;
+pos_status_t pos_improve(const pos_plan_t *plan, uint32_t banned, uint64_t budget, int64_t enough,
+    pos_improved_t *out) POS_MUSTCHECK;
 
 /* bound.c: no permitted choice makes lines plus shipping less than this. */
 int64_t pos_bound(const pos_plan_t *plan);
