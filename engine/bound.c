@@ -13,6 +13,27 @@
 #include "engine/state.h"
 
 static bool
+matches(const pos_act_t *act, uint32_t item)
+{
+    uint32_t low = 0, high = act->match.count;
+
+    /* Where nothing before it is left out, an item stands at its own number. */
+    if (item < high && act->match.items[item] == item) {
+        return true;
+    }
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+
+        if (act->match.items[middle] < item) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low < act->match.count && act->match.items[low] == item;
+}
+
+static bool
 all_or_none(const pos_match_t *m, const pos_act_t *deal, bool *all)
 {
     uint32_t i = 0, both = 0;
@@ -109,6 +130,59 @@ rounds_no_better(const pos_act_t *deal, int64_t times)
     return true;
 }
 
+/* What markdowns leave of one of the pick's units. `whole` becomes false where they round, `rounds`
+ * counts those that may. */
+static int64_t
+marked(const pos_plan_t *plan, const pos_pick_t *pick, bool *whole, int64_t *rounds)
+{
+    int64_t left = pick->amount;
+
+    *rounds = 0;
+    for (uint32_t a = 0; a < plan->act_count && plan->acts[a].phase == POS_PHASE_MARKDOWN; a++) {
+        const pos_effect_t *e = plan->acts[a].effect;
+
+        if (!matches(&plan->acts[a], pick->item)) {
+            continue;
+        }
+        if (e->reduce == POS_REDUCE_PERCENT) {
+            __int128 off = (__int128) (e->of_original ? pick->amount : left) * e->value;
+
+            *whole &= off % POS_PPM == 0;
+            *rounds += 1;
+            left -= (int64_t) (off / POS_PPM);
+        } else if (e->reduce == POS_REDUCE_AMOUNT) {
+            left -= e->value;
+        } else {
+            left = e->value < left ? e->value : left;
+        }
+        left = left > 0 ? left : 0;
+    }
+    return left;
+}
+
+/* The same where units are marked down too, those that are not rewarded as well: which units a
+ * deal takes parts them into classes, each rounded by itself. */
+static bool
+marks_no_better(const pos_plan_t *plan, const pos_act_t *deal, int64_t times)
+{
+    int64_t ppm, units = rewarded(deal, times, &ppm), rounds, before = 0;
+    bool    whole = true;
+
+    for (uint32_t k = 0; k < deal->pick_count && deal->pick_count > 1; k++) {
+        int64_t  left = marked(plan, &deal->picks[k], &whole, &rounds), less = before - left;
+        __int128 most = (__int128) 3 * deal->pick_count * (rounds + 1) * POS_PPM;
+
+        if (units > 0 && (__int128) left * ppm % POS_PPM != 0) {
+            whole = false;
+        }
+        if (k > 0 && !whole && (units == 0 || (__int128) less * ppm < most)) {
+            return false;
+        }
+        before = left;
+    }
+    return true;
+}
+
 static bool
 settled(const pos_state_t *s, uint32_t d)
 {
@@ -132,7 +206,8 @@ settled(const pos_state_t *s, uint32_t d)
             return false;
         }
     }
-    if (!picks_best(deal, marked_down) || !rounds_no_better(deal, s->times[d])) {
+    if (!picks_best(deal, marked_down) || !rounds_no_better(deal, s->times[d]) ||
+        (marked_down && !marks_no_better(plan, deal, s->times[d]))) {
         return false;
     }
     return s->times[d] == 0 || s->saved[deal->candidate] / s->times[d] > slack;
@@ -257,27 +332,6 @@ least_after(const pos_plan_t *plan, const pos_act_t *act, uint32_t item, int64_t
     default:
         return left;
     }
-}
-
-static bool
-matches(const pos_act_t *act, uint32_t item)
-{
-    uint32_t low = 0, high = act->match.count;
-
-    /* Where nothing before it is left out, an item stands at its own number. */
-    if (item < high && act->match.items[item] == item) {
-        return true;
-    }
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-
-        if (act->match.items[middle] < item) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return low < act->match.count && act->match.items[low] == item;
 }
 
 static int64_t
