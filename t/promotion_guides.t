@@ -39,7 +39,7 @@ subtest 'docs/promotions-lua.md: its words are all that there are' => sub {
         'a selection'            => [source_words('script_selection.c', qr/\{ "(\w+)", selection_\w+ \}/)],
         'proposals'              => [source_words('script_proposals.c', qr/\{ "(\w+)", (?:cart|selection)_\w+ \}/)],
         'functions'              => [source_words('script_env.c', qr/\{ "(\w+)", env_\w+ \}/)],
-        'functions of texts'     => [source_words('script_string.c', qr/\{ "(\w+)", \w+ \}/)],
+        'functions of texts'     => [map { /"(\w+)"/g } source_words('script_string.c', qr/counted\[\] = \{([^}]*)\}/), source_words('script_string.c', qr/\{ "(\w+)", \w+ \}/)],
         'functions of tables'    => [source_words('script_table.c', qr/\{ "(\w+)", \w+ \}/)],
         'the types of a setting' => [grep { $_ ne 'string' } source_words('script_settings.c', qr/strcmp\(s->type, "(\w+)"\)/)],
     );
