@@ -5,28 +5,29 @@ return promotion {
   class = "line",
   settings = {
     items = { type = "filter", default = { category = { "toys" } }, title = "The range" },
-    ladder = { type = "list", default = { "3=1", "5=2", "8=4" }, title = "Pieces=free ones" },
+    few = { type = "integer", default = 3, min = 1, title = "With so many pieces" },
+    few_free = { type = "integer", default = 1, min = 1, title = "so many are free" },
+    more = { type = "integer", default = 5, min = 1, title = "With so many more" },
+    more_free = { type = "integer", default = 2, min = 1, title = "so many are free" },
+    many = { type = "integer", default = 8, min = 1, title = "With so many at last" },
+    many_free = { type = "integer", default = 4, min = 1, title = "so many are free" },
   },
   apply = function(cart)
-    local range = cart:items(cart.settings.items)
+    local s = cart.settings
+    local range = cart:items(s.items)
     local pieces = range:quantity()
-    local free, next_at, next_free = 0, nil, nil
-    for _, step in ipairs(cart.settings.ladder) do
-      local at, gives = re.match(step, "^(\\d{1,4})=(\\d{1,4})$")
-      if not at then
-        error("not a number of pieces and of free ones: " .. step)
-      end
-      at, gives = tonumber(at), tonumber(gives)
-      if pieces >= at then
-        free = math.max(free, gives)
-      elseif not next_at or at < next_at then
-        next_at, next_free = at, gives
-      end
+    local free, next_at, next_free = s.many_free, nil, nil
+    if pieces < s.few then
+      free, next_at, next_free = 0, s.few, s.few_free
+    elseif pieces < s.more then
+      free, next_at, next_free = s.few_free, s.more, s.more_free
+    elseif pieces < s.many then
+      free, next_at, next_free = s.more_free, s.many, s.many_free
     end
     range:cheapest(free):percent_off(100, free .. " free")
     if pieces > 0 and next_at and next_at - pieces == 1 then
       cart:message("One more, and " .. next_free .. " free")
-    elseif free == 0 and next_at then
+    elseif free == 0 then
       cart:explain { reason = "condition", missing = { quantity = next_at - pieces } }
     end
   end,

@@ -10,11 +10,11 @@ return promotion {
     local member = cart.customer and cart.customer.known
     local saved = 0
     for _, entry in ipairs(cart.settings.prices) do
-      local at, _, digits = re.find(entry, "=(\\d{1,9})$")
-      if not at then
+      local at = entry:find("=")
+      local sku, price = entry:sub(1, (at or 0) - 1), at and tonumber(entry:sub(at + 1))
+      if not price then
         error("not a SKU and its price: " .. entry)
       end
-      local sku, price = entry:sub(1, at - 1), tonumber(digits)
       local goods = cart:items({ sku = { sku } })
       if member then
         goods:unit_price(price, "Member price")

@@ -1,29 +1,28 @@
--- The more is spent, the more comes off the order; the till says what is missing to the next step.
+-- The more is spent, the more comes off the order; the till says what is missing to the first step.
 return promotion {
   id = "spend-and-save",
   name = "Spend and save",
   class = "order",
   settings = {
-    steps = { type = "list", default = { "5000=500", "10000=1500", "15000=3000" }, title = "Spend=off, in minor units" },
+    first = { type = "amount", default = 5000, title = "The first step" },
+    first_off = { type = "amount", default = 500, title = "Off from there" },
+    second = { type = "amount", default = 10000, title = "The second step" },
+    second_off = { type = "amount", default = 1500, title = "Off from there" },
+    third = { type = "amount", default = 15000, title = "The third step" },
+    third_off = { type = "amount", default = 3000, title = "Off from there" },
     without = { type = "list", default = { "gift-cards" }, title = "Categories that do not count" },
   },
   apply = function(cart)
-    local spent = cart:items({ not_ = { category = cart.settings.without } }):amount()
-    local off, next_at = 0, nil
-    for _, step in ipairs(cart.settings.steps) do
-      local spend, gives = re.match(step, "^(\\d{1,12})=(\\d{1,12})$")
-      if not spend then
-        error("not a spend and what comes off: " .. step)
-      end
-      if spent >= tonumber(spend) then
-        off = math.max(off, tonumber(gives))
-      else
-        next_at = math.min(next_at or math.huge, tonumber(spend))
-      end
-    end
-    cart:amount_off(off, "Spend and save")
-    if next_at then
-      cart:explain { reason = "condition", missing = { amount = next_at - spent } }
+    local s = cart.settings
+    local spent = cart:items({ not_ = { category = s.without } }):amount()
+    if spent >= s.third then
+      cart:amount_off(s.third_off, "Spend and save")
+    elseif spent >= s.second then
+      cart:amount_off(s.second_off, "Spend and save")
+    elseif spent >= s.first then
+      cart:amount_off(s.first_off, "Spend and save")
+    else
+      cart:explain { reason = "condition", missing = { amount = s.first - spent } }
     end
   end,
   cases = {
@@ -42,7 +41,7 @@ return promotion {
     },
     {
       name = "a penny short of a step that a setting made",
-      settings = { steps = { "2000=100", "3000=400" } },
+      settings = { first = 2000, first_off = 100, second = 3000 },
       cart = { lines = { { sku = "MUG", price = 2999 } } },
       expect = { discount = 100, total = 2899 },
     },

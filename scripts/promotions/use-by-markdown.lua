@@ -1,7 +1,7 @@
 -- Yellow stickers: what comes near its use-by date, as the barcode has it, is cheaper by the days that are left.
 local function day_number(date)
-  local year, month, day = re.match(date, "^(\\d{4})-(\\d\\d)-(\\d\\d)$")
-  if not year then
+  local at, _, year, month, day = re.find(date, "(\\d{4})-(\\d\\d)-(\\d\\d)")
+  if not at then
     return nil
   end
   local y, m = tonumber(year), tonumber(month)
