@@ -130,6 +130,8 @@ run_script(pos_plan_t *plan, uint32_t looked, pos_candidate_t *c, bool *willing)
         return POS_OK;
     }
     *willing = true;
+    plan->looked[looked].said = r.explain_reason.len ? r.explain_reason.data : NULL;
+    plan->looked[looked].said_missing = r.explain_missing;
     if (p->effect_count == 0) {
         c->effects = r.effects;
         c->effect_count = r.effect_count;

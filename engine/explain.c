@@ -473,6 +473,18 @@ write_looked(const pos_quoted_t *q, pos_writer_t *out, const pos_looked_t *l, co
     pos_write_object_end(out);
 }
 
+/* A script that proposed and said something as well knows better what holds back what it
+ * proposed than that there was nothing for it; not better who got the goods instead. */
+static void
+take_its_word(const pos_looked_t *l, verdict_t *v)
+{
+    if (v->reason == NULL || v->missing.len || (strcmp(v->reason, "no_items") && strcmp(v->reason, "condition"))) {
+        return;
+    }
+    v->reason = l->said ? l->said : v->reason;
+    v->missing = l->said_missing;
+}
+
 static void
 find_out(explaining_t *x)
 {
@@ -498,6 +510,9 @@ find_out(explaining_t *x)
 
         if (k != POS_NIL && !worked[k] && v->reason == NULL && !v->stopped) {
             judge(x, k, v);
+        }
+        if (k == POS_NIL || !worked[k]) {
+            take_its_word(&q->plan->looked[i], v);
         }
     }
     x->effort.most = most;

@@ -70,6 +70,8 @@ typedef struct {
     const pos_promotion_t *promotion;
     const char            *reason;       /* why it is no candidate, or NULL  */
     pos_str_t              missing;
+    const char            *said;         /* by a script that proposed; NULL: nothing */
+    pos_str_t              said_missing;
     pos_str_t              detail;       /* of a script error                */
     uint32_t               candidate;    /* POS_NIL: none                    */
 } pos_looked_t;

@@ -34,5 +34,13 @@ return promotion {
       } },
       expect = { discount = 325 },
     },
+    {
+      name = "one towel is too few",
+      cart = { lines = {
+        { sku = "TOWEL", price = 2000, categories = { "towels" } },
+        { sku = "SOAP", price = 650, quantity = 2, categories = { "soap" } },
+      } },
+      expect = { discount = 0 },
+    },
   },
 }

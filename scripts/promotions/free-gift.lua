@@ -36,5 +36,10 @@ return promotion {
       },
       expect = { total = 6000, gifts = { TOTE = 1 } },
     },
+    {
+      name = "a penny short",
+      cart = { products = { { sku = "TOTE", price = 1500 } }, lines = { { sku = "COAT", price = 4999 } } },
+      expect = { total = 4999, missing = { amount = 1 } },
+    },
   },
 }

@@ -1,20 +1,34 @@
--- Free delivery from an amount that depends on the country; nearly there is said, and costs half.
-local from = { GB = 5000, IE = 7500, US = 15000 }
+-- Free delivery from an amount that depends on the country; nearly there costs less already.
+local function need_in(country, list)
+  for _, entry in ipairs(list) do
+    if entry:sub(1, 3) == country .. "=" then
+      return tonumber(entry:sub(4)) or error("not a country and an amount: " .. entry)
+    end
+  end
+  return nil
+end
 
 return promotion {
   id = "free-shipping",
   name = "Free delivery",
   class = "shipping",
+  settings = {
+    from = { type = "list", default = { "GB=5000", "IE=7500", "US=15000" }, title = "Country=free from, in minor units" },
+    home = { type = "text", default = "GB", title = "Country where none is said" },
+    near = { type = "amount", default = 1000, title = "Nearly there is so much less" },
+    near_percent = { type = "percent", default = 50, title = "Off delivery when nearly there" },
+  },
   when = { fulfilment = { "ship" } },
   apply = function(cart)
-    local country = cart.ship_to and cart.ship_to.country or "GB"
-    local need = from[country]
+    local s = cart.settings
+    local country = cart.ship_to and cart.ship_to.country or s.home
+    local need = need_in(country, s.from)
     if not need then
       cart:explain("wrong_country")
     elseif cart.subtotal >= need then
       cart:shipping_off()
-    elseif cart.subtotal >= need - 1000 then
-      cart:shipping_off { percent_off = 50, label = "Nearly there: delivery at half price" }
+    elseif cart.subtotal >= need - s.near then
+      cart:shipping_off { percent_off = s.near_percent, label = "Nearly there: cheaper delivery" }
     else
       cart:explain { reason = "condition", missing = { amount = need - cart.subtotal } }
     end
@@ -43,6 +57,23 @@ return promotion {
         lines = { { sku = "SHIRT", price = 4500 } },
       },
       expect = { discount = 250, total = 4750 },
+    },
+    {
+      name = "to a country that is not on the list",
+      cart = {
+        fulfilment = "ship", ship_to = { country = "NO" }, shipping = { method = "standard", amount = 1500 },
+        lines = { { sku = "SHIRT", price = 50000 } },
+      },
+      expect = { discount = 0, reason = "wrong_country" },
+    },
+    {
+      name = "which a setting puts there",
+      settings = { from = { "NO=40000" } },
+      cart = {
+        fulfilment = "ship", ship_to = { country = "NO" }, shipping = { method = "standard", amount = 1500 },
+        lines = { { sku = "SHIRT", price = 50000 } },
+      },
+      expect = { discount = 1500 },
     },
   },
 }

@@ -34,5 +34,10 @@ return promotion {
       cart = { channel = "pos", at = "2026-11-27T20:00:00", lines = { { sku = "BUN", price = 250, categories = { "fresh" } } } },
       expect = { discount = 150 },
     },
+    {
+      name = "a minute too early",
+      cart = { channel = "pos", at = "2026-11-27T17:59:00", lines = { { sku = "BUN", price = 250, categories = { "fresh" } } } },
+      expect = { discount = 0, reason = "outside_hours" },
+    },
   },
 }

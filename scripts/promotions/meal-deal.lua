@@ -6,14 +6,18 @@ return promotion {
   settings = {
     breakfast = { type = "amount", default = 400, title = "Price until 11:00" },
     lunch = { type = "amount", default = 500, title = "Price from 11:00" },
+    main = { type = "list", default = { "meal-main" }, title = "Tags of mains" },
+    snack = { type = "list", default = { "meal-snack" }, title = "Tags of snacks" },
+    drink = { type = "list", default = { "meal-drink" }, title = "Tags of drinks" },
   },
-  when = { items = { tag = { "meal-main" } }, quantity = { min = 1 } },
+  when = { items = { tag = setting "main" }, quantity = { min = 1 } },
   apply = function(cart)
+    local s = cart.settings
     cart:bundle {
-      { items = { tag = { "meal-main" } }, quantity = 1 },
-      { items = { tag = { "meal-snack" } }, quantity = 1 },
-      { items = { tag = { "meal-drink" } }, quantity = 1 },
-      price = cart.at.hour < 11 and cart.settings.breakfast or cart.settings.lunch,
+      { items = { tag = s.main }, quantity = 1 },
+      { items = { tag = s.snack }, quantity = 1 },
+      { items = { tag = s.drink }, quantity = 1 },
+      price = cart.at.hour < 11 and s.breakfast or s.lunch,
       label = "Meal deal",
     }
   end,

@@ -28,5 +28,10 @@ return promotion {
       } },
       expect = { discount = 22500, total = 72500 },
     },
+    {
+      name = "a new one",
+      cart = { lines = { { sku = "TV", price = 30000 } } },
+      expect = { discount = 0 },
+    },
   },
 }

@@ -38,5 +38,10 @@ return promotion {
       cart = { lines = { { sku = "B1", price = 1000, quantity = 5, tags = { "three-for-two" } } } },
       expect = { discount = 1000, messages = { "One more of the range is free" } },
     },
+    {
+      name = "two: one is missing",
+      cart = { lines = { { sku = "B1", price = 1000, quantity = 2, tags = { "three-for-two" } } } },
+      expect = { discount = 0, missing = { quantity = 1 } },
+    },
   },
 }
