@@ -27,6 +27,8 @@ int pos_command_jobs(const pos_options_t *options);
 int pos_command_events(const pos_options_t *options);
 /* A child: suspends promotions whose script is in quarantine. */
 int pos_command_suspend(const pos_options_t *options);
+/* A child: gives back what checkouts reserved and let expire. */
+int pos_command_sweep(const pos_options_t *options);
 /* Compares the replica with the tables by content. */
 int pos_command_check(const pos_options_t *options);
 /* Makes a retailer and its twin of a book document; prints their keys. */

@@ -23,7 +23,8 @@ typedef struct {
     char    retailer[24];
     char    job[64];
     char    lease[24];
-    char    file[600];        /* path of the document */
+    char    kind[64];
+    char    file[600];        /* path of the document, of an import */
     int     attempts;
 } pos_import_job_t;
 

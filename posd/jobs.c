@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "posd/commands.h"
+#include "posd/coupon_batch.h"
 #include "posd/file.h"
 #include "posd/import.h"
 #include "posd/pg.h"
@@ -51,7 +52,7 @@ jobs_claim(jobs_t *j, pos_import_job_t *job)
 
     r = pos_pg_query(&j->control, JOBS_TIMEOUT,
         "select retailer_id, job_id, lease, attempts,"
-        " coalesce(params ->> 'spool', params ->> 'file', '')"
+        " coalesce(params ->> 'spool', params ->> 'file', ''), kind"
         " from pos.claim_job(" JOBS_LEASE ") where job_id is not null", 0, NULL);
     if (r == NULL) {
         return -1;
@@ -66,6 +67,7 @@ jobs_claim(jobs_t *j, pos_import_job_t *job)
         name = PQgetvalue(r, 0, 4);
         snprintf(job->file, sizeof(job->file), "%s/%s", j->options->spool,
                  spool_name_ok(name) ? name : "?");
+        snprintf(job->kind, sizeof(job->kind), "%s", PQgetvalue(r, 0, 5));
     }
 
     PQclear(r);
@@ -154,7 +156,11 @@ jobs_do(jobs_t *j, const pos_import_job_t *job)
 {
     pos_log("info", "job %s of retailer %s, attempt %d", job->job, job->retailer,
             job->attempts);
-    if (pos_import_run(j->import, &j->stage, &j->control, job) == POS_OK) {
+    if (strcmp(job->kind, "coupon_batch") == 0) {
+        if (pos_coupon_batch_run(&j->stage, &j->control, job) == POS_OK) {
+            return;
+        }
+    } else if (pos_import_run(j->import, &j->stage, &j->control, job) == POS_OK) {
         (void) unlink(job->file);
         return;
     }

@@ -23,6 +23,7 @@ static const char usage[] =
     "          [--replica DIR] [--script-cpu-time MS] [--script-instructions N]\n"
     "  events  --database CONNINFO\n"
     "  suspend --database CONNINFO --replica DIR\n"
+    "  sweep   --database CONNINFO\n"
     "  check   --database CONNINFO --replica DIR\n"
     "  seed    --database CONNINFO --book FILE [--contract FILE]\n"
     "          [--replica DIR] [--script-cpu-time MS] [--script-instructions N]\n";
@@ -37,6 +38,7 @@ static const struct {
     { "jobs",    pos_command_jobs,    "dp" },
     { "events",  pos_command_events,  "d" },
     { "suspend", pos_command_suspend, "dr" },
+    { "sweep",   pos_command_sweep,   "d" },
     { "check",   pos_command_check,   "dr" },
     { "seed",    pos_command_seed,    "db" }
 };

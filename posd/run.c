@@ -1,7 +1,7 @@
 /*
  * The daemon: follows the database here and keeps child processes, one that does
- * the jobs, one that numbers the events and one that suspends what is quarantined,
- * so that nothing they do can hold up or hurt the feed.
+ * the jobs, one that numbers the events, one that suspends what is quarantined and one
+ * that gives back what checkouts let expire, so that nothing they do can hold up or hurt the feed.
  */
 
 #include <errno.h>
@@ -21,7 +21,7 @@
 #define CHILD_BACKOFF_US  1000000
 #define CHILD_END_US      8000000
 
-enum { CHILD_JOBS, CHILD_EVENTS, CHILD_SUSPEND, CHILDREN };
+enum { CHILD_JOBS, CHILD_EVENTS, CHILD_SUSPEND, CHILD_SWEEP, CHILDREN };
 
 typedef struct {
     const char *name;          /* the command                 */
@@ -47,7 +47,8 @@ child_exec(const pos_options_t *o, int which, const char *name, pid_t parent)
     const char *events[] = { "posd", name, "--database", o->database, NULL };
     const char *suspend[] = { "posd", name, "--database", o->database,
                               "--replica", o->replica, NULL };
-    const char *const *list[CHILDREN] = { jobs, events, suspend };
+    const char *sweep[] = { "posd", name, "--database", o->database, NULL };
+    const char *const *list[CHILDREN] = { jobs, events, suspend, sweep };
 
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (getppid() != parent) {
@@ -146,6 +147,7 @@ pos_command_run(const pos_options_t *o)
     children.list[CHILD_JOBS].name = "jobs";
     children.list[CHILD_EVENTS].name = "events";
     children.list[CHILD_SUSPEND].name = "suspend";
+    children.list[CHILD_SWEEP].name = "sweep";
 
     pos_log("info", "started");
     status = pos_feed_run(o->database, o->replica, children_tick, &children);

@@ -121,6 +121,20 @@ answers(304, 'list_prices', query => 'sku=S1,S9&store=london', headers => { 'If-
 answers(200, 'suspend_promotion', %half);
 answers(409, 'publish_promotion', %half) if call('archive_promotion', %half)->{status} == 204;
 
+answers(202, 'create_coupon_batch', body => { count => 10, pattern => 'SUMMER-####-####', promotions => ['open-box'] });
+my $batch;
+$pos->wait_for('the batch', 30, sub { $batch = answers(200, 'list_coupon_batches')->{json}{data}[0]; return $batch->{state} eq 'active' });
+answers(200, 'get_coupon_batch', path => { id => $batch->{id} });
+like(answers(200, 'export_coupon_batch', path => { id => $batch->{id} }, query => 'limit=5')->{headers}{link}, qr/rel="next"/, 'there is more');
+answers(201, 'create_coupon_reservation', body => { id => 'cart-8f2c', coupons => ['save10'], expires_in => 60 });
+answers(200, 'create_coupon_reservation', body => { id => 'cart-8f2c', coupons => ['SAVE10'] });
+answers(200, 'get_coupon_reservation', path => { id => 'cart-8f2c' });
+answers(200, 'commit_coupon_reservation', path => { id => 'cart-8f2c' });
+answers(200, 'release_coupon_reservation', path => { id => 'cart-8f2c' });
+answers(409, 'commit_coupon_reservation', path => { id => 'cart-8f2c' });
+answers(200, 'revoke_coupon', path => { code => 'SAVE10' });
+answers(200, 'revoke_coupon_batch', path => { id => $batch->{id} });
+
 my $key = answers(201, 'create_key')->{json};
 like($key->{secret}, qr/^pos_test_/, 'a secret, once');
 answers(200, 'get_key', path => { id => $key->{id} });

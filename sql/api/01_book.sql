@@ -29,7 +29,9 @@ create or replace view pos.book_small with (security_invoker = true) as
         on (v.retailer_id, v.promotion_id, v.version) = (p.retailer_id, p.promotion_id, p.published_version)
      where p.state in ('active', 'scheduled')
     union all
-    select retailer_id, 'coupon', code, document::text from pos.coupon
+    select c.retailer_id, 'coupon', c.code, c.document::text
+      from pos.coupon c left join pos.coupon_batch b using (retailer_id, batch_id)
+     where c.revoked_at is null and b.in_book is not false
     union all
     select retailer_id, 'experiment', code, document::text from pos.experiment;
 
@@ -69,7 +71,8 @@ as $$ begin perform from pos.revision r where r.retailer_id = pos.current_retail
 -- Called last by every function that changed the book: one transaction, one
 -- retailer, one revision. `keys` are [kind, key] pairs; `bulk` says that they
 -- are too many to list and the reader copies the retailer whole: the log then
--- has no keys ([]), and pg_temp.book_change (kind, key) has them here.
+-- has no keys ([]), and pg_temp.book_change (kind, key) has them here; or it has the
+-- batch of coupons that stands for them, ["coupon_batch", id].
 --
 -- The head's row lock is held to commit, so revisions have no gaps and come in
 -- commit order. The chain, which the log's rows alone prove:
@@ -97,7 +100,7 @@ declare
 begin
     select * into strict head from pos.revision r where r.retailer_id = me for update;
     head.rev := head.rev + 1;
-    if bulk then
+    if bulk and keys = '[]' then
         with added as (
             insert into pos.book_history as h (retailer_id, kind, key, rev, value)
             select me, c.kind, c.key, head.rev, s.value
@@ -148,7 +151,7 @@ language plpgsql stable set search_path = '' set enable_seqscan = off
 as $$
 begin
     return query
-    select k.kind, k.key, coalesce(s.value, b.value)
+    select k.kind, k.key, coalesce(s.value, b.value, case k.kind when 'coupon_batch' then pos.batch_value(retailer, k.key) end)
       from (select e ->> 0 as kind, (e ->> 1) collate "C" as key from jsonb_array_elements(keys) e) k
       left join lateral (
           select w.value from pos.book_sku w
@@ -194,16 +197,36 @@ as $$
                 || left(pg_walfile_name(pg_current_wal_lsn()), 8) end
 $$;
 
--- The book of a retailer as it was at a revision.
+-- A batch of coupons as history has it, for all its codes: what each says but its
+-- code, and the digest of the codes. Null: the book does not show it.
+create or replace function pos.batch_value(retailer bigint, batch text) returns text
+language sql stable set search_path = ''
+as $$
+    select (b.document || jsonb_build_object('codes', b.codes, 'sha256', (
+               select encode(sha256(convert_to(string_agg(c.code, e'\n' order by c.code), 'UTF8')), 'hex')
+                 from pos.coupon c where c.retailer_id = b.retailer_id and c.batch_id = b.batch_id)))::text
+      from pos.coupon_batch b where b.retailer_id = retailer and b.batch_id = batch and b.in_book
+$$;
+
+-- The book of a retailer as it was at a revision. A batch's row stands for its
+-- codes, which are never deleted; one that was changed by itself has its own
+-- rows after it.
 create or replace function pos.book_at(retailer bigint, at_rev bigint)
 returns table (kind text, key text, value text)
 language sql stable set search_path = ''
 as $$
+    with past as (
+        select h.kind, h.key, h.rev, h.value from pos.book_history h where h.retailer_id = retailer and h.rev <= at_rev
+    ), said as (
+        select p.kind, p.key, p.rev, p.value from past p where p.kind <> 'coupon_batch'
+        union all
+        select 'coupon', c.code, p.rev,
+               case when p.value is not null then (p.value::jsonb - '{codes,sha256}'::text[] || jsonb_build_object('code', c.code))::text end
+          from past p join pos.coupon c on c.retailer_id = retailer and c.batch_id = p.key
+         where p.kind = 'coupon_batch'
+    )
     select l.kind, l.key, l.value
-      from (select distinct on (h.kind, h.key) h.kind, h.key, h.value
-              from pos.book_history h
-             where h.retailer_id = retailer and h.rev <= at_rev
-             order by h.kind, h.key, h.rev desc) l
+      from (select distinct on (s.kind, s.key) s.kind, s.key, s.value from said s order by s.kind, s.key, s.rev desc) l
      where l.value is not null
 $$;
 

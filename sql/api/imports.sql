@@ -177,7 +177,8 @@ begin
         select 'promotions', null, '', 'in_use', format('promotion %L is in use by the coupon %L', e.v, c.code)
           from pos.coupon c, jsonb_array_elements_text(
                    case jsonb_typeof(c.document -> 'promotions') when 'array' then c.document -> 'promotions' else '[]' end) as e(v)
-         where c.retailer_id = me and pos.imports('promotions') and not pos.imports('coupons')
+         where c.retailer_id = me and pos.imports('promotions') and (not pos.imports('coupons') or c.batch_id is not null)
+           and c.revoked_at is null
            and not exists (select from pg_temp.import_name n where n.section = 'promotions' and n.code = e.v)
         union all
         select r.section, case r.section when 'stores' then r.ordinal end, '/timezone', 'unknown_timezone',
@@ -242,7 +243,8 @@ begin
 end
 $$;
 
--- Deletes what the section no longer has, and notes it.
+-- Deletes what the section no longer has, and notes it. Codes of batches are
+-- their batch's, and revoked ones stay what they are.
 create or replace function pos.import_prune(the_section text, the_table text, column_name text, the_kind text) returns void
 language plpgsql set search_path = '' set work_mem = '128MB'
 as $$
@@ -254,10 +256,11 @@ begin
         with gone as (
             delete from pos.%1$I t
              where t.retailer_id = pos.current_retailer()
-               and not exists (select from pg_temp.import_row r where r.section = %3$L and r.ordinal >= 0 and r.code = t.%2$I)
+               and not exists (select from pg_temp.import_row r where r.section = %3$L and r.ordinal >= 0 and r.code = t.%2$I) %5$s
             returning t.%2$I)
         insert into pg_temp.book_change select %4$L, g.%2$I from gone g
-    $q$, the_table, column_name, the_section, the_kind);
+    $q$, the_table, column_name, the_section, the_kind,
+        case the_section when 'coupons' then 'and t.batch_id is null and t.revoked_at is null' else '' end);
 end
 $$;
 

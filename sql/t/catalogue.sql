@@ -18,8 +18,8 @@ $$, 'every table has the plain tenant policy');
 
 select set_eq($$
     select p.polrelid::regclass::text, p.polname::text from pg_policy p where p.polname <> 'tenant'
-$$, $$ values ('pos.revision', 'feed'), ('pos.job', 'daemon'), ('pos.event', 'daemon') $$,
-    'only posd sees more, and only heads, jobs and events');
+$$, $$ values ('pos.revision', 'feed'), ('pos.job', 'daemon'), ('pos.event', 'daemon'), ('pos.usage_line', 'daemon') $$,
+    'only posd sees more, and only heads, jobs, events and what is reserved');
 
 select is_empty($$
     select c.oid::regclass::text from pg_class c

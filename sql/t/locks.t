@@ -67,6 +67,8 @@ my @put = (
     delete_price_list => [path => { code => 'new' }],
     delete_category => [path => { code => 'new' }],
     delete_tax => [path => { region => 'GB' }],
+    revoke_coupon => [path => { code => 'NEW' }],
+    revoke_coupon_batch => [path => { id => 'BATCH' }],
     delete_coupon => [path => { code => 'NEW' }],
     delete_experiment => [path => { code => 'new' }],
     delete_store => [path => { code => 'new' }],
@@ -75,6 +77,8 @@ my @put = (
 my $put_promotion = call('put_promotion', path => { id => 'p' }, body => { id => 'p' }, prepared => { documents => [{ id => 'p', class => 'order', then => [] }] });
 $sql->query("$as$put_promotion" =~ s/ \\g \/dev\/null\n/;/r);
 
+$sql->query(q(insert into pos.job (retailer_id, job_id, kind, state) values (1, 'job_b', 'coupon_batch', 'succeeded');
+    insert into pos.coupon_batch (retailer_id, batch_id, pattern, codes, document, state, job_id) values (1, 'BATCH', '##', 1, '{}', 'active', 'job_b')));
 my %seen;
 while (my ($operation, $request) = splice @put, 0, 2) {
     $seen{$operation} = 1;
@@ -86,8 +90,9 @@ while (my ($operation, $request) = splice @put, 0, 2) {
 }
 
 # What changes no book, by name: all others are above.
-my %other = map { $_ => 1 } qw(put_promotion create_import cancel_job);
-my @missing = grep { !$seen{$_} && !$other{$_} && !/^(?:get|list)_/ }
+my %other = map { $_ => 1 } qw(put_promotion create_import cancel_job create_coupon_batch create_coupon_reservation
+    commit_coupon_reservation release_coupon_reservation);
+my @missing = grep { !$seen{$_} && !$other{$_} && !/^(?:get|list|export)_/ }
     split /\n/, $sql->query("select proname from pg_proc where pronamespace = 'api'::regnamespace");
 is("@missing", '', 'every operation that writes is looked at');
 

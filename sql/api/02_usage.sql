@@ -1,0 +1,449 @@
+-- Counting: what orders use of coupons and of promotions' limits and budgets.
+--
+-- An order calls these in its own transaction; a slow checkout holds first and
+-- commits later. Everything is counted under row locks, so a limit is never
+-- overrun and nothing counts twice:
+--
+--   pos.usage_reserve(request)   takes for a while; what is not committed comes back
+--   pos.usage_commit(request)    takes for good: what was reserved, or all at once
+--   pos.usage_release(id)        gives back, what was committed too (a cancelled order)
+--   pos.usage_read(id)           how it stands
+--
+-- request  {"id":         the order's or cart's own id: the same id again is the same order,
+--           "coupons":    [codes, in any case], each counted once,
+--           "promotions": [{"id", "uses": times applied (1), "amount": minor units given (0)}],
+--           "customer", "store": whose counters count where a limit is per customer or store;
+--                         without one such a limit does not bind, as in a quote,
+--           "at":         the time whose day, week or month counts (now),
+--           "expires_in": seconds that a reservation lasts (900)}
+-- answer   {"id", "state": "held" | "expired" | "committed" | "released", "expires_at",
+--           "coupons", "promotions", "customer", "store", "at",
+--           "counters": [{"coupon" | "promotion", "of", "per", "subject", "window", "from",
+--                         "quantity", "state"}], "created_at", "updated_at"}
+--
+-- Who is refused takes nothing, and learns all reasons at once, each with a
+-- pointer into the request: 409 coupon_used_up, coupon_revoked, coupon_expired,
+-- coupon_not_started, limit_reached (orders and uses), budget_reached (amounts),
+-- illegal_state; 422 unknown_coupon, unknown_promotion; 404 not_found.
+--
+-- Repeats: reserving again replaces what the id holds, and its time begins anew;
+-- committing or releasing again changes nothing. What is held stays held, even
+-- when the coupon is revoked or its limit lowered meanwhile. A commit that comes
+-- after its hold was over takes it if there is still room.
+--
+-- Locks: the usage's own row; counters that are new, in the order of their keys;
+-- all its counters, in the order of their keys. No lock is waited for in another
+-- order, so two of these never deadlock, however many counters they share. Call
+-- one of them a transaction, after stock and before the receipt counter, in READ
+-- COMMITTED; the locks are held to its end.
+
+set local role pos_owner;
+
+-- A fault of a request, as a problem lists it.
+create or replace function pos.usage_fault(pointer text, code text, message text) returns jsonb
+language sql immutable set search_path = ''
+as $$ select jsonb_build_object('pointer', pointer, 'code', code, 'message', message) $$;
+
+-- The first day of the window that a time is in, by the retailer's clock.
+create or replace function pos.usage_since(span text, at timestamptz) returns date
+language sql stable set search_path = ''
+as $$
+    select case when span = 'none' then date '1970-01-01' else date_trunc(span, at at time zone r.timezone)::date end
+      from pos.retailer r where r.retailer_id = pos.current_retailer()
+$$;
+
+-- A coupon's state as of now, its counter aside: active, scheduled, expired or revoked.
+create or replace function pos.coupon_standing(c pos.coupon) returns text
+language sql stable set search_path = ''
+as $$
+    select case when c.revoked_at is not null or exists (
+                     select from pos.coupon_batch b
+                      where b.retailer_id = c.retailer_id and b.batch_id = c.batch_id and b.state = 'revoked') then 'revoked'
+                when pos.instant(c.document ->> 'until', r.timezone) <= clock_timestamp() then 'expired'
+                when pos.instant(c.document ->> 'from', r.timezone) > clock_timestamp() then 'scheduled'
+                else 'active' end
+      from pos.retailer r where r.retailer_id = c.retailer_id
+$$;
+
+-- What a request takes, a row a counter, by the book of now; `most` is the
+-- limit (null: none). A limit is counted from when it is published; a coupon
+-- is counted whether it has one or not, but by customer only where it has.
+create or replace function pos.usage_wants(content jsonb)
+returns table (kind text, name text, of text, per text, subject text, span text, since date, quantity bigint, most bigint, pointer text)
+language sql stable set search_path = ''
+as $$
+    with said as (
+        select nullif(content ->> 'customer', '') as customer, nullif(content ->> 'store', '') as store,
+               (content ->> 'at')::timestamptz as at
+    ), coupon as (
+        select c.code, c.document, '/coupons/' || min(e.i - 1) as pointer
+          from jsonb_array_elements_text(coalesce(nullif(content -> 'coupons', 'null'), '[]')) with ordinality as e(v, i)
+          join pos.coupon c on c.retailer_id = pos.current_retailer() and c.code = upper(e.v collate "C")
+         group by c.code, c.document
+    ), asked as (
+        select e.v ->> 'id' as id, sum(coalesce((e.v ->> 'uses')::bigint, 1))::bigint as uses,
+               sum(coalesce((e.v ->> 'amount')::bigint, 0))::bigint as amount, '/promotions/' || min(e.i - 1) as pointer
+          from jsonb_array_elements(coalesce(nullif(content -> 'promotions', 'null'), '[]')) with ordinality as e(v, i)
+         group by e.v ->> 'id'
+    ), bound as (
+        select a.id, a.pointer, coalesce(l ->> 'of', 'uses') as of, coalesce(l ->> 'per', 'all') as per,
+               coalesce(l ->> 'window', 'none') as span, (l ->> 'max')::bigint as most,
+               case coalesce(l ->> 'of', 'uses') when 'uses' then a.uses when 'orders' then 1 else a.amount end as quantity
+          from asked a
+          join pos.promotion p on p.retailer_id = pos.current_retailer() and p.promotion_id = a.id
+          join pos.promotion_version v
+            on (v.retailer_id, v.promotion_id, v.version) = (p.retailer_id, p.promotion_id, p.published_version)
+         cross join jsonb_array_elements(coalesce(nullif(v.summary -> 'limits', 'null'), '[]')) l
+    ), want as (
+        select 'coupon' as kind, c.code as name, 'orders' as of, 'all' as per, '' as subject, 'none' as span, 1::bigint as quantity,
+               (c.document ->> 'remaining')::bigint as most, c.pointer
+          from coupon c
+        union all
+        select 'coupon', c.code, 'orders', 'customer', s.customer, 'none', 1, (c.document ->> 'per_customer')::bigint, c.pointer
+          from coupon c, said s where c.document ->> 'per_customer' is not null and s.customer is not null
+        union all
+        select 'promotion', b.id, b.of, b.per, case b.per when 'all' then '' when 'customer' then s.customer when 'store' then s.store end,
+               b.span, b.quantity, b.most, b.pointer
+          from bound b, said s where b.per <> 'order' and b.quantity > 0
+    )
+    select w.kind, w.name, w.of, w.per, w.subject, w.span, pos.usage_since(w.span, s.at), w.quantity, min(w.most), w.pointer
+      from want w, said s where w.subject is not null
+     group by w.kind, w.name, w.of, w.per, w.subject, w.span, s.at, w.quantity, w.pointer
+$$;
+
+-- What stands against a request whatever is left: a list of faults.
+create or replace function pos.usage_faults(content jsonb) returns jsonb
+language sql stable set search_path = ''
+as $$
+    with fault as (
+        select 1 as part, e.i, case when c.code is null
+                    then pos.usage_fault('/coupons/' || (e.i - 1), 'unknown_coupon', format('there is no coupon %L', e.v))
+                    else case pos.coupon_standing(c)
+                         when 'revoked' then pos.usage_fault('/coupons/' || (e.i - 1), 'coupon_revoked', format('coupon %L is revoked', e.v))
+                         when 'expired' then pos.usage_fault('/coupons/' || (e.i - 1), 'coupon_expired', format('coupon %L is over', e.v))
+                         when 'scheduled' then pos.usage_fault('/coupons/' || (e.i - 1), 'coupon_not_started', format('coupon %L is yet to start', e.v))
+                         end end as said
+          from jsonb_array_elements_text(coalesce(nullif(content -> 'coupons', 'null'), '[]')) with ordinality as e(v, i)
+          left join pos.coupon c on c.retailer_id = pos.current_retailer() and c.code = upper(e.v collate "C")
+        union all
+        select 2, e.i, pos.usage_fault('/promotions/' || (e.i - 1) || '/id', 'unknown_promotion',
+                                       format('there is no promotion %L that was ever published', e.v ->> 'id'))
+          from jsonb_array_elements(coalesce(nullif(content -> 'promotions', 'null'), '[]')) with ordinality as e(v, i)
+         where not exists (select from pos.promotion p
+                            where p.retailer_id = pos.current_retailer() and p.promotion_id = e.v ->> 'id' and p.published_version is not null)
+    )
+    select coalesce(jsonb_agg(f.said order by f.part, f.i) filter (where f.said is not null), '[]') from fault f
+$$;
+
+-- Every reason at once: 422 where something is not there, else 409 by the first.
+create or replace function pos.usage_refuse(faults jsonb) returns void
+language plpgsql set search_path = ''
+as $$
+begin
+    if jsonb_array_length(faults) = 0 then
+        return;
+    end if;
+    if faults @> '[{"code": "unknown_coupon"}]' or faults @> '[{"code": "unknown_promotion"}]' then
+        perform pos.refuse_fields(faults);
+    end if;
+    perform pos.refuse('POS09', faults #>> '{0,code}', faults #>> '{0,message}', faults);
+end
+$$;
+
+-- A usage as it stands.
+create or replace function pos.usage_resource(u pos.usage) returns jsonb
+language sql stable set search_path = ''
+as $$
+    select jsonb_build_object('id', u.usage_id,
+               'state', case when u.state = 'held' and u.expires_at <= clock_timestamp() then 'expired' else u.state end,
+               'expires_at', pos.rfc3339(u.expires_at),
+               'coupons', coalesce(nullif(u.content -> 'coupons', 'null'), '[]'),
+               'promotions', coalesce(nullif(u.content -> 'promotions', 'null'), '[]'),
+               'customer', u.content -> 'customer', 'store', u.content -> 'store', 'at', u.content -> 'at',
+               'counters', coalesce((
+                   select jsonb_agg(jsonb_strip_nulls(jsonb_build_object(l.kind, l.name, 'of', l.of, 'per', l.per,
+                              'subject', nullif(l.subject, ''), 'window', nullif(l.span, 'none'),
+                              'from', case when l.span <> 'none' then l.since end, 'quantity', l.quantity,
+                              'state', case when l.state = 'held' and l.expires_at <= clock_timestamp() then 'expired' else l.state end))
+                          order by l.kind, l.name, l.of, l.per, l.subject, l.span, l.since)
+                     from pos.usage_line l where l.retailer_id = u.retailer_id and l.usage_id = u.usage_id), '[]'),
+               'created_at', pos.rfc3339(u.created_at), 'updated_at', pos.rfc3339(u.updated_at))
+$$;
+
+-- How a usage stands; null: there is none.
+create or replace function pos.usage_read(the text) returns jsonb
+language sql stable set search_path = ''
+as $$
+    select pos.usage_resource(u) from pos.usage u where u.retailer_id = pos.current_retailer() and u.usage_id = the
+$$;
+
+-- Takes what is overdue out of a counter that this transaction has locked, but
+-- for what the usage `but` holds: that one is about to be settled.
+create or replace function pos.usage_expire(c pos.usage_counter, but text) returns pos.usage_counter
+language plpgsql set search_path = ''
+as $$
+declare
+    gone bigint;
+begin
+    if c.reserved = 0 then
+        return c;
+    end if;
+    with over as (
+        update pos.usage_line l set state = 'expired'
+         where (l.retailer_id, l.kind, l.name, l.of, l.per, l.subject, l.span, l.since)
+             = (c.retailer_id, c.kind, c.name, c.of, c.per, c.subject, c.span, c.since)
+           and l.state = 'held' and l.expires_at <= clock_timestamp() and l.usage_id <> but
+        returning l.quantity)
+    select coalesce(sum(o.quantity), 0) into gone from over o;
+    if gone > 0 then
+        update pos.usage_counter x set reserved = x.reserved - gone
+         where (x.retailer_id, x.kind, x.name, x.of, x.per, x.subject, x.span, x.since)
+             = (c.retailer_id, c.kind, c.name, c.of, c.per, c.subject, c.span, c.since)
+        returning x.* into strict c;
+    end if;
+    return c;
+end
+$$;
+
+-- Brings a usage, whose row this transaction has locked, to `state` with what
+-- `wants` says (the rows of pos.usage_wants, as JSON); what it had of other counters goes
+-- back. Gives the faults of what there is no room for.
+create or replace function pos.usage_settle(u pos.usage, wants jsonb, expires timestamptz) returns jsonb
+language plpgsql set search_path = ''
+as $$
+declare
+    faults jsonb := '[]';
+    w      record;
+    c      pos.usage_counter;
+    own    pos.usage_line;
+    had    bigint;
+begin
+    insert into pos.usage_counter (retailer_id, kind, name, of, per, subject, span, since)
+    select u.retailer_id, x.kind, x.name, x.of, x.per, x.subject, x.span, x.since
+      from jsonb_to_recordset(wants) as x(kind text, name text, of text, per text, subject text, span text, since date)
+     order by x.kind collate "C", x.name collate "C", x.of collate "C", x.per collate "C", x.subject collate "C", x.span collate "C", x.since
+        on conflict do nothing;
+    for w in
+        select k.kind, k.name, k.of, k.per, k.subject, k.span, k.since, x.quantity, x.most, x.pointer
+          from (select l.kind, l.name, l.of, l.per, l.subject, l.span, l.since from pos.usage_line l
+                 where l.retailer_id = u.retailer_id and l.usage_id = u.usage_id and l.state <> 'released'
+                union
+                select r.kind, r.name, r.of, r.per, r.subject, r.span, r.since
+                  from jsonb_to_recordset(wants) as r(kind text, name text, of text, per text, subject text, span text, since date)) k
+          left join jsonb_to_recordset(wants) as x(kind text, name text, of text, per text, subject text, span text, since date,
+                                                   quantity bigint, most bigint, pointer text)
+            on (x.kind, x.name, x.of, x.per, x.subject, x.span, x.since) = (k.kind, k.name, k.of, k.per, k.subject, k.span, k.since)
+         order by k.kind collate "C", k.name collate "C", k.of collate "C", k.per collate "C", k.subject collate "C", k.span collate "C", k.since
+    loop
+        select * into strict c from pos.usage_counter x
+         where (x.retailer_id, x.kind, x.name, x.of, x.per, x.subject, x.span, x.since)
+             = (u.retailer_id, w.kind, w.name, w.of, w.per, w.subject, w.span, w.since) for no key update;
+        c := pos.usage_expire(c, u.usage_id);
+        -- Under the counter's lock: another may have let it expire meanwhile.
+        select * into own from pos.usage_line l
+         where (l.retailer_id, l.usage_id, l.kind, l.name, l.of, l.per, l.subject, l.span, l.since)
+             = (u.retailer_id, u.usage_id, w.kind, w.name, w.of, w.per, w.subject, w.span, w.since);
+        had := case when own.state in ('held', 'committed') then own.quantity else 0 end;
+        if w.quantity is null and had = 0 then
+            -- It lost this one, and asks for it no more: a commit must not want it back.
+            update pos.usage_line l set state = 'released'
+             where (l.retailer_id, l.usage_id, l.kind, l.name, l.of, l.per, l.subject, l.span, l.since)
+                 = (u.retailer_id, u.usage_id, w.kind, w.name, w.of, w.per, w.subject, w.span, w.since);
+            continue;
+        end if;
+        if w.quantity > had and c.used + c.reserved - had + w.quantity > w.most then
+            faults := faults || jsonb_build_array(pos.usage_no_room(c, w.most, had, w.pointer));
+            continue;
+        end if;
+        update pos.usage_counter x
+           set used = x.used - case own.state when 'committed' then had else 0 end
+                    + case u.state when 'committed' then coalesce(w.quantity, 0) else 0 end,
+               reserved = x.reserved - case own.state when 'held' then had else 0 end
+                    + case u.state when 'held' then coalesce(w.quantity, 0) else 0 end
+         where (x.retailer_id, x.kind, x.name, x.of, x.per, x.subject, x.span, x.since)
+             = (u.retailer_id, w.kind, w.name, w.of, w.per, w.subject, w.span, w.since);
+        insert into pos.usage_line as l (retailer_id, usage_id, kind, name, of, per, subject, span, since, quantity, state, expires_at)
+        values (u.retailer_id, u.usage_id, w.kind, w.name, w.of, w.per, w.subject, w.span, w.since, coalesce(w.quantity, had),
+                case when w.quantity is null then 'released' else u.state end, case when w.quantity is not null then expires end)
+            on conflict (retailer_id, usage_id, kind, name, of, per, subject, span, since)
+            do update set quantity = excluded.quantity, state = excluded.state, expires_at = excluded.expires_at;
+    end loop;
+    return faults;
+end
+$$;
+
+-- The fault of a counter that has not enough left.
+create or replace function pos.usage_no_room(c pos.usage_counter, most bigint, had bigint, pointer text) returns jsonb
+language sql stable set search_path = ''
+as $$
+    select pos.usage_fault(pointer,
+               case when c.kind = 'coupon' then 'coupon_used_up' when c.of = 'amount' then 'budget_reached' else 'limit_reached' end,
+               format('%s %L has %s left of %s %s%s%s', c.kind, c.name, greatest(most - c.used - c.reserved + had, 0), most,
+                      case c.of when 'amount' then 'minor units' else c.of end,
+                      case c.per when 'all' then '' else format(' for the %s %L', c.per, c.subject) end,
+                      case c.span when 'none' then '' else format(' in the %s from %s', c.span, c.since) end))
+$$;
+
+-- The usage's row, locked; made in state `state` where it is new (`fresh`).
+create or replace function pos.usage_open(the text, content jsonb, state text, expires timestamptz, out u pos.usage, out fresh boolean)
+language plpgsql set search_path = ''
+as $$
+begin
+    insert into pos.usage (retailer_id, usage_id, state, content, expires_at)
+    values (pos.current_retailer(), the, usage_open.state, usage_open.content, expires) on conflict do nothing returning * into u;
+    fresh := found;
+    if not fresh then
+        select * into strict u from pos.usage x where x.retailer_id = pos.current_retailer() and x.usage_id = the for update;
+    end if;
+end
+$$;
+
+-- A request's content as it is kept: its time said.
+create or replace function pos.usage_content(request jsonb) returns jsonb
+language sql stable set search_path = ''
+as $$
+    select jsonb_build_object('coupons', coalesce(nullif(request -> 'coupons', 'null'), '[]'),
+               'promotions', coalesce(nullif(request -> 'promotions', 'null'), '[]'),
+               'customer', request -> 'customer', 'store', request -> 'store',
+               'at', pos.rfc3339(coalesce(pos.instant(request ->> 'at', r.timezone), now())))
+      from pos.retailer r where r.retailer_id = pos.current_retailer()
+$$;
+
+create or replace function pos.usage_reserve(request jsonb) returns jsonb
+language plpgsql set search_path = ''
+as $$
+declare
+    asked   jsonb := pos.usage_content(request);
+    expires timestamptz := clock_timestamp() + make_interval(secs => coalesce((request ->> 'expires_in')::int, 900));
+    opened  record;
+    u       pos.usage;
+    faults  jsonb;
+begin
+    select * into opened from pos.usage_open(request ->> 'id', asked, 'held', expires);
+    u := opened.u;
+    if u.state = 'committed' then
+        perform pos.refuse_state('reservation', 'committed', '{release}');
+    end if;
+    if not opened.fresh then
+        update pos.usage x set state = 'held', content = asked, expires_at = expires, updated_at = clock_timestamp()
+         where x.retailer_id = u.retailer_id and x.usage_id = u.usage_id returning x.* into u;
+    end if;
+    faults := pos.usage_faults(asked);
+    if faults = '[]' then
+        faults := pos.usage_settle(u, (select coalesce(jsonb_agg(to_jsonb(w)), '[]') from pos.usage_wants(asked) w), expires);
+    end if;
+    perform pos.usage_refuse(faults);
+    return pos.usage_resource(u);
+end
+$$;
+
+-- What a usage holds, as wants, whatever the book says by now; the limits of
+-- `wants` are for what it lost.
+create or replace function pos.usage_held(u pos.usage, wants jsonb) returns jsonb
+language sql stable set search_path = ''
+as $$
+    select coalesce(jsonb_agg(jsonb_build_object('kind', l.kind, 'name', l.name, 'of', l.of, 'per', l.per, 'subject', l.subject,
+               'span', l.span, 'since', l.since, 'quantity', l.quantity, 'most', w.most, 'pointer', coalesce(w.pointer, ''))), '[]')
+      from pos.usage_line l
+      left join jsonb_to_recordset(wants) as w(kind text, name text, of text, per text, subject text, span text, since date,
+                                               most bigint, pointer text)
+        on (w.kind, w.name, w.of, w.per, w.subject, w.span, w.since) = (l.kind, l.name, l.of, l.per, l.subject, l.span, l.since)
+     where l.retailer_id = u.retailer_id and l.usage_id = u.usage_id and l.state in ('held', 'expired')
+$$;
+
+-- Without `coupons` and `promotions`: what was reserved, as it was.
+create or replace function pos.usage_commit(request jsonb) returns jsonb
+language plpgsql set search_path = ''
+as $$
+declare
+    said    boolean := request ?| '{coupons,promotions}';
+    asked   jsonb := pos.usage_content(request);
+    opened  record;
+    u       pos.usage;
+    wants   jsonb;
+    faults  jsonb := '[]';
+begin
+    if not said and pos.usage_read(request ->> 'id') is null then
+        perform pos.refuse_not_found('reservation', request ->> 'id');
+    end if;
+    select * into opened from pos.usage_open(request ->> 'id', asked, 'committed', null);
+    u := opened.u;
+    if u.state = 'committed' and not opened.fresh then
+        return pos.usage_resource(u);
+    end if;
+    if u.state = 'released' then
+        perform pos.refuse_state('reservation', 'released', '{reserve}');
+    end if;
+    asked := case when said then asked else u.content end;
+    select coalesce(jsonb_agg(to_jsonb(w)), '[]') into wants from pos.usage_wants(asked) w;
+    if said or u.expires_at <= clock_timestamp() then
+        faults := pos.usage_faults(asked);
+    end if;
+    if not said then
+        wants := pos.usage_held(u, wants);
+    end if;
+    update pos.usage x set state = 'committed', content = asked, expires_at = null, updated_at = clock_timestamp()
+     where x.retailer_id = u.retailer_id and x.usage_id = u.usage_id returning x.* into u;
+    if faults = '[]' then
+        faults := pos.usage_settle(u, wants, null);
+    end if;
+    perform pos.usage_refuse(faults);
+    return pos.usage_resource(u);
+end
+$$;
+
+create or replace function pos.usage_release(the text) returns jsonb
+language plpgsql set search_path = ''
+as $$
+declare
+    u pos.usage;
+begin
+    select * into u from pos.usage x where x.retailer_id = pos.current_retailer() and x.usage_id = the for update;
+    if u.usage_id is null then
+        perform pos.refuse_not_found('reservation', the);
+    end if;
+    if u.state <> 'released' then
+        update pos.usage x set state = 'released', expires_at = null, updated_at = clock_timestamp()
+         where x.retailer_id = u.retailer_id and x.usage_id = u.usage_id returning * into u;
+        perform pos.usage_settle(u, '[]', null);
+    end if;
+    return pos.usage_resource(u);
+end
+$$;
+
+-- For posd: gives back what is overdue, of up to `most` counters of the
+-- transaction's retailer. Waits for no lock: whoever holds one looks itself.
+-- How many holds it ended.
+create or replace function pos.usage_sweep(most int default 500) returns bigint
+language plpgsql set search_path = ''
+as $$
+declare
+    ended bigint := 0;
+    k     record;
+    c     pos.usage_counter;
+    n     bigint;
+begin
+    for k in
+        select distinct l.kind, l.name, l.of, l.per, l.subject, l.span, l.since
+          from pos.usage_line l
+         where l.retailer_id = pos.current_retailer() and l.state = 'held' and l.expires_at <= clock_timestamp() limit most
+    loop
+        select * into c from pos.usage_counter x
+         where (x.retailer_id, x.kind, x.name, x.of, x.per, x.subject, x.span, x.since)
+             = (pos.current_retailer(), k.kind, k.name, k.of, k.per, k.subject, k.span, k.since) for no key update skip locked;
+        if found then
+            n := c.reserved;
+            c := pos.usage_expire(c, '');
+            ended := ended + (n > c.reserved)::int;
+        end if;
+    end loop;
+    return ended;
+end
+$$;
+
+-- For posd: whose holds are overdue, by its policy of all retailers.
+create or replace function pos.usage_overdue() returns table (retailer_id bigint)
+language sql stable set search_path = ''
+as $$ select distinct l.retailer_id from pos.usage_line l where l.state = 'held' and l.expires_at <= clock_timestamp() $$;
+
+reset role;

@@ -1,0 +1,135 @@
+-- Coupons: how a code stands, batches and their past, counting by window and customer.
+begin;
+select plan(52);
+
+select pos.create_retailer('{"code": "acme", "currency": "GBP", "timezone": "Europe/London"}') as made \gset
+select :'made'::jsonb #>> '{sandbox,retailer_id}' as me \gset
+select set_config('pos.retailer', :'me', true) \gset
+
+create function pg_temp.call(op text, path jsonb default '{}', body jsonb default null, more jsonb default '{}') returns pos.response
+language plpgsql as $$
+declare
+    answer pos.response;
+begin
+    execute format('select * from api.%I($1)', op) into answer
+      using jsonb_build_object('path', path, 'query', '{}'::jsonb, 'headers', '{}'::jsonb, 'body', body,
+                               'actor', '{"key_id": "key_t", "scopes": ["*"]}'::jsonb, 'idempotency_key', null) || more;
+    return answer;
+end $$;
+-- What a statement is refused with: "POS09 coupon_used_up: /coupons/0 coupon_used_up, …".
+create function pg_temp.refusal(statement text) returns text
+language plpgsql as $$
+declare
+    state text; detail text;
+begin
+    execute statement;
+    return null;
+exception when others then
+    get stacked diagnostics state = returned_sqlstate, detail = pg_exception_detail;
+    return state || ' ' || (detail::jsonb ->> 'code') || coalesce(': ' || (
+        select string_agg(e ->> 'pointer' || ' ' || (e ->> 'code'), ', ') from jsonb_array_elements(detail::jsonb -> 'errors') e), '');
+end $$;
+create function pg_temp.state(the text) returns text language sql as
+$$ select concat_ws(' ', b ->> 'state', b ->> 'used', b ->> 'reserved') from (select (pg_temp.call('get_coupon', jsonb_build_object('code', the))).body as b) x $$;
+-- As posd makes a batch; the codes are the caller's.
+create function pg_temp.make(batch text, codes text[]) returns jsonb language plpgsql as $$
+declare
+    the record;
+begin
+    select * into strict the from pos.claim_job(60);
+    perform pos.open_coupon_batch(the.job_id);
+    insert into pg_temp.coupon_code (code) select unnest(codes);
+    return pos.make_coupon_batch(the.job_id, the.lease);
+end $$;
+grant execute on function pg_temp.call, pg_temp.refusal, pg_temp.state, pg_temp.make to pos_api, pos_daemon;
+set local role pos_api;
+
+select is((pg_temp.call('put_promotion', '{"id": "p"}', null, '{"prepared": {"documents": [{"id": "p", "class": "order", "then": [], "limits": [
+    {"max": 5, "of": "uses", "per": "order"}, {"max": 100, "of": "amount", "window": "week"}, {"max": 2, "of": "orders", "per": "customer", "window": "day"}, {"max": 9, "per": "store"}]}]}}')).status, 201, 'a promotion with limits');
+select is((pg_temp.call('publish_promotion', '{"id": "p"}', '{}')).status, 200, 'is published');
+select is((pg_temp.call('put_coupon', '{"code": "Two"}', '{"promotions": ["p"], "remaining": 2, "per_customer": 1}')).status, 201, 'a coupon for two');
+select is(pg_temp.refusal($$select pg_temp.call('put_coupon', '{"code": "X"}', '{"promotions": ["q"], "from": "2027-01-02T00:00:00", "until": "2027-01-01T23:00:00Z"}')$$),
+    'POS00 invalid: /promotions/0 unknown_promotion, /until empty_window', 'all that is wrong with one, its times by the clock of London');
+select is(pg_temp.state('two'), 'active 0 0', 'found in any case');
+
+-- counting
+select is(pos.usage_reserve('{"id": "o1", "coupons": ["two", "TWO"], "customer": "c1", "promotions": [{"id": "p", "uses": 2, "amount": 60}], "store": "s", "at": "2026-11-29T23:30:00Z"}') ->> 'state', 'held', 'a cart holds it');
+select is((select string_agg(concat_ws('/', c.kind, c.of, c.per, c.subject, c.span, c.since, c.reserved), ' ' order by c.kind, c.of, c.per) from pos.usage_counter c),
+    'coupon/orders/all//none/1970-01-01/1 coupon/orders/customer/c1/none/1970-01-01/1 promotion/amount/all//week/2026-11-23/60 promotion/orders/customer/c1/day/2026-11-29/1 promotion/uses/store/s/none/1970-01-01/2',
+    'once, and of each limit but the order''s own; half past eleven on Sunday in London is that day and that week');
+select is(pg_temp.state('TWO'), 'active 0 1', 'one is left');
+select is(pg_temp.refusal($$select pos.usage_reserve('{"id": "o2", "coupons": ["two"], "customer": "c1", "promotions": [{"id": "p", "amount": 41}], "at": "2026-11-27T12:00:00Z"}')$$),
+    'POS09 coupon_used_up: /coupons/0 coupon_used_up, /promotions/0 budget_reached', 'not twice for a customer; the week has 40 left');
+select is(pos.usage_reserve('{"id": "o2", "coupons": ["two"], "promotions": [{"id": "p", "amount": 40}], "at": "2026-11-27T12:00:00Z"}') ->> 'state', 'held', 'another may, who is nobody');
+select is(pg_temp.state('TWO'), 'reserved 0 2', 'all that is left is reserved');
+select is(pos.usage_reserve('{"id": "o2", "coupons": ["two"], "promotions": [{"id": "p", "amount": 10}], "at": "2026-11-27T12:00:00Z"}') #>> '{counters,1,quantity}', '10', 'the cart changes: it holds what it holds now');
+select is((select reserved from pos.usage_counter where of = 'amount'), 70::bigint, 'and the rest is back');
+select is(pos.usage_commit('{"id": "o2"}') ->> 'state', 'committed', 'it is bought');
+select is(pos.usage_commit('{"id": "o2"}') ->> 'state', 'committed', 'and bought again, which changes nothing');
+select is(pg_temp.refusal($$select pos.usage_reserve('{"id": "o2", "coupons": []}')$$), 'POS09 illegal_state', 'what is bought is not reserved');
+select is(pos.usage_commit('{"id": "o1", "coupons": ["two"], "customer": "c1"}') -> 'counters' @> '[{"of": "amount", "state": "released"}]', true, 'the other pays, less the promotion');
+select is(pg_temp.state('two'), 'used_up 2 0', 'used up');
+select is(pg_temp.refusal($$select pos.usage_commit('{"id": "o3", "coupons": ["two", "none"], "promotions": [{"id": "q"}]}')$$),
+    'POS00 invalid: /coupons/1 unknown_coupon, /promotions/0/id unknown_promotion', 'what is not there is named first');
+select is(pg_temp.refusal($$select pos.usage_commit('{"id": "o3", "coupons": ["two"]}')$$), 'POS09 coupon_used_up: /coupons/0 coupon_used_up', 'too late');
+select is((select count(*) from pos.usage where usage_id = 'o3'), 0::bigint, 'who is refused leaves nothing');
+select is(pos.usage_release('o1') ->> 'state', 'released', 'an order is cancelled');
+select is(pos.usage_release('o1') ->> 'state', 'released', 'twice');
+select is(pg_temp.state('two'), 'active 1 0', 'and gives one back, once');
+select is(pg_temp.refusal($$select pos.usage_commit('{"id": "o1"}')$$), 'POS09 illegal_state', 'it is not bought after that');
+select is(pg_temp.refusal($$select pos.usage_commit('{"id": "o9"}')$$), 'POS04 not_found', 'nor one that nobody reserved');
+select is(pg_temp.refusal($$select pos.usage_release('o9')$$), 'POS04 not_found', 'nor is that released');
+
+-- time
+select pos.usage_reserve('{"id": "slow", "coupons": ["two"], "customer": "c3"}') as held \gset
+update pos.usage set expires_at = clock_timestamp() - interval '1 s' where usage_id = 'slow';
+update pos.usage_line set expires_at = clock_timestamp() - interval '1 s' where usage_id = 'slow';
+select is(pos.usage_read('slow') ->> 'state', 'expired', 'a hold is over');
+select is(pg_temp.state('two'), 'active 1 0', 'before anybody swept it up');
+select is(pos.usage_commit('{"id": "slow"}') ->> 'state', 'committed', 'it is bought late: nobody else wanted it');
+select pos.usage_release('slow') as released \gset
+select pos.usage_reserve('{"id": "slow", "coupons": ["two"], "customer": "c3"}') as held \gset
+update pos.usage set expires_at = clock_timestamp() - interval '1 s' where usage_id = 'slow';
+update pos.usage_line set expires_at = clock_timestamp() - interval '1 s' where usage_id = 'slow';
+select is(pos.usage_commit('{"id": "quick", "coupons": ["two"]}') ->> 'state', 'committed', 'another wants it, and has it');
+select is(pg_temp.refusal($$select pos.usage_commit('{"id": "slow"}')$$), 'POS09 coupon_used_up: /coupons/0 coupon_used_up', 'the slow one comes too late');
+select is(pos.usage_reserve('{"id": "slow", "promotions": [{"id": "p", "amount": 5}]}') ->> 'state' || ' ' || (pos.usage_commit('{"id": "slow"}') ->> 'state'), 'held committed',
+    'without the coupon it may, and wants it back no more');
+select is(pg_temp.state('two'), 'used_up 2 0', 'which is used by others');
+select is_empty($$
+    select from pos.usage_counter c
+     where array[c.used, c.reserved] <> (
+           select array[coalesce(sum(l.quantity) filter (where l.state = 'committed'), 0), coalesce(sum(l.quantity) filter (where l.state = 'held'), 0)]::bigint[]
+             from pos.usage_line l where (l.kind, l.name, l.of, l.per, l.subject, l.span, l.since) = (c.kind, c.name, c.of, c.per, c.subject, c.span, c.since))
+$$, 'the counters are what the journal says');
+select is((pg_temp.call('put_coupon', '{"code": "next"}', '{"promotions": ["p"], "from": "2999-01-01T00:00:00Z"}')).body ->> 'state', 'scheduled', 'one that is yet to start');
+select is((pg_temp.call('put_coupon', '{"code": "last"}', '{"promotions": ["p"], "until": "2001-01-01T00:00:00Z"}')).body ->> 'state', 'expired', 'one that is over');
+select is(pg_temp.refusal($$select pos.usage_reserve('{"id": "o4", "coupons": ["next", "last"]}')$$), 'POS09 coupon_not_started: /coupons/0 coupon_not_started, /coupons/1 coupon_expired', 'neither is taken');
+
+-- revoked
+select is((pg_temp.call('revoke_coupon', '{"code": "next"}', '{"reason": "a misprint"}')).body ->> 'revoked_reason', 'a misprint', 'one is revoked');
+select is((select count(*) from pos.book_small where kind = 'coupon' and key = 'NEXT'), 0::bigint, 'the book shows it no more');
+select is(pg_temp.refusal($$select pg_temp.call('put_coupon', '{"code": "Next"}', '{"promotions": ["p"]}')$$), 'POS09 illegal_state', 'nor is it given again');
+
+-- batches
+select is(pg_temp.refusal($$select pg_temp.call('create_coupon_batch', '{}', '{"count": 1000, "pattern": "A####", "promotions": ["q"]}')$$),
+    'POS00 invalid: /pattern pattern_too_short, /promotions/0 unknown_promotion', 'a pattern that is guessed, a promotion that is not there');
+select (pg_temp.call('create_coupon_batch', '{}', '{"count": 6000, "pattern": "B-#####-##", "promotions": ["p"]}')).body ->> 'batch' as big \gset
+set local role pos_daemon;
+select is(pg_temp.make(:'big', array(select 'B-' || lpad(i::text, 7, '0') from generate_series(1, 6000) i) || '{B-0000001,TWO,B-0009999}'::text[]) ->> 'codes', '6000', 'six thousand, of codes that come twice or are there');
+set local role pos_api;
+select is((select count(*) from pos.coupon where batch_id = :'big' and code <> 'TWO'), 6000::bigint, 'each once');
+select is(pg_temp.state('b-0000007'), 'active 0 0', 'each a coupon of one use');
+select is((select count(*) from pos.book_history where rev = (select rev from pos.revision)), 1::bigint, 'one row in history stands for them');
+select is((pg_temp.call('revoke_coupon', '{"code": "B-0000007"}', '{}')).body ->> 'state', 'revoked', 'one is revoked by itself');
+select set_eq($$ select kind, key, value::jsonb from pos.book_at(pos.current_retailer(), (select rev from pos.revision)) $$,
+    $$ select kind, key, value::jsonb from pos.book_small $$, 'history at the head is the book');
+select pos.usage_reserve('{"id": "held", "coupons": ["B-0000008"]}') as held \gset
+select is((pg_temp.call('revoke_coupon_batch', jsonb_build_object('id', :'big'), '{"reason": "leaked"}')).body ->> 'state', 'revoked', 'the batch is revoked, in one call');
+select is((select count(*) from pos.book_small where kind = 'coupon' and key like 'B-%'), 0::bigint, 'the book shows none');
+select is((select count(*) from pos.book_at(pos.current_retailer(), (select rev - 1 from pos.revision)) where kind = 'coupon' and key like 'B-%'), 5999::bigint, 'the revision before does');
+select is(pos.usage_commit('{"id": "held"}') ->> 'state' || ' ' || pg_temp.refusal($$select pos.usage_commit('{"id": "o5", "coupons": ["B-0000009"]}')$$),
+    'committed POS09 coupon_revoked: /coupons/0 coupon_revoked', 'who holds one may pay; nobody else');
+
+select * from finish();
+rollback;
