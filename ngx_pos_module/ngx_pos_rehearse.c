@@ -338,43 +338,26 @@ ngx_pos_rehearse_references(ngx_pos_rehearse_t *work, ngx_pos_shop_t *shop)
     return rc;
 }
 
-/* The shop of the key, or none: then products are made up. */
-static pos_status_t
-ngx_pos_rehearse_begin(ngx_pos_rehearse_t *work)
+pos_status_t
+ngx_pos_rehearse_open(ngx_pos_generation_t *generation, ngx_pos_shop_t *shop, pos_arena_t *arena,
+    pos_rehearsal_t **out)
 {
     pos_status_t             rc = POS_OK;
-    ngx_pos_ctx_t           *ctx = work->ctx;
-    ngx_pos_shop_t          *shop = NULL;
     ngx_pos_sample_t         sample;
-    pos_replica_clock_t      clock;
     pos_rehearsal_options_t  options;
 
     ngx_memzero(&options, sizeof(options));
     options.vm = ngx_pos_generation_vm();
-    options.now = (int64_t) ngx_time() * 1000000;
-
-    if (ngx_pos_generation_replica() != NULL
-        && pos_replica_clock(ngx_pos_generation_replica(), &clock) == POS_OK)
-    {
-        options.now = clock.now;
-    }
-
-    if (ctx->generation != NULL && ctx->key != NULL) {
-        shop = ngx_pos_generation_shop(ctx->generation, ctx->key->retailer_no);
-    }
+    options.now = ngx_pos_promotion_now();
 
     if (shop != NULL && shop->book != NULL) {
         ngx_memzero(&sample, sizeof(sample));
         sample.shop = shop;
-        sample.snapshot = ctx->generation->snapshot;
-        sample.arena = ctx->arena;
-        sample.skus = pos_arena_array(ctx->arena, POS_REHEARSAL_SAMPLES + 1, sizeof(pos_str_t));
+        sample.snapshot = generation->snapshot;
+        sample.arena = arena;
+        sample.skus = pos_arena_array(arena, POS_REHEARSAL_SAMPLES + 1, sizeof(pos_str_t));
 
         rc = sample.skus != NULL ? ngx_pos_sample(&sample) : POS_NO_MEMORY;
-
-        if (rc == POS_OK) {
-            rc = ngx_pos_rehearse_references(work, shop);
-        }
 
         options.book = shop->book;
         options.source = &shop->source;
@@ -382,7 +365,26 @@ ngx_pos_rehearse_begin(ngx_pos_rehearse_t *work)
         options.sku_count = sample.count;
     }
 
-    return rc == POS_OK ? pos_rehearsal_create(&options, &work->rehearsal) : rc;
+    return rc == POS_OK ? pos_rehearsal_create(&options, out) : rc;
+}
+
+/* The shop of the key, or none: then products are made up. */
+static pos_status_t
+ngx_pos_rehearse_begin(ngx_pos_rehearse_t *work)
+{
+    pos_status_t     rc = POS_OK;
+    ngx_pos_ctx_t   *ctx = work->ctx;
+    ngx_pos_shop_t  *shop = NULL;
+
+    if (ctx->generation != NULL && ctx->key != NULL) {
+        shop = ngx_pos_generation_shop(ctx->generation, ctx->key->retailer_no);
+    }
+
+    if (shop != NULL && shop->book != NULL) {
+        rc = ngx_pos_rehearse_references(work, shop);
+    }
+
+    return rc == POS_OK ? ngx_pos_rehearse_open(ctx->generation, shop, ctx->arena, &work->rehearsal) : rc;
 }
 
 void

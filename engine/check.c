@@ -1,0 +1,914 @@
+/*
+ * The check's steps: which products the draft is for, carts of each with what else
+ * the draft asks for, and what the engine made of them.
+ */
+
+#include "engine/check.h"
+
+#include "engine/cart.h"
+#include "engine/quote.h"
+#include "engine/rehearse_data.h"
+
+#include <stdlib.h>
+
+#define BLOCK_SIZE      65536
+#define TEXT_MAX        (4u << 20)     /* bytes of a quote's JSON            */
+#define FILTERS_MOST    16
+#define QUANTITIES_MOST 6
+#define CONTEXTS_MOST   4
+#define QUANTITY_MOST   1000           /* units in a cart                    */
+#define HALF_HOUR       (INT64_C(30) * 60 * 1000000)
+#define HALF_HOURS      (8 * 48)
+#define TEXTS_MOST      400            /* bytes of names in one message      */
+
+/* Something the draft looks for in a cart, and how many of it one cart should hold. */
+typedef struct {
+    const pos_filter_t *filter;
+    int64_t             units;
+    pos_str_t           sku;           /* the first product seen that it matches */
+} wanted_t;
+
+typedef struct {
+    pos_str_t store, channel, currency, group;
+    int64_t   at;
+} context_t;
+
+typedef struct {
+    pos_str_t sku;
+    int64_t   net, cost;               /* of `quantity`                      */
+    int64_t   quantity;
+} loss_t;
+
+typedef struct {
+    pos_str_t id;
+    uint32_t  products;
+} partner_t;
+
+struct pos_check_s {
+    pos_check_options_t    options;
+    const pos_promotion_t *draft;
+    pos_arena_t           *arena;
+    pos_arena_t           *scratch;    /* of one product or cart             */
+    pos_json_reader_t     *reader;
+    wanted_t               wanted[FILTERS_MOST];
+    uint32_t               wanted_count;
+    bool                   everything; /* some effect bears on any product   */
+    int64_t                quantities[QUANTITIES_MOST];
+    uint32_t               quantity_count;
+    int64_t                amount;     /* money that a condition asks for    */
+    context_t              contexts[CONTEXTS_MOST];
+    uint32_t               context_count;
+    pos_str_t             *skus;       /* that it is for                     */
+    uint32_t               sku_count, sku_room;
+    uint32_t               at;         /* the next of them                   */
+    uint32_t               seen, matched, priced, applied;
+    uint32_t               below_cost, below_margin;
+    uint32_t               loss_count;
+    loss_t                 losses[POS_CHECK_WORST];      /* the worst first  */
+    uint32_t               partner_count;
+    partner_t              partners[POS_CHECK_LIVE];
+    bool                   more_partners;
+};
+
+
+/* ---- what the draft looks for ---- */
+
+static void
+want(pos_check_t *c, const pos_filter_t *filter, int64_t units, bool bears)
+{
+    c->everything |= bears && (filter == NULL || filter->any);
+    if (filter == NULL || filter->any || filter->selection != NULL) {
+        return;
+    }
+    for (uint32_t i = 0; i < c->wanted_count; i++) {
+        if (pos_str_eq(c->wanted[i].filter->json, filter->json)) {
+            c->wanted[i].units += units;
+            return;
+        }
+    }
+    if (c->wanted_count < FILTERS_MOST) {
+        c->wanted[c->wanted_count++] = (wanted_t) { filter, units > 0 ? units : 1, { 0 } };
+    } else {
+        c->everything = true;
+    }
+}
+
+
+static void
+try_quantity(pos_check_t *c, int64_t units)
+{
+    units = units < 1 ? 1 : units;
+    for (uint32_t i = 0; i < c->quantity_count; i++) {
+        if (c->quantities[i] == units) {
+            return;
+        }
+    }
+    if (c->quantity_count < QUANTITIES_MOST && units <= QUANTITY_MOST) {
+        c->quantities[c->quantity_count++] = units;
+    }
+}
+
+
+static int64_t
+whole_units(int64_t thousandths)
+{
+    return (thousandths + POS_THOUSANDTHS - 1) / POS_THOUSANDTHS;
+}
+
+
+static void
+look_at_condition(pos_check_t *c, const pos_condition_t *w)
+{
+    int64_t least;
+
+    if (w == NULL || w->kind == POS_COND_NOT) {
+        return;
+    }
+    least = w->range.min > 0 ? w->range.min : 0;
+    for (uint32_t i = 0; i < w->child_count; i++) {
+        look_at_condition(c, w->children[i]);
+    }
+    switch (w->kind) {
+    case POS_COND_ITEMS_QUANTITY:
+    case POS_COND_LINE_QUANTITY:
+        want(c, w->filter, whole_units(least), false);
+        try_quantity(c, whole_units(least));
+        break;
+    case POS_COND_ITEMS_AMOUNT:
+    case POS_COND_SUBTOTAL:
+        want(c, w->filter, 1, false);
+        c->amount = least > c->amount ? least : c->amount;
+        break;
+    case POS_COND_DISTINCT:
+        want(c, w->filter, 1, false);
+        break;
+    default:
+        break;
+    }
+}
+
+
+static int64_t
+look_at_parts(pos_check_t *c, const pos_part_t *parts, uint32_t count)
+{
+    int64_t units = 0;
+
+    for (uint32_t i = 0; i < count; i++) {
+        want(c, parts[i].filter, parts[i].quantity, true);
+        units += parts[i].quantity;
+        c->amount = parts[i].amount > c->amount ? parts[i].amount : c->amount;
+    }
+    return units;
+}
+
+
+static void
+look_at_effect(pos_check_t *c, const pos_effect_t *e)
+{
+    int64_t units;
+
+    look_at_condition(c, e->when);
+    switch (e->kind) {
+    case POS_EFFECT_BUY_GET:
+    case POS_EFFECT_BUNDLE:
+        units = look_at_parts(c, e->parts, e->part_count);
+        units += look_at_parts(c, e->gets, e->get_count);
+        try_quantity(c, units);
+        break;
+    case POS_EFFECT_NTH:
+        want(c, e->filter, e->group, true);
+        try_quantity(c, e->group);
+        break;
+    case POS_EFFECT_LINE_TIERS:
+        want(c, e->filter, 1, true);
+        for (uint32_t i = 0; i < e->tier_count; i++) {
+            try_quantity(c, whole_units(e->tiers[i].threshold));
+        }
+        break;
+    case POS_EFFECT_ORDER_TIERS:
+        want(c, e->filter, 1, true);
+        if (e->tier_count > 0 && e->tiers[e->tier_count - 1].threshold > c->amount) {
+            c->amount = e->tiers[e->tier_count - 1].threshold;
+        }
+        break;
+    case POS_EFFECT_MARKDOWN:
+    case POS_EFFECT_ORDER:
+        want(c, e->filter, 1, true);
+        break;
+    case POS_EFFECT_GIFT:
+        want(c, e->gift_per, e->gift_per ? whole_units(e->gift_per_quantity) : 1, true);
+        break;
+    default:
+        break;
+    }
+}
+
+
+/* ---- where and when ---- */
+
+static int64_t
+live_moment(const pos_check_t *c, const pos_zone_t *zone)
+{
+    const pos_promotion_t *p = c->draft;
+    pos_cart_t             cart = { .at = c->options.now < p->from ? p->from : c->options.now };
+    int64_t                begin;
+
+    if (cart.at >= p->until) {
+        cart.at = p->from == POS_TIME_MIN ? p->until - HALF_HOUR * HALF_HOURS : p->from;
+    }
+    begin = cart.at;
+    for (int i = 0; i < HALF_HOURS; i++) {
+        pos_civil_of(zone, cart.at, &cart.local);
+        if (pos_promotion_inactive(p, &cart) == NULL) {
+            return cart.at;
+        }
+        cart.at += HALF_HOUR;
+    }
+    return begin;
+}
+
+
+static const pos_store_t *
+first_store(const pos_book_t *book)
+{
+    for (size_t i = 0; book->stores.count > 0 && i <= book->stores.mask; i++) {
+        if (book->stores.slots[i].hash != 0) {
+            return book->stores.slots[i].value;
+        }
+    }
+    return NULL;
+}
+
+
+/* One for each price list: where it is in force, and where the draft asks to be. */
+static void
+choose_contexts(pos_check_t *c, const pos_wishes_t *wishes)
+{
+    const pos_book_t *book = c->options.book;
+
+    for (uint32_t i = 0; i < book->list_count && c->context_count < CONTEXTS_MOST; i++) {
+        const pos_price_list_t *list = &book->list_array[i];
+        context_t              *context = &c->contexts[c->context_count];
+        const pos_store_t      *store = first_store(book);
+        pos_str_t               code = pos_rehearsal_first(&list->stores, store ? store->code : pos_str(""));
+
+        if (wishes->store != NULL) {
+            code = pos_rehearsal_first(&wishes->store->values, code);
+        }
+        store = pos_map_get(&book->stores, code);
+        context->store = store != NULL ? store->code : pos_str("");
+        context->channel = pos_rehearsal_first(&list->channels, pos_str("web"));
+        if (wishes->channel != NULL) {
+            context->channel = pos_rehearsal_first(&wishes->channel->values, context->channel);
+        }
+        context->group = pos_rehearsal_first(&list->customer_groups, pos_str(""));
+        if (wishes->customer != NULL) {
+            context->group = pos_rehearsal_first(&wishes->customer->values, context->group);
+        }
+        context->currency = list->currency;
+        context->at = live_moment(c, store != NULL && store->zone != NULL ? store->zone : book->zone);
+        c->context_count++;
+    }
+}
+
+
+static void
+prepare(pos_check_t *c)
+{
+    pos_subject_t subject = { .promotion = (pos_promotion_t *) c->draft };
+    pos_wishes_t  wishes;
+
+    try_quantity(c, 1);
+    look_at_condition(c, c->draft->when);
+    for (uint32_t i = 0; i < c->draft->effect_count; i++) {
+        look_at_effect(c, &c->draft->effects[i]);
+    }
+    c->everything |= c->draft->script != NULL;
+    pos_rehearsal_wishes(&subject, &wishes);
+    choose_contexts(c, &wishes);
+}
+
+
+/* ---- the door ---- */
+
+pos_status_t
+pos_check_create(const pos_check_options_t *options, pos_check_t **out)
+{
+    pos_check_t *c = calloc(1, sizeof(*c));
+    uintptr_t    index;
+
+    *out = NULL;
+    if (c == NULL) {
+        return POS_NO_MEMORY;
+    }
+    c->options = *options;
+    c->arena = pos_arena_create(BLOCK_SIZE, 0);
+    c->scratch = pos_arena_create(BLOCK_SIZE, 0);
+    c->reader = pos_json_reader_create(TEXT_MAX);
+    if (c->arena == NULL || c->scratch == NULL || c->reader == NULL) {
+        pos_check_destroy(c);
+        return POS_NO_MEMORY;
+    }
+    index = (uintptr_t) pos_map_get(&options->book->promotion_by_id, options->id);
+    if (index == 0) {
+        pos_check_destroy(c);
+        return POS_NOT_FOUND;
+    }
+    c->draft = options->book->promotions[index - 1];
+    prepare(c);
+    *out = c;
+    return POS_OK;
+}
+
+
+void
+pos_check_destroy(pos_check_t *c)
+{
+    if (c == NULL) {
+        return;
+    }
+    free(c->skus);
+    pos_json_reader_destroy(c->reader);
+    pos_arena_destroy(c->scratch);
+    pos_arena_destroy(c->arena);
+    free(c);
+}
+
+
+/* ---- products ---- */
+
+bool
+pos_check_names(pos_check_t *c, const pos_str_t **skus, uint32_t *count)
+{
+    uint32_t   total = 0;
+    pos_str_t *list;
+
+    for (uint32_t i = 0; i < c->wanted_count; i++) {
+        if (c->wanted[i].filter->sku.count == 0) {
+            return false;
+        }
+        total += c->wanted[i].filter->sku.count;
+    }
+    list = c->everything || c->wanted_count == 0 ? NULL : pos_arena_array(c->arena, total, sizeof(*list));
+    if (list == NULL) {
+        return false;
+    }
+    *skus = list;
+    *count = 0;
+    for (uint32_t i = 0; i < c->wanted_count; i++) {
+        const pos_strset_t *set = &c->wanted[i].filter->sku;
+
+        for (uint32_t k = 0; k < set->count; k++) {
+            list[(*count)++] = set->values[k];
+        }
+    }
+    return true;
+}
+
+
+static pos_status_t
+keep(pos_check_t *c, pos_str_t sku)
+{
+    c->matched++;
+    if (c->sku_count == POS_CHECK_PRODUCTS) {
+        return POS_OK;
+    }
+    if (c->sku_count == c->sku_room) {
+        uint32_t   room = c->sku_room ? 2 * c->sku_room : 256;
+        pos_str_t *skus = realloc(c->skus, room * sizeof(*skus));
+
+        if (skus == NULL) {
+            return POS_NO_MEMORY;
+        }
+        c->skus = skus;
+        c->sku_room = room;
+    }
+    c->skus[c->sku_count] = pos_arena_str(c->arena, sku);
+    return c->skus[c->sku_count++].data == NULL ? POS_NO_MEMORY : POS_OK;
+}
+
+
+/* By any of its prices. */
+static bool
+matches(const pos_check_t *c, const pos_product_t *p, const pos_filter_t *filter)
+{
+    const pos_category_t *categories[64];
+    pos_line_t            line = { .sku = p->sku };
+    pos_item_t            item = { .product = p, .line = &line, .categories = categories,
+                   .sku_hash = pos_hash64(p->sku) };
+
+    for (uint32_t i = 0; i < p->category_count; i++) {
+        const pos_category_t *category = pos_map_get(&c->options.book->categories, p->categories[i]);
+
+        for (; category != NULL && item.category_count < 64; category = category->parent) {
+            categories[item.category_count++] = category;
+        }
+    }
+    for (uint32_t i = 0; i < p->price_count; i++) {
+        item.unit_price = p->prices[i].amount;
+        item.on_sale = p->prices[i].sale;
+        if (pos_filter_match(filter, &item)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+
+pos_status_t
+pos_check_see(pos_check_t *c, pos_str_t sku)
+{
+    const pos_product_t *p;
+    bool                 match = c->everything;
+    pos_status_t         status;
+
+    pos_arena_reset(c->scratch);
+    status = c->options.source->product(c->options.source->ctx, sku, c->scratch, &p);
+    if (status != POS_OK || p->price_count == 0) {
+        return status == POS_NO_MEMORY ? status : POS_OK;
+    }
+    c->seen++;
+    for (uint32_t i = 0; i < c->wanted_count; i++) {
+        wanted_t *w = &c->wanted[i];
+
+        if ((w->sku.len == 0 || !match) && matches(c, p, w->filter)) {
+            match = true;
+            if (w->sku.len == 0) {
+                w->sku = pos_arena_str(c->arena, sku);
+            }
+        }
+    }
+    return match ? keep(c, sku) : POS_OK;
+}
+
+
+/* ---- one cart ---- */
+
+static void
+write_line(pos_writer_t *w, pos_str_t id, pos_str_t sku, int64_t units)
+{
+    pos_write_object_begin(w);
+    pos_write_key(w, "id");
+    pos_write_string(w, id);
+    pos_write_key(w, "sku");
+    pos_write_string(w, sku);
+    pos_write_key(w, "quantity");
+    pos_write_int(w, units);
+    pos_write_object_end(w);
+}
+
+
+static void
+write_context(pos_writer_t *w, const pos_check_t *c, const context_t *context)
+{
+    pos_write_key(w, "currency");
+    pos_write_string(w, context->currency);
+    if (context->store.len > 0) {
+        pos_write_key(w, "store");
+        pos_write_string(w, context->store);
+    }
+    pos_write_key(w, "channel");
+    pos_write_string(w, context->channel);
+    pos_write_key(w, "at");
+    pos_write_time(w, context->at);
+    if (context->group.len > 0) {
+        pos_write_key(w, "customer");
+        pos_write_object_begin(w);
+        pos_write_key(w, "id");
+        pos_write_string(w, pos_str("promotion-check"));
+        pos_write_key(w, "groups");
+        pos_write_array_begin(w);
+        pos_write_string(w, context->group);
+        pos_write_array_end(w);
+        pos_write_object_end(w);
+    }
+    if (c->draft->coupon) {
+        pos_write_key(w, "coupons");
+        pos_write_array_begin(w);
+        pos_write_string(w, pos_str("PROMOTION-CHECK"));
+        pos_write_array_end(w);
+    }
+}
+
+
+/* The product, and one of each other thing that the draft asks for. */
+static void
+write_cart(pos_writer_t *w, const pos_check_t *c, const context_t *context, const pos_product_t *p,
+    int64_t units)
+{
+    char id[3] = "w0";
+
+    pos_write_object_begin(w);
+    write_context(w, c, context);
+    pos_write_key(w, "lines");
+    pos_write_array_begin(w);
+    write_line(w, pos_str("1"), p->sku, units);
+    for (uint32_t i = 0; i < c->wanted_count; i++) {
+        const wanted_t *other = &c->wanted[i];
+
+        if (other->sku.len > 0 && other->units <= QUANTITY_MOST && !matches(c, p, other->filter)) {
+            id[1] = (char) ('a' + i);
+            write_line(w, pos_str_of(id, 2), other->sku, other->units);
+        }
+    }
+    pos_write_array_end(w);
+    pos_write_object_end(w);
+}
+
+
+static int64_t
+number(const pos_json_t *json, const char *name)
+{
+    const pos_json_t *v = pos_json_get(json, name);
+    int64_t           n = 0;
+
+    return v != NULL && pos_json_int64(v, &n) ? n : 0;
+}
+
+
+static void
+note_partner(pos_check_t *c, pos_str_t id)
+{
+    for (uint32_t i = 0; i < c->partner_count; i++) {
+        if (pos_str_eq(c->partners[i].id, id)) {
+            c->partners[i].products++;
+            return;
+        }
+    }
+    if (c->partner_count == POS_CHECK_LIVE) {
+        c->more_partners = true;
+        return;
+    }
+    c->partners[c->partner_count] = (partner_t) { pos_arena_str(c->arena, id), 1 };
+    c->partner_count += c->partners[c->partner_count].id.data != NULL;
+}
+
+
+/* What is left a unit of the first less than of the second? */
+static bool
+worse(const loss_t *a, const loss_t *b)
+{
+    return (__int128) (a->net - a->cost) * b->quantity < (__int128) (b->net - b->cost) * a->quantity;
+}
+
+
+static void
+note_loss(pos_check_t *c, loss_t loss)
+{
+    uint32_t i = c->loss_count;
+
+    if (i < POS_CHECK_WORST) {
+        c->loss_count++;
+    } else if (!worse(&loss, &c->losses[--i])) {
+        return;
+    }
+    for (; i > 0 && worse(&loss, &c->losses[i - 1]); i--) {
+        c->losses[i] = c->losses[i - 1];
+    }
+    c->losses[i] = loss;
+}
+
+
+/* The product's line of a quote: does the draft bear on it, with whom, and what is
+ * left of it without tax? False: the draft gives nothing on it. */
+static bool
+read_line(pos_check_t *c, const pos_json_t *quote, bool note, int64_t *net)
+{
+    const pos_json_t *lines = pos_json_get(quote, "lines"), *line = lines ? lines->first : NULL;
+    const pos_json_t *included = pos_json_get(quote, "tax_included");
+    const pos_json_t *list, *id;
+    bool              ours = false;
+
+    while (line != NULL && ((id = pos_json_get(line, "id")) == NULL || !pos_str_eq(id->text, pos_str("1")))) {
+        line = line->next;
+    }
+    list = line ? pos_json_get(line, "adjustments") : NULL;
+    for (const pos_json_t *a = list ? list->first : NULL; a != NULL; a = a->next) {
+        id = pos_json_get(a, "promotion");
+        ours |= id != NULL && pos_str_eq(id->text, c->options.id) && number(a, "amount") < 0;
+    }
+    if (!ours) {
+        return false;
+    }
+    for (const pos_json_t *a = list->first; a != NULL && note; a = a->next) {
+        id = pos_json_get(a, "promotion");
+        if (id != NULL && id->type == POS_JSON_STRING && !pos_str_eq(id->text, c->options.id)) {
+            note_partner(c, id->text);
+        }
+    }
+    *net = number(line, "total");
+    list = pos_json_get(line, "taxes");
+    if (included != NULL && included->type == POS_JSON_TRUE) {
+        for (const pos_json_t *t = list ? list->first : NULL; t != NULL; t = t->next) {
+            *net -= number(t, "amount");
+        }
+    }
+    return true;
+}
+
+
+/* Prices a cart. `*quote` NULL: it cannot be sold so. */
+static pos_status_t
+price_cart(pos_check_t *c, const context_t *context, const pos_product_t *p, int64_t units, pos_json_t **quote)
+{
+    pos_quote_stats_t   stats = { 0 };
+    pos_quote_options_t options = { .book = c->options.book, .source = c->options.source,
+          .vm = c->options.vm, .revision = pos_str("check"), .now = c->options.now,
+          .may_simulate = true, .may_customer = true, .pointer = pos_str("") };
+    pos_faults_t        faults;
+    pos_json_t         *request;
+    pos_writer_t        w;
+    pos_status_t        status;
+
+    *quote = NULL;
+    pos_writer_init(&w, c->scratch, 1024, TEXT_MAX);
+    write_cart(&w, c, context, p, units);
+    pos_faults_init(&faults, c->scratch);
+    status = w.status == POS_OK
+        ? pos_json_read(c->reader, pos_writer_result(&w), c->scratch, &faults, &request) : w.status;
+    if (status != POS_OK) {
+        return status;
+    }
+    pos_writer_init(&w, c->scratch, 8192, TEXT_MAX);
+    status = pos_quote(&options, request, c->scratch, &faults, &w, &stats);
+    if (status == POS_INVALID) {
+        return POS_OK;
+    }
+    if (status == POS_OK) {
+        status = w.status;
+    }
+    return status == POS_OK
+        ? pos_json_read(c->reader, pos_writer_result(&w), c->scratch, &faults, quote) : status;
+}
+
+
+/* The units that this product is tried with: the n-th; 0: no more. */
+static int64_t
+nth_quantity(const pos_check_t *c, const pos_product_t *p, uint32_t n)
+{
+    int64_t units;
+
+    if (n < c->quantity_count) {
+        return c->quantities[n];
+    }
+    if (n > c->quantity_count || c->amount == 0 || p->prices[0].amount <= 0) {
+        return 0;
+    }
+    units = (c->amount + p->prices[0].amount - 1) / p->prices[0].amount;
+    return units > 1 && units <= POS_THOUSANDTHS * 100 ? units : 0;
+}
+
+
+static pos_status_t
+price_product(pos_check_t *c, const pos_product_t *p)
+{
+    bool         applied = false;
+    loss_t       worst = { .quantity = 0 };
+    pos_json_t  *quote;
+    pos_status_t status;
+
+    for (uint32_t k = 0; k < c->context_count; k++) {
+        int64_t units;
+
+        for (uint32_t n = 0; (units = nth_quantity(c, p, n)) > 0; n++) {
+            pos_arena_mark_t mark = pos_arena_mark(c->scratch);
+            loss_t           loss = { .sku = p->sku, .quantity = units };
+
+            if (__builtin_mul_overflow(p->cost, units, &loss.cost)) {
+                continue;
+            }
+            status = price_cart(c, &c->contexts[k], p, units, &quote);
+            if (status != POS_OK) {
+                return status;
+            }
+            if (quote != NULL && read_line(c, quote, !applied, &loss.net)) {
+                applied = true;
+                if (worst.quantity == 0 || worse(&loss, &worst)) {
+                    worst = loss;
+                }
+            }
+            pos_arena_rewind(c->scratch, mark);
+        }
+    }
+    c->priced++;
+    c->applied += applied;
+    if (worst.quantity == 0 || !p->has_cost) {
+        return POS_OK;
+    }
+    if (worst.net < worst.cost) {
+        c->below_cost++;
+    } else if (c->options.margin_ppm >= 0
+               && (__int128) (worst.net - worst.cost) * POS_PPM < (__int128) worst.net * c->options.margin_ppm)
+    {
+        c->below_margin++;
+    } else {
+        return POS_OK;
+    }
+    worst.sku = c->skus[c->at - 1];
+    note_loss(c, worst);
+    return POS_OK;
+}
+
+
+pos_status_t
+pos_check_step(pos_check_t *c)
+{
+    const pos_product_t *p;
+    pos_status_t         status;
+
+    if (c->at == c->sku_count) {
+        return POS_OK;
+    }
+    pos_arena_reset(c->scratch);
+    status = c->options.source->product(c->options.source->ctx, c->skus[c->at++], c->scratch, &p);
+    if (status == POS_OK) {
+        status = price_product(c, p);
+    }
+    if (status == POS_NO_MEMORY) {
+        return status;
+    }
+    return c->at < c->sku_count ? POS_AGAIN : POS_OK;
+}
+
+
+/* ---- what was found ---- */
+
+static void
+begin_finding(pos_writer_t *w, const char *severity, const char *code, pos_str_t message, const char *pointer)
+{
+    pos_write_object_begin(w);
+    pos_write_key(w, "severity");
+    pos_write_string(w, pos_str_z(severity));
+    pos_write_key(w, "code");
+    pos_write_string(w, pos_str_z(code));
+    pos_write_key(w, "message");
+    pos_write_string(w, message);
+    pos_write_key(w, "pointer");
+    pos_write_string(w, pos_str_z(pointer));
+    pos_write_key(w, "related");
+    pos_write_array_begin(w);
+}
+
+
+static void
+end_finding(pos_writer_t *w)
+{
+    pos_write_array_end(w);
+    pos_write_object_end(w);
+}
+
+
+static void
+write_losses(pos_check_t *c, pos_writer_t *w)
+{
+    pos_str_t message;
+
+    if (c->below_cost + c->below_margin == 0) {
+        return;
+    }
+    message = c->below_cost > 0
+        ? pos_arena_printf(c->arena, "together with what is live it may sell %u of the %u products it gives something on below "
+              "their cost, and %u more below the margin wanted; the worst is %.*s, which leaves %lld of a cost of %lld "
+              "(minor units, net, for %lld)", c->below_cost, c->applied, c->below_margin, (int) c->losses[0].sku.len,
+              c->losses[0].sku.data, (long long) c->losses[0].net, (long long) c->losses[0].cost,
+              (long long) c->losses[0].quantity)
+        : pos_arena_printf(c->arena, "together with what is live it may sell %u of the %u products it gives something on below "
+              "the margin wanted; the worst is %.*s, which leaves %lld of a cost of %lld (minor units, net, for %lld)",
+              c->below_margin, c->applied, (int) c->losses[0].sku.len, c->losses[0].sku.data,
+              (long long) c->losses[0].net, (long long) c->losses[0].cost, (long long) c->losses[0].quantity);
+    begin_finding(w, "warning", c->below_cost > 0 ? "below_cost" : "below_margin", message, "/floor");
+    for (uint32_t i = 0; i < c->loss_count; i++) {
+        pos_write_string(w, c->losses[i].sku);
+    }
+    pos_write_array_end(w);
+    pos_write_key(w, "products");
+    pos_write_array_begin(w);
+    for (uint32_t i = 0; i < c->loss_count; i++) {
+        pos_write_object_begin(w);
+        pos_write_key(w, "sku");
+        pos_write_string(w, c->losses[i].sku);
+        pos_write_key(w, "quantity");
+        pos_write_int(w, c->losses[i].quantity);
+        pos_write_key(w, "net");
+        pos_write_int(w, c->losses[i].net);
+        pos_write_key(w, "cost");
+        pos_write_int(w, c->losses[i].cost);
+        pos_write_object_end(w);
+    }
+    end_finding(w);
+}
+
+
+/* Nothing in the promotion itself ends what it gives. */
+static bool
+unbounded(const pos_promotion_t *p)
+{
+    bool bounded = p->limit_count > 0 || p->floor_ppm >= 0 || p->stacking != POS_STACK_COMBINE;
+
+    for (uint32_t i = 0; i < p->effect_count; i++) {
+        bounded |= p->effects[i].max_amount != POS_INF;
+    }
+    return !bounded;
+}
+
+
+static void
+write_partners(pos_check_t *c, pos_writer_t *w)
+{
+    if (c->partner_count == 0) {
+        return;
+    }
+    begin_finding(w, "warning", "overlap", pos_arena_printf(c->arena, "it is given on the same goods together with %s%u promotion%s "
+        "that %s live", c->more_partners ? "more than " : "", c->partner_count, c->partner_count == 1 ? "" : "s",
+        c->partner_count == 1 ? "is" : "are"), "/stacking");
+    for (uint32_t i = 0; i < c->partner_count; i++) {
+        pos_write_string(w, c->partners[i].id);
+    }
+    end_finding(w);
+    if (unbounded(c->draft)) {
+        begin_finding(w, "warning", "unbounded_stacking", pos_str("it adds to what else is given, and nothing bounds it: "
+            "neither limits, nor a floor, nor max_amount"), "/stacking");
+        for (uint32_t i = 0; i < c->partner_count; i++) {
+            pos_write_string(w, c->partners[i].id);
+        }
+        end_finding(w);
+    }
+}
+
+
+static void
+write_beaten(pos_check_t *c, pos_writer_t *w)
+{
+    const pos_book_t *book = c->options.book;
+
+    for (uint32_t i = 0; i < book->promotion_count; i++) {
+        const pos_promotion_t *other = book->promotions[i];
+
+        if (other != c->draft && pos_check_beaten_by(book, c->draft, other)) {
+            begin_finding(w, "warning", "always_beaten", pos_arena_printf(c->arena, "\"%.*s\" is live wherever it is, takes the same "
+                "goods and never saves less: this one is never the better choice", (int) other->id.len, other->id.data), "");
+            pos_write_string(w, other->id);
+            end_finding(w);
+            return;
+        }
+    }
+}
+
+
+/* A brand has no entry of its own in a book: there is one where a product has it. */
+static void
+write_unmatched(pos_check_t *c, pos_writer_t *w)
+{
+    if (c->seen == 0 || c->everything) {
+        return;
+    }
+    if (c->matched == 0 && c->wanted_count > 0) {
+        begin_finding(w, "warning", "no_products", pos_str("no product of the shop is one of those it is for"), "");
+        end_finding(w);
+    }
+    for (uint32_t i = 0; i < c->wanted_count; i++) {
+        const pos_filter_t *f = c->wanted[i].filter;
+
+        if (c->wanted[i].sku.len == 0 && f->brand.count == 1 && f->sku.count + f->category.count + f->tag.count == 0
+            && f->attribute_count == 0 && f->negated == NULL && f->on_sale < 0 && f->unit_price.min == POS_NONE
+            && f->unit_price.max == POS_INF)
+        {
+            begin_finding(w, "warning", "unknown_brand", pos_arena_printf(c->arena, "no product is of the brand \"%.*s\"",
+                (int) f->brand.values[0].len, f->brand.values[0].data), "");
+            end_finding(w);
+        }
+    }
+}
+
+
+void
+pos_check_write(pos_check_t *c, pos_writer_t *w)
+{
+    if (pos_check_never_holds(c->draft)) {
+        begin_finding(w, "error", "never_holds", pos_str("its condition asks for two things that no cart can be at once: "
+            "nobody would get it"), "/when");
+        end_finding(w);
+    }
+    write_beaten(c, w);
+    write_unmatched(c, w);
+    write_losses(c, w);
+    write_partners(c, w);
+}
+
+
+void
+pos_check_write_counts(const pos_check_t *c, pos_writer_t *w)
+{
+    pos_write_object_begin(w);
+    pos_write_key(w, "seen");
+    pos_write_int(w, c->seen);
+    pos_write_key(w, "matched");
+    pos_write_int(w, c->matched);
+    pos_write_key(w, "priced");
+    pos_write_int(w, c->priced);
+    pos_write_key(w, "applied");
+    pos_write_int(w, c->applied);
+    pos_write_key(w, "complete");
+    pos_write_bool(w, c->matched == c->sku_count && c->priced == c->sku_count);
+    pos_write_object_end(w);
+}
