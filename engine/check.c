@@ -859,7 +859,7 @@ write_beaten(pos_check_t *c, pos_writer_t *w)
 static void
 write_unmatched(pos_check_t *c, pos_writer_t *w)
 {
-    if (c->seen == 0 || c->everything) {
+    if (c->everything) {
         return;
     }
     if (c->matched == 0 && c->wanted_count > 0) {

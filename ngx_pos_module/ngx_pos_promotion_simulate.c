@@ -30,7 +30,8 @@ typedef struct {
     pos_json_t *json;
 } ngx_pos_simulated_t;
 
-/* The cart, at the simulation's time where it has none of its own, explained. */
+/* The cart, explained, and at a time that is said, so that no price is promised: its
+ * own, else the simulation's, else now. */
 static pos_status_t
 ngx_pos_simulate_request(ngx_pos_simulate_t *s, pos_json_t **out)
 {
@@ -44,16 +45,25 @@ ngx_pos_simulate_request(ngx_pos_simulate_t *s, pos_json_t **out)
     pos_write_object_begin(&w);
 
     for (m = s->cart->first; m != NULL; m = m->next) {
-        has_at |= pos_str_eq(m->key, pos_str("at"));
+        if (pos_str_eq(m->key, pos_str("at"))) {
+            if (m->type != POS_JSON_STRING) {
+                continue;
+            }
+            has_at = true;
+        }
         if (!pos_str_eq(m->key, pos_str("explain"))) {
             pos_write_key_str(&w, m->key);
             pos_write_json(&w, m);
         }
     }
 
-    if (!has_at && at != NULL) {
+    if (!has_at) {
         pos_write_key(&w, "at");
-        pos_write_json(&w, at);
+        if (at != NULL && at->type == POS_JSON_STRING) {
+            pos_write_json(&w, at);
+        } else {
+            pos_write_time(&w, ngx_pos_promotion_now());
+        }
     }
 
     pos_write_key(&w, "explain");

@@ -714,7 +714,6 @@ declare
     zone   text := (select r.timezone from pos.retailer r where r.retailer_id = me);
     found  jsonb := '[]';
     arms   jsonb;
-    codes  record;
     c      record;
 begin
     if pos.instant(active ->> 'until', zone) <= now() then
@@ -746,7 +745,7 @@ begin
                and p.state in ('active', 'scheduled')
               join pos.promotion_version v on (v.retailer_id, v.promotion_id, v.version) = (me, p.promotion_id, p.published_version)
              where x.retailer_id = me and x.document -> 'promotions' ? the.promotion_id
-               and pos.promotions_exclude(summary, v.summary)
+               and pos.promotions_exclude(promotion_findings.summary, v.summary)
              group by p.promotion_id order by p.promotion_id limit 20
         loop
             found := found || pos.finding('warning', 'coupon_shared',
