@@ -3,9 +3,8 @@
  * the draft asks for, and what the engine made of them.
  */
 
-#include "engine/check.h"
+#include "engine/check_data.h"
 
-#include "engine/cart.h"
 #include "engine/quote.h"
 #include "engine/rehearse_data.h"
 
@@ -13,63 +12,9 @@
 
 #define BLOCK_SIZE      65536
 #define TEXT_MAX        (4u << 20)     /* bytes of a quote's JSON            */
-#define FILTERS_MOST    16
-#define QUANTITIES_MOST 6
-#define CONTEXTS_MOST   4
 #define QUANTITY_MOST   1000           /* units in a cart                    */
 #define HALF_HOUR       (INT64_C(30) * 60 * 1000000)
 #define HALF_HOURS      (8 * 48)
-#define TEXTS_MOST      400            /* bytes of names in one message      */
-
-/* Something the draft looks for in a cart, and how many of it one cart should hold. */
-typedef struct {
-    const pos_filter_t *filter;
-    int64_t             units;
-    pos_str_t           sku;           /* the first product seen that it matches */
-} wanted_t;
-
-typedef struct {
-    pos_str_t store, channel, currency, group;
-    int64_t   at;
-} context_t;
-
-typedef struct {
-    pos_str_t sku;
-    int64_t   net, cost;               /* of `quantity`                      */
-    int64_t   quantity;
-} loss_t;
-
-typedef struct {
-    pos_str_t id;
-    uint32_t  products;
-} partner_t;
-
-struct pos_check_s {
-    pos_check_options_t    options;
-    const pos_promotion_t *draft;
-    pos_arena_t           *arena;
-    pos_arena_t           *scratch;    /* of one product or cart             */
-    pos_json_reader_t     *reader;
-    wanted_t               wanted[FILTERS_MOST];
-    uint32_t               wanted_count;
-    bool                   everything; /* some effect bears on any product   */
-    int64_t                quantities[QUANTITIES_MOST];
-    uint32_t               quantity_count;
-    int64_t                amount;     /* money that a condition asks for    */
-    context_t              contexts[CONTEXTS_MOST];
-    uint32_t               context_count;
-    pos_str_t             *skus;       /* that it is for                     */
-    uint32_t               sku_count, sku_room;
-    uint32_t               at;         /* the next of them                   */
-    uint32_t               seen, matched, priced, applied;
-    uint32_t               below_cost, below_margin;
-    uint32_t               loss_count;
-    loss_t                 losses[POS_CHECK_WORST];      /* the worst first  */
-    uint32_t               partner_count;
-    partner_t              partners[POS_CHECK_LIVE];
-    bool                   more_partners;
-};
-
 
 /* ---- what the draft looks for ---- */
 
@@ -86,8 +31,8 @@ want(pos_check_t *c, const pos_filter_t *filter, int64_t units, bool bears)
             return;
         }
     }
-    if (c->wanted_count < FILTERS_MOST) {
-        c->wanted[c->wanted_count++] = (wanted_t) { filter, units > 0 ? units : 1, { 0 } };
+    if (c->wanted_count < POS_CHECK_FILTERS) {
+        c->wanted[c->wanted_count++] = (pos_check_wanted_t) { filter, units > 0 ? units : 1, { 0 } };
     } else {
         c->everything = true;
     }
@@ -103,7 +48,7 @@ try_quantity(pos_check_t *c, int64_t units)
             return;
         }
     }
-    if (c->quantity_count < QUANTITIES_MOST && units <= QUANTITY_MOST) {
+    if (c->quantity_count < POS_CHECK_QUANTITIES && units <= QUANTITY_MOST) {
         c->quantities[c->quantity_count++] = units;
     }
 }
@@ -246,9 +191,9 @@ choose_contexts(pos_check_t *c, const pos_wishes_t *wishes)
 {
     const pos_book_t *book = c->options.book;
 
-    for (uint32_t i = 0; i < book->list_count && c->context_count < CONTEXTS_MOST; i++) {
+    for (uint32_t i = 0; i < book->list_count && c->context_count < POS_CHECK_CONTEXTS; i++) {
         const pos_price_list_t *list = &book->list_array[i];
-        context_t              *context = &c->contexts[c->context_count];
+        pos_check_context_t              *context = &c->contexts[c->context_count];
         const pos_store_t      *store = first_store(book);
         pos_str_t               code = pos_rehearsal_first(&list->stores, store ? store->code : pos_str(""));
 
@@ -429,7 +374,7 @@ pos_check_see(pos_check_t *c, pos_str_t sku)
     }
     c->seen++;
     for (uint32_t i = 0; i < c->wanted_count; i++) {
-        wanted_t *w = &c->wanted[i];
+        pos_check_wanted_t *w = &c->wanted[i];
 
         if ((w->sku.len == 0 || !match) && matches(c, p, w->filter)) {
             match = true;
@@ -459,7 +404,7 @@ write_line(pos_writer_t *w, pos_str_t id, pos_str_t sku, int64_t units)
 
 
 static void
-write_context(pos_writer_t *w, const pos_check_t *c, const context_t *context)
+write_context(pos_writer_t *w, const pos_check_t *c, const pos_check_context_t *context)
 {
     pos_write_key(w, "currency");
     pos_write_string(w, context->currency);
@@ -493,7 +438,7 @@ write_context(pos_writer_t *w, const pos_check_t *c, const context_t *context)
 
 /* The product, and one of each other thing that the draft asks for. */
 static void
-write_cart(pos_writer_t *w, const pos_check_t *c, const context_t *context, const pos_product_t *p,
+write_cart(pos_writer_t *w, const pos_check_t *c, const pos_check_context_t *context, const pos_product_t *p,
     int64_t units)
 {
     char id[3] = "w0";
@@ -504,7 +449,7 @@ write_cart(pos_writer_t *w, const pos_check_t *c, const context_t *context, cons
     pos_write_array_begin(w);
     write_line(w, pos_str("1"), p->sku, units);
     for (uint32_t i = 0; i < c->wanted_count; i++) {
-        const wanted_t *other = &c->wanted[i];
+        const pos_check_wanted_t *other = &c->wanted[i];
 
         if (other->sku.len > 0 && other->units <= QUANTITY_MOST && !matches(c, p, other->filter)) {
             id[1] = (char) ('a' + i);
@@ -539,21 +484,21 @@ note_partner(pos_check_t *c, pos_str_t id)
         c->more_partners = true;
         return;
     }
-    c->partners[c->partner_count] = (partner_t) { pos_arena_str(c->arena, id), 1 };
+    c->partners[c->partner_count] = (pos_check_partner_t) { pos_arena_str(c->arena, id), 1 };
     c->partner_count += c->partners[c->partner_count].id.data != NULL;
 }
 
 
 /* What is left a unit of the first less than of the second? */
 static bool
-worse(const loss_t *a, const loss_t *b)
+worse(const pos_check_loss_t *a, const pos_check_loss_t *b)
 {
     return (__int128) (a->net - a->cost) * b->quantity < (__int128) (b->net - b->cost) * a->quantity;
 }
 
 
 static void
-note_loss(pos_check_t *c, loss_t loss)
+note_loss(pos_check_t *c, pos_check_loss_t loss)
 {
     uint32_t i = c->loss_count;
 
@@ -609,7 +554,7 @@ read_line(pos_check_t *c, const pos_json_t *quote, bool note, int64_t *net)
 
 /* Prices a cart. `*quote` NULL: it cannot be sold so. */
 static pos_status_t
-price_cart(pos_check_t *c, const context_t *context, const pos_product_t *p, int64_t units, pos_json_t **quote)
+price_cart(pos_check_t *c, const pos_check_context_t *context, const pos_product_t *p, int64_t units, pos_json_t **quote)
 {
     pos_quote_stats_t   stats = { 0 };
     pos_quote_options_t options = { .book = c->options.book, .source = c->options.source,
@@ -663,7 +608,7 @@ static pos_status_t
 price_product(pos_check_t *c, const pos_product_t *p)
 {
     bool         applied = false;
-    loss_t       worst = { .quantity = 0 };
+    pos_check_loss_t       worst = { .quantity = 0 };
     pos_json_t  *quote;
     pos_status_t status;
 
@@ -672,7 +617,7 @@ price_product(pos_check_t *c, const pos_product_t *p)
 
         for (uint32_t n = 0; (units = nth_quantity(c, p, n)) > 0; n++) {
             pos_arena_mark_t mark = pos_arena_mark(c->scratch);
-            loss_t           loss = { .sku = p->sku, .quantity = units };
+            pos_check_loss_t           loss = { .sku = p->sku, .quantity = units };
 
             if (__builtin_mul_overflow(p->cost, units, &loss.cost)) {
                 continue;
@@ -728,187 +673,4 @@ pos_check_step(pos_check_t *c)
         return status;
     }
     return c->at < c->sku_count ? POS_AGAIN : POS_OK;
-}
-
-
-/* ---- what was found ---- */
-
-static void
-begin_finding(pos_writer_t *w, const char *severity, const char *code, pos_str_t message, const char *pointer)
-{
-    pos_write_object_begin(w);
-    pos_write_key(w, "severity");
-    pos_write_string(w, pos_str_z(severity));
-    pos_write_key(w, "code");
-    pos_write_string(w, pos_str_z(code));
-    pos_write_key(w, "message");
-    pos_write_string(w, message);
-    pos_write_key(w, "pointer");
-    pos_write_string(w, pos_str_z(pointer));
-    pos_write_key(w, "related");
-    pos_write_array_begin(w);
-}
-
-
-static void
-end_finding(pos_writer_t *w)
-{
-    pos_write_array_end(w);
-    pos_write_object_end(w);
-}
-
-
-static void
-write_losses(pos_check_t *c, pos_writer_t *w)
-{
-    pos_str_t message;
-
-    if (c->below_cost + c->below_margin == 0) {
-        return;
-    }
-    message = c->below_cost > 0
-        ? pos_arena_printf(c->arena, "together with what is live it may sell %u of the %u products it gives something on below "
-              "their cost, and %u more below the margin wanted; the worst is %.*s, which leaves %lld of a cost of %lld "
-              "(minor units, net, for %lld)", c->below_cost, c->applied, c->below_margin, (int) c->losses[0].sku.len,
-              c->losses[0].sku.data, (long long) c->losses[0].net, (long long) c->losses[0].cost,
-              (long long) c->losses[0].quantity)
-        : pos_arena_printf(c->arena, "together with what is live it may sell %u of the %u products it gives something on below "
-              "the margin wanted; the worst is %.*s, which leaves %lld of a cost of %lld (minor units, net, for %lld)",
-              c->below_margin, c->applied, (int) c->losses[0].sku.len, c->losses[0].sku.data,
-              (long long) c->losses[0].net, (long long) c->losses[0].cost, (long long) c->losses[0].quantity);
-    begin_finding(w, "warning", c->below_cost > 0 ? "below_cost" : "below_margin", message, "/floor");
-    for (uint32_t i = 0; i < c->loss_count; i++) {
-        pos_write_string(w, c->losses[i].sku);
-    }
-    pos_write_array_end(w);
-    pos_write_key(w, "products");
-    pos_write_array_begin(w);
-    for (uint32_t i = 0; i < c->loss_count; i++) {
-        pos_write_object_begin(w);
-        pos_write_key(w, "sku");
-        pos_write_string(w, c->losses[i].sku);
-        pos_write_key(w, "quantity");
-        pos_write_int(w, c->losses[i].quantity);
-        pos_write_key(w, "net");
-        pos_write_int(w, c->losses[i].net);
-        pos_write_key(w, "cost");
-        pos_write_int(w, c->losses[i].cost);
-        pos_write_object_end(w);
-    }
-    end_finding(w);
-}
-
-
-/* Nothing in the promotion itself ends what it gives. */
-static bool
-unbounded(const pos_promotion_t *p)
-{
-    bool bounded = p->limit_count > 0 || p->floor_ppm >= 0 || p->stacking != POS_STACK_COMBINE;
-
-    for (uint32_t i = 0; i < p->effect_count; i++) {
-        bounded |= p->effects[i].max_amount != POS_INF;
-    }
-    return !bounded;
-}
-
-
-static void
-write_partners(pos_check_t *c, pos_writer_t *w)
-{
-    if (c->partner_count == 0) {
-        return;
-    }
-    begin_finding(w, "warning", "overlap", pos_arena_printf(c->arena, "it is given on the same goods together with %s%u promotion%s "
-        "that %s live", c->more_partners ? "more than " : "", c->partner_count, c->partner_count == 1 ? "" : "s",
-        c->partner_count == 1 ? "is" : "are"), "/stacking");
-    for (uint32_t i = 0; i < c->partner_count; i++) {
-        pos_write_string(w, c->partners[i].id);
-    }
-    end_finding(w);
-    if (unbounded(c->draft)) {
-        begin_finding(w, "warning", "unbounded_stacking", pos_str("it adds to what else is given, and nothing bounds it: "
-            "neither limits, nor a floor, nor max_amount"), "/stacking");
-        for (uint32_t i = 0; i < c->partner_count; i++) {
-            pos_write_string(w, c->partners[i].id);
-        }
-        end_finding(w);
-    }
-}
-
-
-static void
-write_beaten(pos_check_t *c, pos_writer_t *w)
-{
-    const pos_book_t *book = c->options.book;
-
-    for (uint32_t i = 0; i < book->promotion_count; i++) {
-        const pos_promotion_t *other = book->promotions[i];
-
-        if (other != c->draft && pos_check_beaten_by(book, c->draft, other)) {
-            begin_finding(w, "warning", "always_beaten", pos_arena_printf(c->arena, "\"%.*s\" is live wherever it is, takes the same "
-                "goods and never saves less: this one is never the better choice", (int) other->id.len, other->id.data), "");
-            pos_write_string(w, other->id);
-            end_finding(w);
-            return;
-        }
-    }
-}
-
-
-/* A brand has no entry of its own in a book: there is one where a product has it. */
-static void
-write_unmatched(pos_check_t *c, pos_writer_t *w)
-{
-    if (c->everything) {
-        return;
-    }
-    if (c->matched == 0 && c->wanted_count > 0) {
-        begin_finding(w, "warning", "no_products", pos_str("no product of the shop is one of those it is for"), "");
-        end_finding(w);
-    }
-    for (uint32_t i = 0; i < c->wanted_count; i++) {
-        const pos_filter_t *f = c->wanted[i].filter;
-
-        if (c->wanted[i].sku.len == 0 && f->brand.count == 1 && f->sku.count + f->category.count + f->tag.count == 0
-            && f->attribute_count == 0 && f->negated == NULL && f->on_sale < 0 && f->unit_price.min == POS_NONE
-            && f->unit_price.max == POS_INF)
-        {
-            begin_finding(w, "warning", "unknown_brand", pos_arena_printf(c->arena, "no product is of the brand \"%.*s\"",
-                (int) f->brand.values[0].len, f->brand.values[0].data), "");
-            end_finding(w);
-        }
-    }
-}
-
-
-void
-pos_check_write(pos_check_t *c, pos_writer_t *w)
-{
-    if (pos_check_never_holds(c->draft)) {
-        begin_finding(w, "error", "never_holds", pos_str("its condition asks for two things that no cart can be at once: "
-            "nobody would get it"), "/when");
-        end_finding(w);
-    }
-    write_beaten(c, w);
-    write_unmatched(c, w);
-    write_losses(c, w);
-    write_partners(c, w);
-}
-
-
-void
-pos_check_write_counts(const pos_check_t *c, pos_writer_t *w)
-{
-    pos_write_object_begin(w);
-    pos_write_key(w, "seen");
-    pos_write_int(w, c->seen);
-    pos_write_key(w, "matched");
-    pos_write_int(w, c->matched);
-    pos_write_key(w, "priced");
-    pos_write_int(w, c->priced);
-    pos_write_key(w, "applied");
-    pos_write_int(w, c->applied);
-    pos_write_key(w, "complete");
-    pos_write_bool(w, c->matched == c->sku_count && c->priced == c->sku_count);
-    pos_write_object_end(w);
 }

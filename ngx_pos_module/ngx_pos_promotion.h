@@ -40,6 +40,13 @@ void ngx_pos_promotion_fail(ngx_pos_ctx_t *ctx, pos_status_t rc);
 /* The database's time, or, without a replica, this machine's. */
 int64_t ngx_pos_promotion_now(void);
 
+/* promotion_check.c: of what validate has, what pricing it over the shop's products
+ * finds is written by `ngx_pos_promotion_tried` once `done` was called. */
+typedef struct ngx_pos_check_s ngx_pos_check_t;
+void ngx_pos_promotion_try(ngx_pos_ctx_t *ctx, pos_str_t id, const pos_json_t *row, const pos_json_t *summary,
+    void (*done)(ngx_pos_ctx_t *ctx, ngx_pos_check_t *check));
+void ngx_pos_promotion_tried(ngx_pos_check_t *check, pos_writer_t *w);
+
 /* rehearse.c: a rehearsal over a shop's products; `shop` NULL: made up ones. */
 pos_status_t ngx_pos_rehearse_open(ngx_pos_generation_t *generation, ngx_pos_shop_t *shop, pos_arena_t *arena,
     pos_rehearsal_t **out);
@@ -66,7 +73,8 @@ struct ngx_pos_stage_s {
     pos_str_t              id;
     int64_t                version;        /* 0: there is none                       */
     const pos_json_t      *said;           /* by pos.promotion_to_check              */
-    const pos_json_t      *row;            /* the document; NULL: there is none      */
+    const pos_json_t      *row;            /* as in a book; NULL: there is none      */
+    const pos_json_t      *summary;        /* what it compiled to                    */
     ngx_pos_generation_t  *generation;     /* one reference, or NULL                 */
     ngx_pos_shop_t        *shop;           /* NULL: this node has no book of it      */
     bool                   behind;         /* and the book is not as new as the version */
@@ -84,6 +92,9 @@ struct ngx_pos_stage_s {
 
 /* `from`, `until` and `version` are the body's. False: answered already. */
 void ngx_pos_stage_begin(ngx_pos_ctx_t *ctx, ngx_pos_stage_t *stage);
+/* The same for what is stored nowhere; its book is this node's as it is. */
+void ngx_pos_stage_given(ngx_pos_ctx_t *ctx, ngx_pos_stage_t *stage, pos_str_t id, const pos_json_t *row,
+    const pos_json_t *summary);
 /* Answers that there is no such promotion, or no such version of it. */
 void ngx_pos_stage_unknown(ngx_pos_stage_t *stage);
 

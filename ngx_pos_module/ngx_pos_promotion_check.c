@@ -17,8 +17,9 @@ typedef enum {
     NGX_POS_CHECK_DONE
 } ngx_pos_check_phase_e;
 
-typedef struct {
+struct ngx_pos_check_s {
     ngx_pos_stage_t        stage;
+    void                 (*done)(ngx_pos_ctx_t *ctx, ngx_pos_check_t *check);   /* of what is given */
     ngx_pos_check_phase_e  phase;
     pos_rehearsal_t       *rehearsal;
     pos_check_t           *check;
@@ -26,7 +27,7 @@ typedef struct {
     const pos_str_t       *skus;        /* all that it can touch; NULL: all     */
     uint32_t               sku_count, at;
     pos_str_t              after;       /* of the book's products, into the map */
-} ngx_pos_check_t;
+};
 
 static void
 ngx_pos_check_drop(ngx_pos_stage_t *stage)
@@ -53,14 +54,14 @@ ngx_pos_check_margin(const ngx_pos_check_t *check)
 static pos_status_t
 ngx_pos_check_references(ngx_pos_check_t *check)
 {
-    uint32_t          left = POS_REFERENCES_MAX;
-    ngx_pos_stage_t  *stage = &check->stage;
-    const pos_json_t *summary = pos_json_get(stage->said, "summary");
+    uint32_t         left = POS_REFERENCES_MAX;
+    ngx_pos_stage_t *stage = &check->stage;
 
     pos_faults_init(&check->missing, stage->ctx->arena);
 
-    return summary == NULL ? POS_OK
-         : pos_references_check(summary, pos_str(""), stage->shop->book, &stage->shop->source, &left, &check->missing);
+    return stage->summary == NULL || check->done != NULL ? POS_OK
+         : pos_references_check(stage->summary, pos_str(""), stage->shop->book, &stage->shop->source, &left,
+               &check->missing);
 }
 
 static pos_status_t
@@ -77,13 +78,16 @@ ngx_pos_check_begin(ngx_pos_check_t *check)
         return rc;
     }
 
-    rc = ngx_pos_rehearse_open(stage->generation, stage->shop, stage->ctx->arena, &check->rehearsal);
-    if (rc == POS_OK) {
-        pos_faults_init(&faults, stage->ctx->arena);
-        rc = pos_rehearsal_add(check->rehearsal, stage->row, pos_str(""), &faults);
-    }
-    if (rc != POS_OK) {
-        return rc;
+    /* validate has had its rehearsal */
+    if (check->done == NULL) {
+        rc = ngx_pos_rehearse_open(stage->generation, stage->shop, stage->ctx->arena, &check->rehearsal);
+        if (rc == POS_OK) {
+            pos_faults_init(&faults, stage->ctx->arena);
+            rc = pos_rehearsal_add(check->rehearsal, stage->row, pos_str(""), &faults);
+        }
+        if (rc != POS_OK) {
+            return rc;
+        }
     }
 
     ngx_memzero(&options, sizeof(options));
@@ -103,7 +107,7 @@ ngx_pos_check_begin(ngx_pos_check_t *check)
         check->skus = NULL;
     }
 
-    check->phase = NGX_POS_CHECK_REHEARSE;
+    check->phase = check->rehearsal != NULL ? NGX_POS_CHECK_REHEARSE : NGX_POS_CHECK_SEE;
 
     return POS_AGAIN;
 }
@@ -382,5 +386,34 @@ ngx_pos_promotion_check_handler(ngx_pos_ctx_t *ctx)
     if (check != NULL) {
         check->stage.done = ngx_pos_check_answer;
         ngx_pos_stage_begin(ctx, &check->stage);
+    }
+}
+
+/* ---- validate ---- */
+
+static void
+ngx_pos_check_given(ngx_pos_stage_t *stage)
+{
+    ngx_pos_check_t *check = stage->data;
+
+    check->done(stage->ctx, check);
+}
+
+void
+ngx_pos_promotion_tried(ngx_pos_check_t *check, pos_writer_t *w)
+{
+    ngx_pos_check_findings(check, w);
+}
+
+void
+ngx_pos_promotion_try(ngx_pos_ctx_t *ctx, pos_str_t id, const pos_json_t *row, const pos_json_t *summary,
+    void (*done)(ngx_pos_ctx_t *ctx, ngx_pos_check_t *check))
+{
+    ngx_pos_check_t *check = ngx_pos_check_create(ctx);
+
+    if (check != NULL) {
+        check->done = done;
+        check->stage.done = ngx_pos_check_given;
+        ngx_pos_stage_given(ctx, &check->stage, id, row, summary);
     }
 }

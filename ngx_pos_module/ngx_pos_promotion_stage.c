@@ -292,6 +292,7 @@ ngx_pos_stage_read(ngx_pos_stage_t *stage, PGresult *result)
         stage->row = NULL;
     }
 
+    stage->summary = pos_json_get(said, "summary");
     version = pos_json_get(said, "version");
     (void) (version != NULL && pos_json_int64(version, &stage->version));
 
@@ -351,29 +352,57 @@ ngx_pos_stage_request(ngx_pos_stage_t *stage)
     return w.status == POS_OK ? pos_writer_result(&w).data : NULL;
 }
 
-void
-ngx_pos_stage_begin(ngx_pos_ctx_t *ctx, ngx_pos_stage_t *stage)
+static bool
+ngx_pos_stage_init(ngx_pos_ctx_t *ctx, ngx_pos_stage_t *stage)
 {
-    pos_str_t           retailer;
     ngx_http_cleanup_t *cleanup;
 
     cleanup = ngx_http_cleanup_add(ctx->request, 0);
     if (cleanup == NULL) {
-        ngx_pos_request_finish(ctx, NGX_ERROR);
-        return;
+        return false;
     }
 
     cleanup->handler = ngx_pos_stage_cleanup;
     cleanup->data = stage;
-    ctx->work = stage;
     stage->ctx = ctx;
-    stage->id = ctx->values[0]->text;
     stage->event.handler = ngx_pos_stage_event;
     stage->event.data = stage;
     stage->event.log = ctx->request->connection->log;
     stage->wait.handler = ngx_pos_stage_waited;
     stage->wait.data = stage;
     stage->wait.log = ctx->request->connection->log;
+
+    return true;
+}
+
+void
+ngx_pos_stage_given(ngx_pos_ctx_t *ctx, ngx_pos_stage_t *stage, pos_str_t id, const pos_json_t *row,
+    const pos_json_t *summary)
+{
+    if (!ngx_pos_stage_init(ctx, stage)) {
+        ngx_pos_request_finish(ctx, NGX_ERROR);
+        return;
+    }
+
+    stage->id = id;
+    stage->row = row;
+    stage->summary = summary;
+    ngx_pos_request_suspend(ctx);
+    ngx_pos_stage_look(stage);
+}
+
+void
+ngx_pos_stage_begin(ngx_pos_ctx_t *ctx, ngx_pos_stage_t *stage)
+{
+    pos_str_t retailer;
+
+    if (!ngx_pos_stage_init(ctx, stage)) {
+        ngx_pos_request_finish(ctx, NGX_ERROR);
+        return;
+    }
+
+    ctx->work = stage;
+    stage->id = ctx->values[0]->text;
 
     if (ngx_pos_worker.pg == NULL) {
         ngx_pos_problem_unavailable(ctx, "database_unavailable", "There is no database here.");

@@ -203,7 +203,7 @@ ngx_pos_rehearse_counts(pos_writer_t *w, const pos_rehearsal_result_t *result)
 }
 
 static void
-ngx_pos_rehearse_answer(ngx_pos_rehearse_t *work)
+ngx_pos_rehearse_answer(ngx_pos_rehearse_t *work, ngx_pos_check_t *check)
 {
     bool                           compiled = work->status == POS_OK;
     pos_writer_t                   w;
@@ -225,6 +225,13 @@ ngx_pos_rehearse_answer(ngx_pos_rehearse_t *work)
     ngx_pos_rehearse_faults(&w, &work->missing, pos_str("warning"));
     ngx_pos_rehearse_findings(&w, result->findings);
     pos_write_array_end(&w);
+    pos_write_key(&w, "findings");
+    if (check != NULL) {
+        ngx_pos_promotion_tried(check, &w);
+    } else {
+        pos_write_array_begin(&w);
+        pos_write_array_end(&w);
+    }
     ngx_pos_rehearse_counts(&w, result);
     pos_write_key(&w, "documents");
     pos_write_raw(&w, compiled ? work->promotion.documents : pos_str("[]"));
@@ -270,6 +277,35 @@ ngx_pos_rehearse_step(ngx_pos_rehearse_t *work)
 }
 
 static void
+ngx_pos_rehearse_checked(ngx_pos_ctx_t *ctx, ngx_pos_check_t *check)
+{
+    ngx_pos_rehearse_answer(ctx->work, check);
+}
+
+/* One promotion that can be sold by is tried in its shop, too. */
+static void
+ngx_pos_rehearse_check(ngx_pos_rehearse_t *work)
+{
+    const pos_json_t *id;
+    const pos_json_t *row = work->promotion.row_count == 1 ? work->promotion.rows[0].document : NULL;
+
+    id = row != NULL ? pos_json_get(row, "id") : NULL;
+
+    if (work->status != POS_OK || work->promotion.count != 1 || id == NULL || id->type != POS_JSON_STRING
+        || work->ctx->key == NULL || pos_rehearsal_result(work->rehearsal)->errors > 0)
+    {
+        ngx_pos_rehearse_answer(work, NULL);
+        return;
+    }
+
+    if (work->event.timer_set) {
+        ngx_del_timer(&work->event);
+    }
+
+    ngx_pos_promotion_try(work->ctx, id->text, row, NULL, ngx_pos_rehearse_checked);
+}
+
+static void
 ngx_pos_rehearse_run(ngx_pos_rehearse_t *work)
 {
     uint64_t     begun = ngx_pos_metrics_now_us();
@@ -285,7 +321,7 @@ ngx_pos_rehearse_run(ngx_pos_rehearse_t *work)
     }
 
     if (rc == POS_OK) {
-        ngx_pos_rehearse_answer(work);
+        ngx_pos_rehearse_check(work);
         return;
     }
 
@@ -414,7 +450,7 @@ ngx_pos_promotion_validate_handler(ngx_pos_ctx_t *ctx)
     work->status = rc;
 
     if (rc == POS_INVALID) {
-        ngx_pos_rehearse_answer(work);
+        ngx_pos_rehearse_answer(work, NULL);
         return;
     }
 

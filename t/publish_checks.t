@@ -143,6 +143,16 @@ subtest 'a script that fails is told' => sub {
     is($f->{severity}, 'warning', 'a quote goes on without it');
 };
 
+subtest 'validate finds the same, before anything is stored' => sub {
+    my %half = (id => 'unstored', class => 'line', stacking => 'exclusive', then => [{ percent_off => 50, items => { category => ['appliances'] } }]);
+    my $r = $pos->post('/v1/promotions/validate', \%half);
+    is_deeply(finding($r->{json}, 'below_cost')->{related}, finding(check(draft('half', $half{then}, stacking => 'exclusive')), 'below_cost')->{related},
+        'the products that it would sell below cost') or diag($r->{body});
+    $r = $pos->request('POST', '/v1/promotions/validate', headers => { 'Content-Type' => 'text/x-lua' },
+        body => "return promotion { id = 'unstored', class = 'line', apply = function(cart) cart:items { sku = { 'KETTLE-WHITE' } }:percent_off(60, 'x') end }");
+    is_deeply(finding($r->{json}, 'below_cost')->{related}, ['KETTLE-WHITE'], 'by a script, too') or diag($r->{body});
+};
+
 subtest 'asked for what is not there' => sub {
     PosTest::is_problem($pos->post('/v1/promotions/none/check', {}), 404, 'not_found', 'no such promotion');
     PosTest::is_problem($pos->post('/v1/promotions/plain/check', { version => 9 }), 422, 'invalid', 'no such version');
