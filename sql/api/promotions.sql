@@ -434,8 +434,8 @@ create or replace function pos.judge_findings(the pos.promotion, version int, fi
 language plpgsql stable set search_path = ''
 as $$
 declare
-    errors   jsonb := (select jsonb_agg(jsonb_build_object('pointer', coalesce(f.v ->> 'pointer', ''), 'code', f.v -> 'code',
-                                                           'message', f.v -> 'message') order by f.i)
+    errors   jsonb := (select jsonb_agg(jsonb_build_object('pointer', coalesce(f.v ->> 'pointer', ''),
+                                                           'message', f.v -> 'message', 'code', f.v -> 'code') order by f.i)
                          from jsonb_array_elements(findings) with ordinality f(v, i) where f.v ->> 'severity' = 'error');
     warnings text[] := array(select distinct f ->> 'code' from jsonb_array_elements(findings) f
                               where f ->> 'severity' = 'warning' order by 1);
