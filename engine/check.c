@@ -12,6 +12,7 @@
 
 #define BLOCK_SIZE      65536
 #define TEXT_MAX        (4u << 20)     /* bytes of a quote's JSON            */
+#define FAILURES_MOST   3              /* of its script: each may cost a whole budget */
 #define QUANTITY_MOST   1000           /* units in a cart                    */
 #define HALF_HOUR       (INT64_C(30) * 60 * 1000000)
 #define HALF_HOURS      (8 * 48)
@@ -576,6 +577,7 @@ price_cart(pos_check_t *c, const pos_check_context_t *context, const pos_product
     }
     pos_writer_init(&w, c->scratch, 8192, TEXT_MAX);
     status = pos_quote(&options, request, c->scratch, &faults, &w, &stats);
+    c->failures += c->draft->script != NULL && stats.script_errors > 0;
     if (status == POS_INVALID) {
         return POS_OK;
     }
@@ -604,41 +606,20 @@ nth_quantity(const pos_check_t *c, const pos_product_t *p, uint32_t n)
 }
 
 
-static pos_status_t
-price_product(pos_check_t *c, const pos_product_t *p)
+/* All carts of the product at hand are priced. */
+static void
+end_product(pos_check_t *c, const pos_product_t *p)
 {
-    bool         applied = false;
-    pos_check_loss_t       worst = { .quantity = 0 };
-    pos_json_t  *quote;
-    pos_status_t status;
+    pos_check_loss_t worst = c->worst;
 
-    for (uint32_t k = 0; k < c->context_count; k++) {
-        int64_t units;
-
-        for (uint32_t n = 0; (units = nth_quantity(c, p, n)) > 0; n++) {
-            pos_arena_mark_t mark = pos_arena_mark(c->scratch);
-            pos_check_loss_t           loss = { .sku = p->sku, .quantity = units };
-
-            if (__builtin_mul_overflow(p->cost, units, &loss.cost)) {
-                continue;
-            }
-            status = price_cart(c, &c->contexts[k], p, units, &quote);
-            if (status != POS_OK) {
-                return status;
-            }
-            if (quote != NULL && read_line(c, quote, !applied, &loss.net)) {
-                applied = true;
-                if (worst.quantity == 0 || worse(&loss, &worst)) {
-                    worst = loss;
-                }
-            }
-            pos_arena_rewind(c->scratch, mark);
-        }
-    }
+    worst.sku = c->skus[c->at++];
     c->priced++;
-    c->applied += applied;
+    c->applied += c->given;
+    c->context = c->nth = 0;
+    c->given = false;
+    c->worst.quantity = 0;
     if (worst.quantity == 0 || !p->has_cost) {
-        return POS_OK;
+        return;
     }
     if (worst.net < worst.cost) {
         c->below_cost++;
@@ -647,11 +628,39 @@ price_product(pos_check_t *c, const pos_product_t *p)
     {
         c->below_margin++;
     } else {
+        return;
+    }
+    note_loss(c, worst);
+}
+
+
+/* The next cart of a product. */
+static pos_status_t
+step_product(pos_check_t *c, const pos_product_t *p)
+{
+    int64_t          units = c->context < c->context_count ? nth_quantity(c, p, c->nth++) : 0;
+    pos_check_loss_t loss = { .sku = pos_str(""), .quantity = units };
+    pos_json_t      *quote;
+    pos_status_t     status;
+
+    if (units == 0) {
+        c->nth = 0;
+        if (c->context >= c->context_count || ++c->context == c->context_count) {
+            end_product(c, p);
+        }
         return POS_OK;
     }
-    worst.sku = c->skus[c->at - 1];
-    note_loss(c, worst);
-    return POS_OK;
+    if (__builtin_mul_overflow(p->cost, units, &loss.cost)) {
+        return POS_OK;
+    }
+    status = price_cart(c, &c->contexts[c->context], p, units, &quote);
+    if (status == POS_OK && quote != NULL && read_line(c, quote, !c->given, &loss.net)) {
+        c->given = true;
+        if (c->worst.quantity == 0 || worse(&loss, &c->worst)) {
+            c->worst = loss;
+        }
+    }
+    return status;
 }
 
 
@@ -661,15 +670,18 @@ pos_check_step(pos_check_t *c)
     const pos_product_t *p;
     pos_status_t         status;
 
-    if (c->at == c->sku_count) {
+    if (c->at == c->sku_count || c->failures == FAILURES_MOST) {
         return POS_OK;
     }
     pos_arena_reset(c->scratch);
-    status = c->options.source->product(c->options.source->ctx, c->skus[c->at++], c->scratch, &p);
+    status = c->options.source->product(c->options.source->ctx, c->skus[c->at], c->scratch, &p);
     if (status == POS_OK) {
-        status = price_product(c, p);
+        status = step_product(c, p);
+    } else if (status != POS_NO_MEMORY) {
+        c->at++;
+        status = POS_OK;
     }
-    if (status == POS_NO_MEMORY) {
+    if (status != POS_OK) {
         return status;
     }
     return c->at < c->sku_count ? POS_AGAIN : POS_OK;

@@ -3,7 +3,7 @@
  * engine itself over the shop's own products together with what is live, and, where
  * structure alone proves something, by structure.
  *
- * In steps of one product each. Nothing is guessed: a finding was met in a priced
+ * In steps of one product or one cart each. Nothing is guessed: a finding was met in a priced
  * cart, which shows that it may happen, or holds for every cart.
  */
 
@@ -36,7 +36,7 @@ pos_status_t pos_check_create(const pos_check_options_t *options, pos_check_t **
 bool pos_check_names(pos_check_t *check, const pos_str_t **skus, uint32_t *count);
 /* One product of the shop: is it one for the draft? */
 pos_status_t pos_check_see(pos_check_t *check, pos_str_t sku) POS_MUSTCHECK;
-/* Once all were seen: prices one of those. POS_AGAIN: there are more. */
+/* Once all were seen: prices one cart. POS_AGAIN: there are more. */
 pos_status_t pos_check_step(pos_check_t *check) POS_MUSTCHECK;
 /* Writes what was found: objects {severity, code, message, pointer, related, …}. */
 void pos_check_write(pos_check_t *check, pos_writer_t *w);

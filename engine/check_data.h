@@ -50,6 +50,10 @@ struct pos_check_s {
     pos_str_t             *skus;       /* that it is for                     */
     uint32_t               sku_count, sku_room;
     uint32_t               at;         /* the next of them                   */
+    uint32_t               context, nth;      /* of its carts: the next      */
+    bool                   given;             /* in one of its carts before  */
+    pos_check_loss_t       worst;             /* of its carts; quantity 0: none */
+    uint32_t               failures;          /* carts that the draft's script failed in */
     uint32_t               seen, matched, priced, applied;
     uint32_t               below_cost, below_margin;
     uint32_t               loss_count;

@@ -152,9 +152,21 @@ write_unmatched(pos_check_t *c, pos_writer_t *w)
 }
 
 
+static bool
+complete(const pos_check_t *c)
+{
+    return c->matched == c->sku_count && c->at == c->sku_count;
+}
+
+
 void
 pos_check_write(pos_check_t *c, pos_writer_t *w)
 {
+    if (!complete(c)) {
+        begin_finding(w, "warning", "not_checked", pos_arena_printf(c->arena, "it was priced on %u of the %u products it may be for: "
+            "%s", c->priced, c->matched, c->at < c->sku_count ? "its script failed on them" : "no more are tried at once"), "");
+        end_finding(w);
+    }
     if (pos_check_never_holds(c->draft)) {
         begin_finding(w, "error", "never_holds", pos_str("its condition asks for two things that no cart can be at once: "
             "nobody would get it"), "/when");
@@ -180,6 +192,6 @@ pos_check_write_counts(const pos_check_t *c, pos_writer_t *w)
     pos_write_key(w, "applied");
     pos_write_int(w, c->applied);
     pos_write_key(w, "complete");
-    pos_write_bool(w, c->matched == c->sku_count && c->priced == c->sku_count);
+    pos_write_bool(w, complete(c));
     pos_write_object_end(w);
 }
