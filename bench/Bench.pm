@@ -180,7 +180,7 @@ sub publish_delays {
         my $put = $pos->put('/v1/promotions/bench-flip', { id => 'bench-flip', name => "Round $n", class => 'line',
                 then => [{ amount_off => 1 + $n % 90, per => 'line', items => { sku => [$o{cart}{lines}[0]{sku}] } }] },
             %admin, headers => { $etag ? ('If-Match' => $etag) : () });
-        my $r = $pos->post('/v1/promotions/bench-flip/publish', {}, %admin, headers => { $put->{headers}{etag} ? ('If-Match' => $put->{headers}{etag}) : () });
+        my $r = $pos->publish('bench-flip', {}, %admin, headers => { $put->{headers}{etag} ? ('If-Match' => $put->{headers}{etag}) : () });
         die "publish: $put->{body} $r->{body}\n" if $r->{status} != 200;
         push @published, [time, 1 + $n % 90];
         select undef, undef, undef, 0.12;

@@ -51,7 +51,7 @@ sub publish {
     my $put = $pos->put('/v1/promotions/bench', { id => 'bench', name => "Round $n", class => 'line',
         then => [{ amount_off => $amount, per => 'line', items => { sku => ['TEA'] } }] }, headers => { $etag ? ('If-Match' => $etag) : () });
     my $sent = time;
-    my $r = $pos->post('/v1/promotions/bench/publish', {}, headers => { 'If-Match' => $put->{headers}{etag} });
+    my $r = $pos->publish('bench', {}, headers => { 'If-Match' => $put->{headers}{etag} });
     die "publish: $r->{status} $r->{body}\n" if $r->{status} != 200;
     $etag = $r->{headers}{etag};
     my $end = time + 20;

@@ -3,7 +3,8 @@
 
 const char *const pos_retailer_fields[] = { "code", "name", "currency", "timezone",
     "rounding", "tax_rounding", "optimise", "cash_rounding", "shipping_tax_category",
-    "points_per", "returns", "script_cost", "token_key", "token_ttl_seconds", NULL };
+    "points_per", "returns", "script_cost", "token_key", "token_ttl_seconds",
+    "promotion_approval", "promotion_budget", "promotion_margin_percent", NULL };
 const char *const pos_store_fields[] = { "code", "name", "tax_region", "timezone",
     NULL };
 const char *const pos_category_fields[] = { "code", "name", "parent", NULL };
@@ -56,6 +57,20 @@ decode_token_key(pos_decoder_t *d, const pos_at_t *up, const pos_json_t *json,
 }
 
 
+/* How promotions are published: no quote goes by it. */
+static void
+check_promotion_rules(pos_decoder_t *d, const pos_at_t *at, const pos_json_t *json)
+{
+    static const char *const approvals[] = { "never", "always", "above_budget", NULL };
+    int                      approval = 0;
+    int64_t                  budget, margin;
+
+    pos_decode_enum(d, at, json, "promotion_approval", POS_OPTIONAL, approvals, &approval);
+    pos_decode_int(d, at, json, "promotion_budget", POS_OPTIONAL, 0, POS_MONEY_MAX, &budget);
+    pos_decode_percent(d, at, json, "promotion_margin_percent", POS_OPTIONAL, POS_PPM, &margin);
+}
+
+
 void
 pos_retailer_decode(pos_decoder_t *d, const pos_at_t *at, const pos_json_t *json,
     pos_book_t *book, pos_str_t *timezone)
@@ -88,6 +103,7 @@ pos_retailer_decode(pos_decoder_t *d, const pos_at_t *at, const pos_json_t *json
     pos_decode_bool(d, at, json, "script_cost", &book->script_cost);
     pos_decode_int(d, at, json, "token_ttl_seconds", POS_OPTIONAL, 1, 86400, &ttl);
     decode_token_key(d, at, json, book);
+    check_promotion_rules(d, at, json);
     book->returns_reprice = policy == 1;
     book->rounding = (pos_rounding_t) rounding;
     book->tax_by_order = by_order == 1;

@@ -210,6 +210,10 @@ bool ngx_pos_answer_matches(ngx_pos_ctx_t *ctx, pos_str_t etag);
 
 /* sql.c */
 void ngx_pos_sql_call(ngx_pos_ctx_t *ctx);
+/* Answers for a call that was not done. */
+void ngx_pos_sql_failed(ngx_pos_ctx_t *ctx, const ngx_pos_pg_call_t *call);
+/* The key's retailer as the database knows it, zero-terminated; data NULL: no memory. */
+pos_str_t ngx_pos_sql_retailer(ngx_pos_ctx_t *ctx);
 /* sqlstate.c: maps what the database said to an answer. */
 void ngx_pos_sql_refusal(ngx_pos_ctx_t *ctx, const char *sqlstate, const char *message, const char *detail);
 
@@ -221,6 +225,9 @@ void ngx_pos_batch_handler(ngx_pos_ctx_t *ctx);
 void ngx_pos_prices_handler(ngx_pos_ctx_t *ctx);
 void ngx_pos_promotion_validate_handler(ngx_pos_ctx_t *ctx);
 void ngx_pos_promotion_prepare(ngx_pos_ctx_t *ctx);
+void ngx_pos_promotion_publish_prepare(ngx_pos_ctx_t *ctx);
+void ngx_pos_promotion_check_handler(ngx_pos_ctx_t *ctx);
+void ngx_pos_promotion_simulate_handler(ngx_pos_ctx_t *ctx);
 void ngx_pos_import_prepare(ngx_pos_ctx_t *ctx);
 void ngx_pos_health_handler(ngx_pos_ctx_t *ctx);
 void ngx_pos_metrics_handler(ngx_pos_ctx_t *ctx);

@@ -89,6 +89,8 @@ const ngx_pos_native_t ngx_pos_natives[] = {
     { .name = "quote_batch", .handler = ngx_pos_batch_handler, .needs_book = 1, .stream_body = 1 },
     { .name = "prices", .handler = ngx_pos_prices_handler, .needs_book = 1 },
     { .name = "promotion_validate", .handler = ngx_pos_promotion_validate_handler, .own_checks = 1 },
+    { .name = "promotion_check", .handler = ngx_pos_promotion_check_handler },
+    { .name = "promotion_simulate", .handler = ngx_pos_promotion_simulate_handler },
     { .name = "health", .handler = ngx_pos_health_handler },
     { .name = "metrics", .handler = ngx_pos_metrics_handler },
     { .name = "openapi", .handler = ngx_pos_openapi_handler },
@@ -97,6 +99,7 @@ const ngx_pos_native_t ngx_pos_natives[] = {
 
 const ngx_pos_native_t ngx_pos_prepares[] = {
     { .name = "promotion", .handler = ngx_pos_promotion_prepare },
+    { .name = "promotion_publish", .handler = ngx_pos_promotion_publish_prepare },
     { .name = "import", .handler = ngx_pos_import_prepare, .file_body = 1 },
     { .name = NULL }
 };

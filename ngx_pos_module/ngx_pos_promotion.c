@@ -10,6 +10,20 @@
 #include "engine/promotion.h"
 #include "engine/script.h"
 
+int64_t
+ngx_pos_promotion_now(void)
+{
+    pos_replica_clock_t clock;
+
+    if (ngx_pos_generation_replica() != NULL
+        && pos_replica_clock(ngx_pos_generation_replica(), &clock) == POS_OK)
+    {
+        return clock.now;
+    }
+
+    return (int64_t) ngx_time() * 1000000;
+}
+
 /* {"id": …, "script": …} as text and tree: the form in which a script stands
  * in a book. */
 static pos_json_t *

@@ -203,7 +203,7 @@ ngx_pos_rehearse_counts(pos_writer_t *w, const pos_rehearsal_result_t *result)
 }
 
 static void
-ngx_pos_rehearse_answer(ngx_pos_rehearse_t *work)
+ngx_pos_rehearse_answer(ngx_pos_rehearse_t *work, ngx_pos_check_t *check)
 {
     bool                           compiled = work->status == POS_OK;
     pos_writer_t                   w;
@@ -225,6 +225,13 @@ ngx_pos_rehearse_answer(ngx_pos_rehearse_t *work)
     ngx_pos_rehearse_faults(&w, &work->missing, pos_str("warning"));
     ngx_pos_rehearse_findings(&w, result->findings);
     pos_write_array_end(&w);
+    pos_write_key(&w, "findings");
+    if (check != NULL) {
+        ngx_pos_promotion_tried(check, &w);
+    } else {
+        pos_write_array_begin(&w);
+        pos_write_array_end(&w);
+    }
     ngx_pos_rehearse_counts(&w, result);
     pos_write_key(&w, "documents");
     pos_write_raw(&w, compiled ? work->promotion.documents : pos_str("[]"));
@@ -270,6 +277,35 @@ ngx_pos_rehearse_step(ngx_pos_rehearse_t *work)
 }
 
 static void
+ngx_pos_rehearse_checked(ngx_pos_ctx_t *ctx, ngx_pos_check_t *check)
+{
+    ngx_pos_rehearse_answer(ctx->work, check);
+}
+
+/* One promotion that can be sold by is tried in its shop, too. */
+static void
+ngx_pos_rehearse_check(ngx_pos_rehearse_t *work)
+{
+    const pos_json_t *id;
+    const pos_json_t *row = work->promotion.row_count == 1 ? work->promotion.rows[0].document : NULL;
+
+    id = row != NULL ? pos_json_get(row, "id") : NULL;
+
+    if (work->status != POS_OK || work->promotion.count != 1 || id == NULL || id->type != POS_JSON_STRING
+        || work->ctx->key == NULL || pos_rehearsal_result(work->rehearsal)->errors > 0)
+    {
+        ngx_pos_rehearse_answer(work, NULL);
+        return;
+    }
+
+    if (work->event.timer_set) {
+        ngx_del_timer(&work->event);
+    }
+
+    ngx_pos_promotion_try(work->ctx, id->text, row, NULL, ngx_pos_rehearse_checked);
+}
+
+static void
 ngx_pos_rehearse_run(ngx_pos_rehearse_t *work)
 {
     uint64_t     begun = ngx_pos_metrics_now_us();
@@ -285,7 +321,7 @@ ngx_pos_rehearse_run(ngx_pos_rehearse_t *work)
     }
 
     if (rc == POS_OK) {
-        ngx_pos_rehearse_answer(work);
+        ngx_pos_rehearse_check(work);
         return;
     }
 
@@ -338,43 +374,26 @@ ngx_pos_rehearse_references(ngx_pos_rehearse_t *work, ngx_pos_shop_t *shop)
     return rc;
 }
 
-/* The shop of the key, or none: then products are made up. */
-static pos_status_t
-ngx_pos_rehearse_begin(ngx_pos_rehearse_t *work)
+pos_status_t
+ngx_pos_rehearse_open(ngx_pos_generation_t *generation, ngx_pos_shop_t *shop, pos_arena_t *arena,
+    pos_rehearsal_t **out)
 {
     pos_status_t             rc = POS_OK;
-    ngx_pos_ctx_t           *ctx = work->ctx;
-    ngx_pos_shop_t          *shop = NULL;
     ngx_pos_sample_t         sample;
-    pos_replica_clock_t      clock;
     pos_rehearsal_options_t  options;
 
     ngx_memzero(&options, sizeof(options));
     options.vm = ngx_pos_generation_vm();
-    options.now = (int64_t) ngx_time() * 1000000;
-
-    if (ngx_pos_generation_replica() != NULL
-        && pos_replica_clock(ngx_pos_generation_replica(), &clock) == POS_OK)
-    {
-        options.now = clock.now;
-    }
-
-    if (ctx->generation != NULL && ctx->key != NULL) {
-        shop = ngx_pos_generation_shop(ctx->generation, ctx->key->retailer_no);
-    }
+    options.now = ngx_pos_promotion_now();
 
     if (shop != NULL && shop->book != NULL) {
         ngx_memzero(&sample, sizeof(sample));
         sample.shop = shop;
-        sample.snapshot = ctx->generation->snapshot;
-        sample.arena = ctx->arena;
-        sample.skus = pos_arena_array(ctx->arena, POS_REHEARSAL_SAMPLES + 1, sizeof(pos_str_t));
+        sample.snapshot = generation->snapshot;
+        sample.arena = arena;
+        sample.skus = pos_arena_array(arena, POS_REHEARSAL_SAMPLES + 1, sizeof(pos_str_t));
 
         rc = sample.skus != NULL ? ngx_pos_sample(&sample) : POS_NO_MEMORY;
-
-        if (rc == POS_OK) {
-            rc = ngx_pos_rehearse_references(work, shop);
-        }
 
         options.book = shop->book;
         options.source = &shop->source;
@@ -382,7 +401,26 @@ ngx_pos_rehearse_begin(ngx_pos_rehearse_t *work)
         options.sku_count = sample.count;
     }
 
-    return rc == POS_OK ? pos_rehearsal_create(&options, &work->rehearsal) : rc;
+    return rc == POS_OK ? pos_rehearsal_create(&options, out) : rc;
+}
+
+/* The shop of the key, or none: then products are made up. */
+static pos_status_t
+ngx_pos_rehearse_begin(ngx_pos_rehearse_t *work)
+{
+    pos_status_t     rc = POS_OK;
+    ngx_pos_ctx_t   *ctx = work->ctx;
+    ngx_pos_shop_t  *shop = NULL;
+
+    if (ctx->generation != NULL && ctx->key != NULL) {
+        shop = ngx_pos_generation_shop(ctx->generation, ctx->key->retailer_no);
+    }
+
+    if (shop != NULL && shop->book != NULL) {
+        rc = ngx_pos_rehearse_references(work, shop);
+    }
+
+    return rc == POS_OK ? ngx_pos_rehearse_open(ctx->generation, shop, ctx->arena, &work->rehearsal) : rc;
 }
 
 void
@@ -412,7 +450,7 @@ ngx_pos_promotion_validate_handler(ngx_pos_ctx_t *ctx)
     work->status = rc;
 
     if (rc == POS_INVALID) {
-        ngx_pos_rehearse_answer(work);
+        ngx_pos_rehearse_answer(work, NULL);
         return;
     }
 

@@ -304,18 +304,10 @@ ngx_pos_sql_answer(ngx_pos_ctx_t *ctx, PGresult *result)
     ngx_pos_answer(ctx, status, type, body);
 }
 
-static void
-ngx_pos_sql_done(ngx_pos_pg_call_t *call)
+void
+ngx_pos_sql_failed(ngx_pos_ctx_t *ctx, const ngx_pos_pg_call_t *call)
 {
-    ngx_pos_ctx_t *ctx = call->data;
-
-    ctx->call = NULL;
-
     switch (call->outcome) {
-    case NGX_POS_PG_DONE:
-        ngx_pos_sql_answer(ctx, call->result);
-        return;
-
     case NGX_POS_PG_REFUSED:
         ngx_pos_sql_refusal(ctx, call->sqlstate, call->message, call->detail);
         return;
@@ -336,6 +328,7 @@ ngx_pos_sql_done(ngx_pos_pg_call_t *call)
             "the same Idempotency-Key.");
         return;
 
+    case NGX_POS_PG_DONE:
     case NGX_POS_PG_UNAVAILABLE:
         break;
     }
@@ -343,17 +336,26 @@ ngx_pos_sql_done(ngx_pos_pg_call_t *call)
     ngx_pos_problem_unavailable(ctx, "database_unavailable", "The database cannot be reached. Try again shortly.");
 }
 
-void
-ngx_pos_sql_call(ngx_pos_ctx_t *ctx)
+static void
+ngx_pos_sql_done(ngx_pos_pg_call_t *call)
 {
-    pos_str_t          retailer = pos_str("");
-    ngx_pos_shop_t    *shop;
-    ngx_pos_pg_call_t *call;
+    ngx_pos_ctx_t *ctx = call->data;
 
-    if (ngx_pos_worker.pg == NULL) {
-        ngx_pos_problem_unavailable(ctx, "database_unavailable", "There is no database here.");
+    ctx->call = NULL;
+
+    if (call->outcome == NGX_POS_PG_DONE) {
+        ngx_pos_sql_answer(ctx, call->result);
         return;
     }
+
+    ngx_pos_sql_failed(ctx, call);
+}
+
+pos_str_t
+ngx_pos_sql_retailer(ngx_pos_ctx_t *ctx)
+{
+    pos_str_t       retailer = pos_str("");
+    ngx_pos_shop_t *shop;
 
     if (ctx->key != NULL) {
         retailer = ctx->key->retailer;
@@ -361,8 +363,23 @@ ngx_pos_sql_call(ngx_pos_ctx_t *ctx)
         if (shop != NULL) {
             retailer = pos_str_z(shop->head.id);
         }
-        retailer = pos_arena_str(ctx->arena, retailer);
     }
+
+    return pos_arena_printf(ctx->arena, "%.*s", (int) retailer.len, retailer.data);
+}
+
+void
+ngx_pos_sql_call(ngx_pos_ctx_t *ctx)
+{
+    pos_str_t          retailer;
+    ngx_pos_pg_call_t *call;
+
+    if (ngx_pos_worker.pg == NULL) {
+        ngx_pos_problem_unavailable(ctx, "database_unavailable", "There is no database here.");
+        return;
+    }
+
+    retailer = ngx_pos_sql_retailer(ctx);
 
     call = pos_arena_zalloc(ctx->arena, sizeof(ngx_pos_pg_call_t));
     if (call == NULL || retailer.data == NULL

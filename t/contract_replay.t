@@ -28,7 +28,7 @@ sub call {
             $at .= "?$o{query}" if $o{query};
             my $media = $op->{requestBody}{content};
             my $type  = $o{type} // (grep { /json/ } sort keys %{ $media // {} })[0];
-            my %with  = (key => $admin, headers => $o{headers} // {});
+            my %with  = (key => $o{key} // $admin, headers => $o{headers} // {});
             if ($type) {
                 my $body = $o{body} // $media->{$type}{example};
                 $with{body} = ref $body ? PosTest::json($body) : $body;
@@ -94,6 +94,14 @@ answers(200, 'get_promotion', %half);
 answers(200, 'list_promotions', query => 'state=draft');
 answers(200, 'list_promotion_versions', %half);
 answers(200, 'get_promotion_version', path => { id => 'second-half', version => 1 });
+answers(200, 'diff_promotion_versions', path => { id => 'second-half', version => 2 });
+answers(200, 'submit_promotion', %half);
+my $other = $pos->post('/v1/keys', { name => 'reviewer', scopes => ['promotions:approve'] }, key => $admin)->{json}{secret};
+$pos->wait_for('the reviewer\'s key', 10, sub { !grep { $pos->post('/v1/promotions/none/approve', {}, key => $other)->{status} != 404 } 1 .. 8 });
+answers(200, 'approve_promotion', %half, key => $other);
+answers(200, 'reject_promotion', %half, key => $other);
+answers(200, 'check_promotion', %half);
+answers(200, 'simulate_promotion', %half);
 my $live = answers(200, 'publish_promotion', %half, headers => { 'Idempotency-Key' => 'publish-1' });
 my $again = answers(200, 'publish_promotion', %half, headers => { 'Idempotency-Key' => 'publish-1' });
 is($again->{body}, $live->{body}, 'the same bytes');

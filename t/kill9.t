@@ -68,7 +68,7 @@ sub publish_next {
         my $put = $pos->put("/v1/promotions/$id", { id => $id, name => "Soak $n", class => 'line', then => [{ amount_off => $n, per => 'line', items => { sku => ['TEA'] } }] },
             headers => {%match}, timeout => 5);
         return if $put->{status} !~ /^20/;
-        my $r = $pos->post("/v1/promotions/$id/publish", {}, timeout => 5,
+        my $r = $pos->publish($id, {}, timeout => 5,
             headers => { 'Idempotency-Key' => "soak-$$-$n", $put->{headers}{etag} ? ('If-Match' => $put->{headers}{etag}) : () });
         return $r->{status} == 200;
     });

@@ -154,7 +154,7 @@ sub if_match {
 # Published and quoted by: the revision of the answer has reached the workers.
 sub publish {
     my ($id) = @_;
-    my $r = $pos->post("/v1/promotions/$id/publish", {}, headers => { if_match($id) });
+    my $r = $pos->publish($id, {}, headers => { if_match($id) });
     if ($r->{status} != 200) { fail("publish $id") or diag($r->{body}); return 0 }
     my ($rev) = ($r->{headers}{'pos-revision'} // '') =~ /^(\d+)/;
     return $pos->wait_for("revision $rev", 5, sub { $pos->at_revision($rev) });

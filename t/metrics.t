@@ -229,7 +229,7 @@ sub named_in_documents {
 sub publish {
     my ($id, $source) = @_;
     my $put = $pos->put_lua($id, $source);
-    my $r   = $pos->post("/v1/promotions/$id/publish", {}, headers => { 'If-Match' => $put->{headers}{etag} });
+    my $r   = $pos->publish($id, {}, headers => { 'If-Match' => $put->{headers}{etag} });
     is($r->{status}, 200, "$id is published") or diag("$put->{body} $r->{body}");
     my $explain = { %$cart, explain => Cpanel::JSON::XS::true };
     my $knows   = sub { return scalar grep { $_->{id} eq $id } @{ $pos->quote($explain)->{json}{explain} || [] } };

@@ -58,7 +58,7 @@ sub put {
 
 sub publish {
     my $etag = $pos->get('/v1/promotions/case-discount')->{headers}{etag};
-    my $live = $pos->post('/v1/promotions/case-discount/publish', {}, headers => { 'If-Match' => $etag });
+    my $live = $pos->publish('case-discount', {}, headers => { 'If-Match' => $etag });
     is($live->{status}, 200, 'it is published') or diag($live->{body});
     my ($revision) = ($live->{headers}{'pos-revision'} // '') =~ /^(\d+)/;
     $pos->wait_for("revision $revision", 5, sub { $pos->at_revision($revision) });

@@ -76,7 +76,7 @@ subtest 'the same at the till' => sub {
     is($pos->get('/v1/promotions/shown')->{status}, 404, 'nothing was stored');
     is($pos->put_lua('shown', $source)->{status}, 201, 'it may be put all the same');
     my $etag = $pos->get('/v1/promotions/shown')->{headers}{etag};
-    my $live = $pos->post('/v1/promotions/shown/publish', {}, headers => { 'If-Match' => $etag });
+    my $live = $pos->publish('shown', {}, headers => { 'If-Match' => $etag });
     is($live->{status}, 200, 'and published') or diag($live->{body});
     my ($rev) = $live->{headers}{'pos-revision'} =~ /^(\d+)/;
     $pos->wait_for("revision $rev", 5, sub { $pos->at_revision($rev) });

@@ -25,7 +25,7 @@ for my $n (1 .. $rounds) {
         : $pos->put_lua($id, "return promotion { id = '$id', name = 'Round $n', class = 'line', apply = function(cart)\n"
             . "  cart:items { sku = { 'BISCUITS' } }:amount_off($n, 'Round $n', 'line')\nend }", headers => { if_match($id) });
     ok($put->{status} =~ /^20[01]$/, "round $n stored") || diag($put->{body}) if $put->{status} !~ /^20[01]$/;
-    my $r = $pos->post("/v1/promotions/$id/publish", {}, headers => { if_match($id) });
+    my $r = $pos->publish($id, {}, headers => { if_match($id) });
     my $at = time;
     if ($r->{status} != 200) { fail("round $n published") or diag($r->{body}); next }
     push @published, [$at, $id, $n];

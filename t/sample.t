@@ -190,7 +190,7 @@ sub rounded { my ($x) = @_; return int($x + 0.5) }
 sub publish {
     my ($id, $promotion) = @_;
     my $put = $pos->put("/v1/promotions/$id", { id => $id, %$promotion });
-    my $r   = $pos->post("/v1/promotions/$id/publish", {}, headers => { 'If-Match' => $put->{headers}{etag} });
+    my $r   = $pos->publish($id, {}, headers => { 'If-Match' => $put->{headers}{etag} });
     diag("$put->{body} $r->{body}") if $r->{status} != 200;
     my ($revision) = ($r->{headers}{'pos-revision'} // '') =~ /^(\d+)/;
     return $pos->wait_for("$id at work", 10, sub {

@@ -144,7 +144,7 @@ sub publish {
         my $put = $pos->put_lua($id, $text, headers => { $match->() });
         like($put->{status}, qr/^20[01]$/, "$id is stored") or diag($put->{body});
     }
-    my $r = $pos->post("/v1/promotions/$id/publish", {}, headers => { $match->() });
+    my $r = $pos->publish($id, {}, headers => { $match->() });
     is($r->{status}, 200, "$id is published") or diag($r->{body});
     return ok($pos->wait_for("$id in the book", 10, sub { applied($tea) =~ /\b$id\b/ }), 'and sells');
 }

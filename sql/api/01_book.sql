@@ -2,6 +2,22 @@
 
 set local role pos_owner;
 
+-- When it is live: the document's own times, and over them those it was published for.
+create or replace function pos.promotion_active(document jsonb, schedule jsonb) returns jsonb
+language sql immutable parallel safe set search_path = ''
+as $$
+    select case when schedule is null then nullif(document -> 'active', 'null')
+                else coalesce(nullif(document -> 'active', 'null'), '{}') || schedule end
+$$;
+
+-- What the book carries of a published version.
+create or replace function pos.promotion_row(document jsonb, summary jsonb, schedule jsonb) returns text
+language sql immutable parallel safe set search_path = ''
+as $$
+    select case when schedule is null then document::text
+                else (document || jsonb_build_object('active', pos.promotion_active(summary, schedule)))::text end
+$$;
+
 -- The book's entities as the feed carries them. Views with their caller's
 -- rights, so that row-level security holds and a cursor streams them.
 create or replace view pos.book_small with (security_invoker = true) as
@@ -23,7 +39,8 @@ create or replace view pos.book_small with (security_invoker = true) as
     union all
     select retailer_id, 'tax', region || '/' || lpad(ordinal::text, 6, '0'), document::text from pos.tax
     union all
-    select p.retailer_id, 'promotion', p.promotion_id, v.document::text
+    select p.retailer_id, 'promotion', p.promotion_id,
+           case when p.schedule is null then v.document::text else pos.promotion_row(v.document, v.summary, p.schedule) end
       from pos.promotion p
       join pos.promotion_version v
         on (v.retailer_id, v.promotion_id, v.version) = (p.retailer_id, p.promotion_id, p.published_version)

@@ -345,11 +345,12 @@ begin
          where r.section = 'promotions' and r.ordinal >= 0
            and not exists (select from pos.promotion o join pos.promotion_version v
                                on (v.retailer_id, v.promotion_id, v.version) = (o.retailer_id, o.promotion_id, o.published_version)
-                            where o.retailer_id = me and o.promotion_id = r.code and o.state = 'active' and v.document = r.value)
+                            where o.retailer_id = me and o.promotion_id = r.code and o.state = 'active'
+                              and o.schedule is null and v.document = r.value)
          order by r.code
     loop
         perform pos.new_version(p.id, p.document, p.summary, p.script, author, reason);
-        update pos.promotion o set state = 'active', suspended_reason = null, published_version = o.version
+        update pos.promotion o set state = 'active', suspended_reason = null, schedule = null, published_version = o.version
          where o.retailer_id = me and o.promotion_id = p.id;
         insert into pg_temp.book_change values ('promotion', p.id);
     end loop;

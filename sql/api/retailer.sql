@@ -72,6 +72,9 @@ begin
     if not pos.known_timezone(after ->> 'timezone') then
         perform pos.refuse_field('/timezone', 'unknown_timezone', 'this is no time zone of the IANA database');
     end if;
+    if after ->> 'promotion_approval' = 'above_budget' and after ->> 'promotion_budget' is null then
+        perform pos.refuse_field('/promotion_budget', 'required', 'above which budget a promotion needs an approval');
+    end if;
     update pos.retailer r set document = after where r.retailer_id = me;
     return pos.book_put(request, 'patch_retailer', 'retailer', '', '[["retailer", ""]]', before, pos.retailer_resource());
 end

@@ -72,13 +72,13 @@ select is((pg_temp.call('put_tax', '{"region": "GB"}', '{"rows": [{"category": "
 -- promotions
 select is((pg_temp.call('put_promotion', '{"id": "p"}', '{"id": "p", "class": "line"}', '{"prepared": {"documents": [{"id": "p", "class": "line"}], "source": null}}')).body ->> 'state', 'draft', 'a promotion starts as a draft');
 select is((select count(*) from pos.book_small where kind = 'promotion'), 0::bigint, 'which the book does not show');
-select is((pg_temp.call('publish_promotion', '{"id": "p"}')).body ->> 'state', 'active', 'published it is active');
+select is((pg_temp.call('publish_promotion', '{"id": "p"}', null, '{"prepared": {"version": 1, "findings": []}}')).body ->> 'state', 'active', 'published it is active');
 select is((pg_temp.call('put_promotion', '{"id": "p"}', '"return promotion {}"', '{"prepared": {"documents": [{"id": "p", "class": "order"}], "source": "return promotion {}"}}')).body ->> 'version', '2', 'a script is its second version');
 select is((select value::jsonb ->> 'class' from pos.book_small where kind = 'promotion'), 'line', 'and the first one still sells');
-select is((pg_temp.call('publish_promotion', '{"id": "p"}')).body ->> 'published_version', '2', 'until it is published');
+select is((pg_temp.call('publish_promotion', '{"id": "p"}', null, '{"prepared": {"version": 2, "findings": []}}')).body ->> 'published_version', '2', 'until it is published');
 select is((select value::jsonb from pos.book_small where kind = 'promotion'), '{"id": "p", "script": "return promotion {}"}', 'the book carries id and source');
 select is((pg_temp.call('suspend_promotion', '{"id": "p"}', '{"reason": "oops"}')).body ->> 'suspended_reason', 'oops', 'suspended, and why');
-select is((pg_temp.call('publish_promotion', '{"id": "p"}')).body ->> 'state', 'active', 'published once more');
+select is((pg_temp.call('publish_promotion', '{"id": "p"}', null, '{"prepared": {"version": 2, "findings": []}}')).body ->> 'state', 'active', 'published once more');
 reset role;
 set local role pos_daemon;
 select is_empty($$ select pos.suspend_quarantined(array[sha256('another')]) $$, 'another source''s quarantine is none of its');

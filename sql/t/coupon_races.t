@@ -46,7 +46,7 @@ sub counted {
 $sql->query('create table public.most (kind text, name text, of text, per text, most bigint)');
 is(as_api(call('put_promotion', path => { id => 'p' }, prepared => { documents => [{ id => 'p', class => 'order', then => [], limits => [
     { max => 40, of => 'uses' }, { max => 1000, of => 'amount', per => 'all', window => 'day' }, { max => 3, of => 'orders', per => 'customer' }] }] })
-    . call('publish_promotion', path => { id => 'p' }, body => {})), "201\n200\n", 'a promotion with a limit, a budget and three orders a customer');
+    . call('publish_promotion', path => { id => 'p' }, body => {}, prepared => { version => 1, findings => [] })), "201\n200\n", 'a promotion with a limit, a budget and three orders a customer');
 for (['ONCE', 1], ['TEN', 10], ['KILL', 5], ['SOON', 1], ['BACK', 1]) {
     my ($code, $remaining) = @$_;
     is(as_api(call('put_coupon', path => { code => $code }, body => { promotions => ['p'], remaining => $remaining, $code eq 'TEN' ? (per_customer => 2) : () })), "201\n", "$code, for $remaining");

@@ -46,7 +46,7 @@ set local role pos_api;
 
 select is((pg_temp.call('put_promotion', '{"id": "p"}', null, '{"prepared": {"documents": [{"id": "p", "class": "order", "then": [], "limits": [
     {"max": 5, "of": "uses", "per": "order"}, {"max": 100, "of": "amount", "window": "week"}, {"max": 2, "of": "orders", "per": "customer", "window": "day"}, {"max": 9, "per": "store"}]}]}}')).status, 201, 'a promotion with limits');
-select is((pg_temp.call('publish_promotion', '{"id": "p"}', '{}')).status, 200, 'is published');
+select is((pg_temp.call('publish_promotion', '{"id": "p"}', '{}', '{"prepared": {"version": 1, "findings": []}}')).status, 200, 'is published');
 select is((pg_temp.call('put_coupon', '{"code": "Two"}', '{"promotions": ["p"], "remaining": 2, "per_customer": 1}')).status, 201, 'a coupon for two');
 select is(pg_temp.refusal($$select pg_temp.call('put_coupon', '{"code": "X"}', '{"promotions": ["q"], "from": "2027-01-02T00:00:00", "until": "2027-01-01T23:00:00Z"}')$$),
     'POS00 invalid: /promotions/0 unknown_promotion, /until empty_window', 'all that is wrong with one, its times by the clock of London');

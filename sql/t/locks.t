@@ -59,7 +59,7 @@ my @put = (
     put_experiment => [path => { code => 'new' }, body => { name => 'n' }],
     create_key => [body => { name => 'k', scopes => ['*'] }],
     patch_retailer => [body => { optimise => 'margin' }],
-    publish_promotion => [path => { id => 'p' }, body => {}],
+    publish_promotion => [path => { id => 'p' }, body => {}, prepared => { version => 1, findings => [] }],
     suspend_promotion => [path => { id => 'p' }, body => { reason => 'r' }],
     archive_promotion => [path => { id => 'p' }],
     delete_prices => [query => { sku => 'NEW', list => 'new' }],
@@ -90,9 +90,9 @@ while (my ($operation, $request) = splice @put, 0, 2) {
 }
 
 # What changes no book, by name: all others are above.
-my %other = map { $_ => 1 } qw(put_promotion create_import cancel_job create_coupon_batch create_coupon_reservation
+my %other = map { $_ => 1 } qw(put_promotion submit_promotion approve_promotion reject_promotion create_import cancel_job create_coupon_batch create_coupon_reservation
     commit_coupon_reservation release_coupon_reservation);
-my @missing = grep { !$seen{$_} && !$other{$_} && !/^(?:get|list|export)_/ }
+my @missing = grep { !$seen{$_} && !$other{$_} && !/^(?:get|list|diff|export)_/ }
     split /\n/, $sql->query("select proname from pg_proc where pronamespace = 'api'::regnamespace");
 is("@missing", '', 'every operation that writes is looked at');
 

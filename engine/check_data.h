@@ -1,0 +1,66 @@
+/* What the check's files share. */
+
+#ifndef POS_CHECK_DATA_H
+#define POS_CHECK_DATA_H
+
+#include "engine/cart.h"
+#include "engine/check.h"
+
+#define POS_CHECK_FILTERS     16
+#define POS_CHECK_QUANTITIES  6
+#define POS_CHECK_CONTEXTS    4
+
+/* Something the draft looks for in a cart, and how many of it one cart should hold. */
+typedef struct {
+    const pos_filter_t *filter;
+    int64_t             units;
+    pos_str_t           sku;           /* the first product seen that it matches */
+} pos_check_wanted_t;
+
+typedef struct {
+    pos_str_t store, channel, currency, group;
+    int64_t   at;
+} pos_check_context_t;
+
+typedef struct {
+    pos_str_t sku;
+    int64_t   net, cost;               /* of `quantity`                      */
+    int64_t   quantity;
+} pos_check_loss_t;
+
+typedef struct {
+    pos_str_t id;
+    uint32_t  products;
+} pos_check_partner_t;
+
+struct pos_check_s {
+    pos_check_options_t    options;
+    const pos_promotion_t *draft;
+    pos_arena_t           *arena;
+    pos_arena_t           *scratch;    /* of one product or cart             */
+    pos_json_reader_t     *reader;
+    pos_check_wanted_t               wanted[POS_CHECK_FILTERS];
+    uint32_t               wanted_count;
+    bool                   everything; /* some effect bears on any product   */
+    int64_t                quantities[POS_CHECK_QUANTITIES];
+    uint32_t               quantity_count;
+    int64_t                amount;     /* money that a condition asks for    */
+    pos_check_context_t              contexts[POS_CHECK_CONTEXTS];
+    uint32_t               context_count;
+    pos_str_t             *skus;       /* that it is for                     */
+    uint32_t               sku_count, sku_room;
+    uint32_t               at;         /* the next of them                   */
+    uint32_t               context, nth;      /* of its carts: the next      */
+    bool                   given;             /* in one of its carts before  */
+    pos_check_loss_t       worst;             /* of its carts; quantity 0: none */
+    uint32_t               failures;          /* carts that the draft's script failed in */
+    uint32_t               seen, matched, priced, applied;
+    uint32_t               below_cost, below_margin;
+    uint32_t               loss_count;
+    pos_check_loss_t                 losses[POS_CHECK_WORST];      /* the worst first  */
+    uint32_t               partner_count;
+    pos_check_partner_t              partners[POS_CHECK_LIVE];
+    bool                   more_partners;
+};
+
+#endif

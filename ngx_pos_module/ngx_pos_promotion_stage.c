@@ -1,0 +1,449 @@
+/*
+ * A stored version of a promotion in its shop's book, as if it were published: what
+ * the checks at publish and the simulations stand on.
+ *
+ * The version comes from the database, the book from this node's replica, which may
+ * be milliseconds behind: it is waited for, not for long, and who goes on says so.
+ */
+
+#include "ngx_pos_metrics.h"
+#include "ngx_pos_promotion.h"
+
+#define NGX_POS_STAGE_SLICE_US  1000
+#define NGX_POS_STAGE_ROWS      20
+#define NGX_POS_STAGE_TIMEOUT   (30 * 1000)   /* ms, of all of it             */
+#define NGX_POS_STAGE_WAIT      10            /* ms between two looks at the book */
+#define NGX_POS_STAGE_WAITS     200           /* looks                        */
+
+static void
+ngx_pos_stage_cleanup(void *data)
+{
+    ngx_pos_stage_t *stage = data;
+
+    if (stage->event.timer_set) {
+        ngx_del_timer(&stage->event);
+    }
+
+    if (stage->event.posted) {
+        ngx_delete_posted_event(&stage->event);
+    }
+
+    if (stage->wait.timer_set) {
+        ngx_del_timer(&stage->wait);
+    }
+
+    if (stage->drop != NULL) {
+        stage->drop(stage);
+        stage->drop = NULL;
+    }
+
+    pos_book_builder_destroy(stage->builder);
+    stage->builder = NULL;
+
+    if (stage->with_book != NULL) {
+        pos_book_release(stage->with_book);
+        stage->with_book = NULL;
+    }
+
+    if (stage->without_book != NULL) {
+        pos_book_release(stage->without_book);
+        stage->without_book = NULL;
+    }
+
+    if (stage->generation != NULL) {
+        ngx_pos_generation_release(stage->generation);
+        stage->generation = NULL;
+    }
+}
+
+static void
+ngx_pos_stage_fail(ngx_pos_stage_t *stage, pos_status_t rc)
+{
+    ngx_log_error(NGX_LOG_ERR, stage->ctx->request->connection->log, 0,
+                  "pos: a promotion could not be tried in its book: status %d", (int) rc);
+    ngx_pos_stage_cleanup(stage);
+    ngx_pos_promotion_fail(stage->ctx, rc == POS_INVALID ? POS_BROKEN : rc);
+}
+
+/* ---- the books ---- */
+
+/* The row without what is not to be looked at. */
+static pos_status_t
+ngx_pos_stage_text(ngx_pos_stage_t *stage, pos_str_t *out)
+{
+    pos_writer_t      w;
+    const pos_json_t *m;
+
+    pos_writer_init(&w, stage->ctx->arena, stage->row->text.len + 64, NGX_POS_PROMOTION_MAX);
+    pos_write_object_begin(&w);
+
+    for (m = stage->row->first; m != NULL; m = m->next) {
+        if (!stage->any_arm || !pos_str_eq(m->key, pos_str("experiment"))) {
+            pos_write_key_str(&w, m->key);
+            pos_write_json(&w, m);
+        }
+    }
+
+    pos_write_object_end(&w);
+    *out = pos_writer_result(&w);
+
+    return w.status;
+}
+
+/* A draft that the book cannot take leaves the version before in it, or nothing. */
+static pos_status_t
+ngx_pos_stage_built(ngx_pos_stage_t *stage, pos_book_t *book)
+{
+    const pos_book_report_t *report;
+
+    if (stage->with_book != NULL) {
+        stage->without_book = book;
+        return POS_OK;
+    }
+
+    stage->with_book = book;
+
+    for (report = pos_book_reports(book); report != NULL; report = report->next) {
+        if (report->kind == POS_KIND_PROMOTION && pos_str_eq(report->key, stage->id)) {
+            stage->broken = pos_arena_str(stage->ctx->arena, report->message);
+            return stage->broken.data != NULL ? POS_OK : POS_NO_MEMORY;
+        }
+    }
+
+    return POS_OK;
+}
+
+static pos_status_t
+ngx_pos_stage_build(ngx_pos_stage_t *stage)
+{
+    bool          first = stage->with_book == NULL;
+    pos_book_t   *book;
+    pos_status_t  rc;
+
+    if (stage->builder == NULL) {
+        rc = pos_book_builder_create(first ? &stage->with_source : &stage->without_source, stage->shop->book,
+            ngx_pos_generation_vm(), &stage->builder);
+        return rc == POS_OK ? POS_AGAIN : rc;
+    }
+
+    rc = pos_book_builder_step(stage->builder, NGX_POS_STAGE_ROWS, &book);
+    if (rc == POS_AGAIN) {
+        return rc;
+    }
+
+    pos_book_builder_destroy(stage->builder);
+    stage->builder = NULL;
+
+    if (rc == POS_OK) {
+        rc = ngx_pos_stage_built(stage, book);
+    }
+
+    return rc == POS_OK ? POS_AGAIN : rc;
+}
+
+/* ---- slices ---- */
+
+static pos_status_t
+ngx_pos_stage_step(ngx_pos_stage_t *stage)
+{
+    if (stage->shop != NULL && stage->row != NULL
+        && (stage->with_book == NULL
+            || (stage->needs_without && stage->broken.len == 0 && stage->without_book == NULL)))
+    {
+        return ngx_pos_stage_build(stage);
+    }
+
+    return stage->work(stage);
+}
+
+static void
+ngx_pos_stage_run(ngx_pos_stage_t *stage)
+{
+    uint64_t     begun = ngx_pos_metrics_now_us();
+    pos_status_t rc;
+
+    do {
+        rc = ngx_pos_stage_step(stage);
+    } while (rc == POS_AGAIN && ngx_pos_metrics_now_us() - begun < NGX_POS_STAGE_SLICE_US);
+
+    if (rc == POS_AGAIN) {
+        ngx_post_event(&stage->event, &ngx_posted_next_events);
+        return;
+    }
+
+    if (rc != POS_OK) {
+        ngx_pos_stage_fail(stage, rc);
+        return;
+    }
+
+    if (stage->event.timer_set) {
+        ngx_del_timer(&stage->event);
+    }
+
+    stage->done(stage);
+}
+
+static void
+ngx_pos_stage_event(ngx_event_t *ev)
+{
+    ngx_pos_stage_t *stage = ev->data;
+
+    if (ev->timedout) {
+        ngx_log_error(NGX_LOG_ERR, ev->log, 0, "pos: trying a promotion in its book took longer than it may");
+        ngx_pos_stage_cleanup(stage);
+        ngx_pos_promotion_fail(stage->ctx, POS_AGAIN);
+        return;
+    }
+
+    ngx_pos_stage_run(stage);
+}
+
+/* ---- the book, as new as the version ---- */
+
+static void
+ngx_pos_stage_open(ngx_pos_stage_t *stage)
+{
+    pos_status_t rc;
+
+    if (stage->row != NULL && stage->shop != NULL) {
+        stage->with = (pos_overlay_t) { .base = stage->shop->source, .id = stage->id, .coupon = stage->any_arm };
+        stage->without = stage->with;
+        rc = ngx_pos_stage_text(stage, &stage->with.row);
+        if (rc != POS_OK) {
+            ngx_pos_stage_fail(stage, rc);
+            return;
+        }
+        pos_overlay_source(&stage->with, &stage->with_source);
+        pos_overlay_source(&stage->without, &stage->without_source);
+    }
+
+    ngx_add_timer(&stage->event, NGX_POS_STAGE_TIMEOUT);
+    ngx_pos_stage_run(stage);
+}
+
+static void
+ngx_pos_stage_look(ngx_pos_stage_t *stage)
+{
+    int64_t               rev = 0;
+    const pos_json_t     *wanted = pos_json_get(stage->said, "revision");
+    ngx_pos_generation_t *now;
+
+    (void) (wanted != NULL && pos_json_int64(wanted, &rev));
+
+    now = ngx_pos_worker.conf->replica.len ? ngx_pos_generation_acquire() : NULL;
+
+    if (stage->generation != NULL) {
+        ngx_pos_generation_release(stage->generation);
+    }
+
+    stage->generation = now;
+    stage->shop = now != NULL ? ngx_pos_generation_shop(now, stage->ctx->key->retailer_no) : NULL;
+
+    if (stage->shop != NULL && stage->shop->book == NULL) {
+        stage->shop = NULL;
+    }
+
+    stage->behind = stage->shop == NULL || stage->shop->head.rev < rev;
+
+    if (stage->row != NULL && stage->behind && ngx_pos_worker.conf->replica.len
+        && stage->waited++ < NGX_POS_STAGE_WAITS)
+    {
+        ngx_add_timer(&stage->wait, NGX_POS_STAGE_WAIT);
+        return;
+    }
+
+    ngx_pos_stage_open(stage);
+}
+
+static void
+ngx_pos_stage_waited(ngx_event_t *ev)
+{
+    ngx_pos_stage_look(ev->data);
+}
+
+/* ---- the version ---- */
+
+/* {"row", "version", "findings", "revision", …} */
+static pos_status_t
+ngx_pos_stage_read(ngx_pos_stage_t *stage, PGresult *result)
+{
+    pos_str_t         text;
+    pos_json_t       *said;
+    pos_status_t      rc;
+    pos_faults_t      faults;
+    const pos_json_t *version;
+
+    text = pos_arena_str(stage->ctx->arena, pos_str_of(PQgetvalue(result, 0, 0), PQgetlength(result, 0, 0)));
+    PQclear(result);
+
+    if (text.data == NULL) {
+        return POS_NO_MEMORY;
+    }
+
+    pos_faults_init(&faults, stage->ctx->arena);
+    rc = pos_json_read(ngx_pos_worker.reader, text, stage->ctx->arena, &faults, &said);
+    if (rc != POS_OK) {
+        return rc;
+    }
+
+    stage->said = said;
+    stage->row = pos_json_get(said, "row");
+    if (stage->row != NULL && stage->row->type != POS_JSON_OBJECT) {
+        stage->row = NULL;
+    }
+
+    stage->summary = pos_json_get(said, "summary");
+    version = pos_json_get(said, "version");
+    (void) (version != NULL && pos_json_int64(version, &stage->version));
+
+    return POS_OK;
+}
+
+static void
+ngx_pos_stage_fetched(ngx_pos_pg_call_t *call)
+{
+    pos_status_t     rc;
+    ngx_pos_stage_t *stage = call->data;
+
+    stage->ctx->call = NULL;
+
+    if (call->outcome != NGX_POS_PG_DONE) {
+        ngx_pos_stage_cleanup(stage);
+        ngx_pos_sql_failed(stage->ctx, call);
+        return;
+    }
+
+    rc = ngx_pos_stage_read(stage, call->result);
+    if (rc != POS_OK) {
+        ngx_pos_stage_fail(stage, rc);
+        return;
+    }
+
+    ngx_pos_stage_look(stage);
+}
+
+/* What the body says of it, with its id; zero-terminated. */
+static const char *
+ngx_pos_stage_request(ngx_pos_stage_t *stage)
+{
+    static const char *const  names[] = { "version", "from", "until" };
+    ngx_uint_t                i;
+    pos_writer_t              w;
+    const pos_json_t         *v;
+
+    pos_writer_init(&w, stage->ctx->arena, 256, 4096);
+    pos_write_object_begin(&w);
+    pos_write_key(&w, "id");
+    pos_write_string(&w, stage->id);
+    pos_write_key(&w, "publishing");
+    pos_write_bool(&w, stage->publishing);
+
+    for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        v = stage->ctx->json != NULL ? pos_json_get(stage->ctx->json, names[i]) : NULL;
+        if (v != NULL) {
+            pos_write_key_str(&w, pos_str_z(names[i]));
+            pos_write_json(&w, v);
+        }
+    }
+
+    pos_write_object_end(&w);
+    pos_write_bytes(&w, pos_str_of("", 1));
+
+    return w.status == POS_OK ? pos_writer_result(&w).data : NULL;
+}
+
+static bool
+ngx_pos_stage_init(ngx_pos_ctx_t *ctx, ngx_pos_stage_t *stage)
+{
+    ngx_http_cleanup_t *cleanup;
+
+    cleanup = ngx_http_cleanup_add(ctx->request, 0);
+    if (cleanup == NULL) {
+        return false;
+    }
+
+    cleanup->handler = ngx_pos_stage_cleanup;
+    cleanup->data = stage;
+    stage->ctx = ctx;
+    stage->event.handler = ngx_pos_stage_event;
+    stage->event.data = stage;
+    stage->event.log = ctx->request->connection->log;
+    stage->wait.handler = ngx_pos_stage_waited;
+    stage->wait.data = stage;
+    stage->wait.log = ctx->request->connection->log;
+
+    return true;
+}
+
+void
+ngx_pos_stage_given(ngx_pos_ctx_t *ctx, ngx_pos_stage_t *stage, pos_str_t id, const pos_json_t *row,
+    const pos_json_t *summary)
+{
+    if (!ngx_pos_stage_init(ctx, stage)) {
+        ngx_pos_request_finish(ctx, NGX_ERROR);
+        return;
+    }
+
+    stage->id = id;
+    stage->row = row;
+    stage->summary = summary;
+    ngx_pos_request_suspend(ctx);
+    ngx_pos_stage_look(stage);
+}
+
+void
+ngx_pos_stage_begin(ngx_pos_ctx_t *ctx, ngx_pos_stage_t *stage)
+{
+    pos_str_t retailer;
+
+    if (!ngx_pos_stage_init(ctx, stage)) {
+        ngx_pos_request_finish(ctx, NGX_ERROR);
+        return;
+    }
+
+    ctx->work = stage;
+    stage->id = ctx->values[0]->text;
+
+    if (ngx_pos_worker.pg == NULL) {
+        ngx_pos_problem_unavailable(ctx, "database_unavailable", "There is no database here.");
+        return;
+    }
+
+    retailer = ngx_pos_sql_retailer(ctx);
+    stage->call.request = ngx_pos_stage_request(stage);
+    if (retailer.data == NULL || stage->call.request == NULL) {
+        ngx_pos_request_finish(ctx, NGX_ERROR);
+        return;
+    }
+
+    stage->call.statement = "pos_promotion_to_check";
+    stage->call.statement_index = NGX_POS_PG_STAGE_INDEX;
+    stage->call.sql = "select pos.promotion_to_check($1::jsonb)";
+    stage->call.retailer = retailer.data;
+    stage->call.repeatable = true;
+    stage->call.handler = ngx_pos_stage_fetched;
+    stage->call.data = stage;
+    ctx->call = &stage->call;
+
+    ngx_pos_request_suspend(ctx);
+    ngx_pos_pg_submit(ngx_pos_worker.pg, &stage->call);
+}
+
+void
+ngx_pos_stage_unknown(ngx_pos_stage_t *stage)
+{
+    int64_t           newest = 0;
+    ngx_pos_ctx_t    *ctx = stage->ctx;
+    const pos_json_t *v = pos_json_get(stage->said, "newest");
+
+    (void) (v != NULL && pos_json_int64(v, &newest));
+
+    if (newest == 0) {
+        ngx_pos_problem(ctx, NGX_HTTP_NOT_FOUND, "not_found", "There is no such promotion.");
+        return;
+    }
+
+    (void) pos_fault(&ctx->faults, pos_str("/version"), "unknown_version", "the promotion has versions 1 to %lld",
+        (long long) newest);
+    ngx_pos_problem_faults(ctx, 422, "invalid", "The promotion has no such version.");
+}
