@@ -20,18 +20,6 @@ typedef struct {
     pos_status_t      status;
 } search_t;
 
-static bool
-new_choice(search_t *x, pos_choice_t *c)
-{
-    pos_arena_t *arena = x->plan->work->arena;
-    size_t       n = x->count + 1;
-
-    c->used = pos_arena_zalloc(arena, n);
-    c->order = pos_arena_alloc(arena, n * sizeof(*c->order));
-    c->repeat = pos_arena_alloc(arena, n * sizeof(*c->repeat));
-    return c->used && c->order && c->repeat;
-}
-
 static void
 copy_choice(const search_t *x, pos_choice_t *to, const pos_choice_t *from)
 {
@@ -174,7 +162,7 @@ search_init(search_t *x, const pos_plan_t *plan, uint32_t banned)
 {
     *x = (search_t) { .plan = plan, .banned = banned, .count = plan->candidate_count };
     x->best = pos_arena_zalloc(plan->work->arena, sizeof(*x->best));
-    if (x->best == NULL || !new_choice(x, &x->best_choice)) {
+    if (x->best == NULL || pos_choice_init(&x->best_choice, plan) != POS_OK) {
         return POS_NO_MEMORY;
     }
     return pos_state_init(x->best, plan);
@@ -184,7 +172,7 @@ static pos_status_t
 trial_init(search_t *x)
 {
     x->trial = pos_arena_zalloc(x->plan->work->arena, sizeof(*x->trial));
-    if (x->trial == NULL || !new_choice(x, &x->try_choice)) {
+    if (x->trial == NULL || pos_choice_init(&x->try_choice, x->plan) != POS_OK) {
         return POS_NO_MEMORY;
     }
     return pos_state_init(x->trial, x->plan);

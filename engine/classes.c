@@ -74,6 +74,17 @@ pos_state_init(pos_state_t *s, const pos_plan_t *plan)
     return grow_segs(s, span + (splits < span / 2 ? splits : span / 2) + 8) ? POS_OK : s->status;
 }
 
+pos_status_t
+pos_choice_init(pos_choice_t *c, const pos_plan_t *plan)
+{
+    pos_arena_t *arena = plan->work->arena;
+    size_t       n = plan->candidate_count + 1;
+
+    *c = (pos_choice_t) { .used = pos_arena_zalloc(arena, n), .order = pos_arena_alloc(arena, n * sizeof(*c->order)),
+        .repeat = pos_arena_alloc(arena, n * sizeof(*c->repeat)) };
+    return c->used && c->order && c->repeat ? POS_OK : POS_NO_MEMORY;
+}
+
 static int64_t
 min_price_of(const pos_state_t *s, const pos_item_t *item)
 {

@@ -154,10 +154,7 @@ make_room(improve_t *x, const pos_plan_t *plan)
     if (!best || !trial || !choice || !x->best || !x->order || !x->alone) {
         return false;
     }
-    choice->used = pos_arena_zalloc(arena, n);
-    choice->order = pos_arena_alloc(arena, n * sizeof(*choice->order));
-    choice->repeat = pos_arena_alloc(arena, n * sizeof(*choice->repeat));
-    return choice->used && choice->order && choice->repeat && pos_state_init(best, plan) == POS_OK &&
+    return pos_choice_init(choice, plan) == POS_OK && pos_state_init(best, plan) == POS_OK &&
         pos_state_init(trial, plan) == POS_OK && pos_turns_init(&x->r, plan, best, trial, choice) == POS_OK;
 }
 

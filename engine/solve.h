@@ -205,8 +205,12 @@ int64_t pos_deal_cost(const pos_solve_t *z, const pos_deal_t *d, int64_t times);
 /* What all items cost with the deals' x, scaled; -1: not permitted. */
 int64_t pos_model_exact(const pos_solve_t *z, uint32_t component);
 
-/* The x of now as a solution of the component. */
+/* solve_repair.c: the x of now as a choice, kept when it is the best of the component. */
+void pos_note_solution(pos_solve_t *z);
+/* The same, once an nth has the first units of its row. */
 void pos_search_note(pos_solve_t *z);
+/* Deals by what they save, each taking what the ones before left. */
+void pos_repair(pos_solve_t *z);
 
 /* solve_settle.c: every way to settle what is left once the deals' vars are fixed. */
 void pos_settle(pos_solve_t *z);
@@ -215,6 +219,30 @@ static inline bool
 pos_broken(const pos_solve_t *z)
 {
     return z->status != POS_OK || z->too_large;
+}
+
+static inline bool
+pos_in_component(const pos_solve_t *z, uint32_t deal)
+{
+    return z->component == POS_NIL || z->deals[deal].component == z->component;
+}
+
+static inline bool
+pos_item_in_component(const pos_solve_t *z, const pos_sitem_t *item)
+{
+    return item->var_count && pos_in_component(z, z->vars[item->vars[0]].deal);
+}
+
+/* Of the item, in the solution of now; more than there are, where it is relaxed. */
+static inline int32_t
+pos_units_wanted(const pos_solve_t *z, const pos_sitem_t *item)
+{
+    int32_t n = 0;
+
+    for (uint32_t k = 0; k < item->var_count; k++) {
+        n += z->vars[item->vars[k]].x;
+    }
+    return n;
 }
 
 /* Does the act discount units that no deal need take? */

@@ -63,22 +63,6 @@ new_claims(const pos_plan_t *plan, uint32_t room)
     return c->items && c->units && c->bits && c->times ? c : NULL;
 }
 
-static pos_choice_t *
-new_choice(const pos_plan_t *plan)
-{
-    pos_arena_t  *arena = plan->work->arena;
-    size_t        n = plan->candidate_count + 1;
-    pos_choice_t *c = pos_arena_zalloc(arena, sizeof(*c));
-
-    if (c == NULL) {
-        return NULL;
-    }
-    c->used = pos_arena_zalloc(arena, n);
-    c->order = pos_arena_alloc(arena, n * sizeof(*c->order));
-    c->repeat = pos_arena_alloc(arena, n * sizeof(*c->repeat));
-    return c->used && c->order && c->repeat ? c : NULL;
-}
-
 /* Do the model's sums fit? Each is of what units cost, once for each promotion at most. */
 static bool
 fits_model(const pos_plan_t *plan, size_t units)
@@ -129,11 +113,12 @@ pos_solve_room(pos_solve_t *z, const pos_solution_t *known)
     z->keep = pos_arena_alloc(arena, (2 * vars + 1) * sizeof(int32_t));
     z->claims = new_claims(plan, (uint32_t) units);
     z->best_claims = new_claims(plan, (uint32_t) units);
-    z->choice = new_choice(plan);
-    z->try_choice = new_choice(plan);
+    z->choice = pos_arena_zalloc(arena, sizeof(*z->choice));
+    z->try_choice = pos_arena_zalloc(arena, sizeof(*z->try_choice));
     z->trial = pos_arena_zalloc(arena, sizeof(*z->trial));
     z->state = known->state;
     return z->vars && z->deals && z->allowed && z->must && z->in_chain && z->items && z->slack && z->best_x && z->trail && z->lambdas && z->mus &&
         z->halves && z->left && z->elsewhere && z->keep && z->claims && z->best_claims && z->choice && z->try_choice && z->trial &&
+        pos_choice_init(z->choice, plan) == POS_OK && pos_choice_init(z->try_choice, plan) == POS_OK &&
         pos_state_init(z->trial, plan) == POS_OK;
 }

@@ -14,18 +14,6 @@
 #define FULL_STEP    1024
 #define LIST_STEPS   20000
 
-static bool
-in_component(const pos_solve_t *z, uint32_t deal)
-{
-    return z->component == POS_NIL || z->deals[deal].component == z->component;
-}
-
-static bool
-item_in_component(const pos_solve_t *z, const pos_sitem_t *item)
-{
-    return item->var_count && in_component(z, z->vars[item->vars[0]].deal);
-}
-
 /* What the deals save at most at these multipliers; INT64_MIN: they cannot. */
 static int64_t
 dual(pos_solve_t *z)
@@ -33,14 +21,14 @@ dual(pos_solve_t *z)
     int64_t sum = 0;
 
     for (uint32_t i = 0; i < z->item_count; i++) {
-        if (item_in_component(z, &z->items[i])) {
+        if (pos_item_in_component(z, &z->items[i])) {
             sum += z->items[i].lambda * z->items[i].units;
         }
     }
     for (uint32_t d = 0; d < z->deal_count; d++) {
         pos_deal_t *deal = &z->deals[d];
 
-        if (!in_component(z, d)) {
+        if (!pos_in_component(z, d)) {
             continue;
         }
         if (deal->dirty) {
@@ -64,17 +52,6 @@ cut(pos_solve_t *z, int64_t saved)
     }
     z->work += 8;
     return pos_model_after(z, z->base - z->constant - saved) >= z->state->objective + z->ties;
-}
-
-static int32_t
-usage(const pos_solve_t *z, const pos_sitem_t *item)
-{
-    int32_t n = 0;
-
-    for (uint32_t k = 0; k < item->var_count; k++) {
-        n += z->vars[item->vars[k]].x;
-    }
-    return n;
 }
 
 static void
@@ -117,175 +94,6 @@ restore_lambdas(pos_solve_t *z, uint32_t depth)
     }
 }
 
-/* ---- what is found ---- */
-
-static int64_t
-component_base(const pos_solve_t *z)
-{
-    int64_t sum = 0;
-
-    for (uint32_t i = 0; i < z->item_count; i++) {
-        sum += item_in_component(z, &z->items[i]) ? z->items[i].rate * z->items[i].units : 0;
-    }
-    return sum;
-}
-
-/* The x of now as a choice: kept when it is the best of the component. */
-static void
-note_solution(pos_solve_t *z)
-{
-    int64_t cost;
-
-    if (z->component == POS_NIL) {
-        return;
-    }
-    cost = pos_model_exact(z, z->component);
-    z->work += z->var_count;
-    if (cost >= 0 && component_base(z) - cost > z->best) {
-        z->best = component_base(z) - cost;
-        for (uint32_t v = 0; v < z->var_count; v++) {
-            if (in_component(z, z->vars[v].deal)) {
-                z->best_x[v] = z->vars[v].x;
-            }
-        }
-    }
-}
-
-static int32_t
-free_units(const pos_solve_t *z, uint32_t item)
-{
-    return z->items[item].units - usage(z, &z->items[item]);
-}
-
-/* An nth that passed over free units takes them for its last ones, as its row
- * wants it; which saves no less where the last of a group is rewarded. */
-static void
-shift_nth(pos_solve_t *z, pos_deal_t *d)
-{
-    const pos_act_t *act = &z->plan->acts[d->act];
-    uint32_t         front = 0, back = d->count;
-
-    while (front < d->count && back > 0) {
-        uint32_t   i = act->effect->cheapest_first ? act->cheapest[front] : front;
-        uint32_t   j = act->effect->cheapest_first ? act->cheapest[back - 1] : back - 1;
-        pos_var_t *early = &z->vars[d->first + i], *late = &z->vars[d->first + j];
-
-        if (act->picks[early->pick].amount == act->picks[late->pick].amount || front >= back) {
-            return;
-        }
-        if (late->x == 0) {
-            back--;
-        } else if (early->x == early->cap || free_units(z, early->item) < 1) {
-            front++;
-        } else {
-            early->x++;
-            late->x--;
-        }
-    }
-}
-
-static void
-shift_nths(pos_solve_t *z)
-{
-    for (uint32_t d = 0; d < z->deal_count; d++) {
-        if (in_component(z, d) && z->plan->acts[z->deals[d].act].effect->kind == POS_EFFECT_NTH) {
-            shift_nth(z, &z->deals[d]);
-        }
-    }
-}
-
-/* One deal takes of what is left. Its own roles may want the same unit, which
- * pricing does not see: then what is paid gives way. */
-static bool
-take_left(pos_solve_t *z, pos_deal_t *deal, int32_t *left)
-{
-    bool over = true;
-
-    for (uint32_t k = 0; k < deal->count; k++) {
-        pos_var_t *v = &z->vars[deal->first + k];
-
-        v->hi = v->lo + left[v->item] < v->hi ? v->lo + left[v->item] : v->hi;
-    }
-    for (uint32_t round = 0; over && round < 4; round++) {
-        if (pos_price_deal(z, deal) == INT64_MIN) {
-            return false;
-        }
-        over = false;
-        for (uint32_t k = 0; k < deal->count && deal->role_count > 1; k++) {
-            pos_var_t *v = &z->vars[deal->first + k];
-            int32_t    mine = 0;
-
-            for (uint32_t j = 0; j < deal->count; j++) {
-                const pos_var_t *u = &z->vars[deal->first + j];
-
-                mine += u->item == v->item && u != v ? u->x - u->lo : 0;
-            }
-            if (mine + v->x - v->lo > left[v->item]) {
-                over = true;
-                if (v->role == 0) {
-                    v->hi = v->lo + (left[v->item] > mine ? left[v->item] - mine : 0);
-                }
-            }
-        }
-    }
-    for (uint32_t k = 0; k < deal->count; k++) {
-        pos_var_t *v = &z->vars[deal->first + k];
-
-        v->x = over ? v->lo : v->x;
-        left[v->item] -= v->x - v->lo;
-    }
-    return true;
-}
-
-/* Deals by what they save, each taking what the ones before left; then each
- * once more for what nobody took. */
-static void
-repair(pos_solve_t *z)
-{
-    int32_t *left = z->left, *keep = z->keep;
-
-    for (uint32_t i = 0; i < z->item_count; i++) {
-        left[i] = z->items[i].units;
-    }
-    for (uint32_t v = 0; v < z->var_count; v++) {
-        keep[v] = z->vars[v].hi;
-        keep[z->var_count + v] = z->vars[v].lo;
-        if (in_component(z, z->vars[v].deal)) {
-            left[z->vars[v].item] -= z->vars[v].lo;
-        }
-    }
-    for (uint32_t d = 0; d < z->deal_count; d++) {
-        z->deals[d].done = !in_component(z, d) || z->deals[d].count == 0;
-    }
-    for (uint32_t round = 0; round < z->deal_count; round++) {
-        uint32_t    at = POS_NIL;
-        pos_deal_t *deal;
-
-        for (uint32_t d = 0; d < z->deal_count; d++) {
-            if (!z->deals[d].done && (at == POS_NIL || z->deals[d].value > z->deals[at].value)) {
-                at = d;
-            }
-        }
-        if (at == POS_NIL) {
-            break;
-        }
-        deal = &z->deals[at];
-        deal->done = true;
-        if (!take_left(z, deal, left)) {
-            break;
-        }
-    }
-    shift_nths(z);
-    note_solution(z);
-    for (uint32_t v = 0; v < z->var_count; v++) {
-        z->vars[v].hi = keep[v];
-        z->vars[v].lo = keep[z->var_count + v];
-    }
-    for (uint32_t d = 0; d < z->deal_count; d++) {
-        z->deals[d].dirty |= in_component(z, d);
-    }
-}
-
 /* ---- multipliers ---- */
 
 /* A repetition takes at least twice its half: all halves fit into half of the
@@ -296,7 +104,7 @@ start_halves(pos_solve_t *z)
     int64_t units = 0;
 
     for (uint32_t i = 0; i < z->item_count; i++) {
-        units += item_in_component(z, &z->items[i]) ? z->items[i].units : 0;
+        units += pos_item_in_component(z, &z->items[i]) ? z->items[i].units : 0;
     }
     z->halves_most = units / 2;
     z->mu = 0;
@@ -313,8 +121,8 @@ step(pos_solve_t *z, int64_t bound, int64_t theta, bool *over)
         pos_sitem_t *item = &z->items[i];
 
         item->excess = 0;
-        if (item_in_component(z, item)) {
-            item->excess = usage(z, item) - item->units;
+        if (pos_item_in_component(z, item)) {
+            item->excess = pos_units_wanted(z, item) - item->units;
             *over |= item->excess > 0;
             if (item->excess < 0 && item->lambda == 0) {
                 item->excess = 0;
@@ -323,7 +131,7 @@ step(pos_solve_t *z, int64_t bound, int64_t theta, bool *over)
         }
     }
     for (uint32_t d = 0; d < z->deal_count; d++) {
-        halves += in_component(z, d) ? z->deals[d].times * z->deals[d].half : 0;
+        halves += pos_in_component(z, d) ? z->deals[d].times * z->deals[d].half : 0;
     }
     *over |= halves > 0;
     halves = halves < 0 && z->mu == 0 ? 0 : halves;
@@ -369,14 +177,14 @@ tighten(pos_solve_t *z, uint32_t depth, int64_t bound, uint32_t steps)
         int64_t now;
 
         if (z->component != POS_NIL && (k & 7) == 0 && depth < 3) {
-            repair(z);
+            pos_repair(z);
             (void) dual(z);
         }
         if (!step(z, best, theta, &over)) {
             break;
         }
         if (!over) {
-            note_solution(z);
+            pos_note_solution(z);
         }
         now = dual(z);
         if (now == INT64_MIN) {
@@ -486,7 +294,7 @@ rule_out(pos_solve_t *z, int64_t bound)
     for (uint32_t d = 0; d < z->deal_count; d++) {
         pos_deal_t *deal = &z->deals[d];
 
-        if (!in_component(z, d) || deal->count == 0 || z->work > z->budget) {
+        if (!pos_in_component(z, d) || deal->count == 0 || z->work > z->budget) {
             continue;
         }
         for (uint32_t k = 0; k < deal->count; k++) {
@@ -532,10 +340,10 @@ branch_var(const pos_solve_t *z)
         const pos_sitem_t *item = &z->items[i];
         int64_t            excess, rank;
 
-        if (!item_in_component(z, item)) {
+        if (!pos_item_in_component(z, item)) {
             continue;
         }
-        excess = usage(z, item) - item->units;
+        excess = pos_units_wanted(z, item) - item->units;
         rank = excess > 0 ? (INT64_C(1) << 40) + excess * (item->lambda + 1) : -excess * item->lambda;
         for (uint32_t k = 0; k < item->var_count; k++) {
             const pos_var_t *v = &z->vars[item->vars[k]];
@@ -566,11 +374,42 @@ left_open(pos_solve_t *z, int64_t bound)
     }
 }
 
+static void node(pos_solve_t *z, uint32_t depth, int64_t above);
+
+/* At least what the relaxed solution takes of the var, then less. */
+static void
+branch(pos_solve_t *z, uint32_t depth, uint32_t var, int64_t bound)
+{
+    uint32_t mine = z->trail_count;
+
+    for (uint32_t side = 0; side < 2; side++) {
+        const pos_var_t *v = &z->vars[var];
+        int32_t          lo = v->lo, hi = v->hi, x = v->x > lo ? v->x : lo + 1;
+
+        if (side) {
+            restore_lambdas(z, depth);
+        }
+        if (cut(z, bound)) {
+            break;
+        }
+        /* the same halves on both sides: x is read once */
+        x = side ? z->halves[depth] : x;
+        z->halves[depth] = x;
+        if (decide(z, var, side ? lo : x, side ? x - 1 : hi)) {
+            node(z, depth + 1, bound);
+        }
+        undo(z, mine);
+        if (z->stop) {
+            left_open(z, bound);
+        }
+    }
+}
+
 static void
 node(pos_solve_t *z, uint32_t depth, int64_t above)
 {
     int64_t  bound;
-    uint32_t var, mine, mark = z->trail_count;
+    uint32_t var, mark = z->trail_count;
     bool     over = z->stop || z->work > z->budget || depth + 1 >= z->depth_room;
 
     if (over && depth > 0) {
@@ -596,7 +435,7 @@ node(pos_solve_t *z, uint32_t depth, int64_t above)
     if (bound == INT64_MIN || cut(z, bound)) {
         return;
     }
-    note_solution(z);
+    pos_note_solution(z);
     if (depth < RULED_DEPTH) {
         /* by the value at these very multipliers, not by a lower bound from above */
         if (!rule_out(z, dual(z))) {
@@ -608,7 +447,6 @@ node(pos_solve_t *z, uint32_t depth, int64_t above)
             return;
         }
     }
-    mine = z->trail_count;
     var = branch_var(z);
     if (var == POS_NIL) {
         if (z->component == POS_NIL) {
@@ -620,27 +458,7 @@ node(pos_solve_t *z, uint32_t depth, int64_t above)
         undo(z, mark);
         return;
     }
-    for (uint32_t side = 0; side < 2; side++) {
-        const pos_var_t *v = &z->vars[var];
-        int32_t          lo = v->lo, hi = v->hi, x = v->x > lo ? v->x : lo + 1;
-
-        if (side) {
-            restore_lambdas(z, depth);
-        }
-        if (cut(z, bound)) {
-            break;
-        }
-        /* the same halves on both sides: x is read once */
-        x = side ? z->halves[depth] : x;
-        z->halves[depth] = x;
-        if (decide(z, var, side ? lo : x, side ? x - 1 : hi)) {
-            node(z, depth + 1, bound);
-        }
-        undo(z, mine);
-        if (z->stop) {
-            left_open(z, bound);
-        }
-    }
+    branch(z, depth, var, bound);
     undo(z, mark);
 }
 
@@ -679,7 +497,7 @@ search_options(pos_solve_t *z, int64_t *above)
         }
     }
     for (uint32_t d = 0; d < z->deal_count; d++) {
-        z->deals[d].dirty |= in_component(z, d);
+        z->deals[d].dirty |= pos_in_component(z, d);
     }
     z->pool.at = mark;
     return solved;
@@ -689,7 +507,7 @@ void
 pos_search_deals(pos_solve_t *z, int64_t above)
 {
     for (uint32_t d = 0; d < z->deal_count; d++) {
-        z->deals[d].dirty |= in_component(z, d);
+        z->deals[d].dirty |= pos_in_component(z, d);
     }
     z->trail_count = 0;
     start_halves(z);
@@ -697,13 +515,6 @@ pos_search_deals(pos_solve_t *z, int64_t above)
         return;
     }
     node(z, 0, above);
-}
-
-void
-pos_search_note(pos_solve_t *z)
-{
-    shift_nths(z);
-    note_solution(z);
 }
 
 /* A bound alone: a few steps from the multipliers there are. */

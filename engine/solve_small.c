@@ -441,7 +441,7 @@ descend(descent_t *t, uint32_t d, count_t left, int64_t cost)
     int64_t      least;
 
     if (z->stop || z->status != POS_OK || z->work > z->budget) {
-        leave_open(t, cost + (d < z->deal_count ? t->rest[d][left.index] : 0));
+        leave_open(t, cost + t->rest[d][left.index]);
         return;
     }
     if (d == z->deal_count) {

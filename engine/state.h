@@ -95,6 +95,8 @@ typedef struct {
 
 /* classes.c */
 pos_status_t pos_state_init(pos_state_t *s, const pos_plan_t *plan) POS_MUSTCHECK;
+/* Nothing is used; `order` and `repeat` are as large as the plan's candidates, and not set. */
+pos_status_t pos_choice_init(pos_choice_t *c, const pos_plan_t *plan) POS_MUSTCHECK;
 void pos_state_reset(pos_state_t *s, const pos_choice_t *choice);
 /* May the candidate touch this class? */
 bool pos_may_touch(const pos_state_t *s, const pos_act_t *act, uint32_t seg);
