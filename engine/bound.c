@@ -64,6 +64,22 @@ even_handed(const pos_act_t *act, const pos_act_t *deal, bool *touches)
     return true;
 }
 
+/* Doing it once more then takes no unit from its rewards: each part that buys could have all that
+ * may be rewarded, or none of it. Else what is spent on buying may be worth more as a reward. */
+static bool
+buys_evenly(const pos_act_t *deal)
+{
+    uint64_t get = UINT64_C(1) << deal->effect->part_count, all = UINT64_MAX, any = 0;
+
+    for (uint32_t k = 0; k < deal->pick_count; k++) {
+        if (deal->picks[k].parts & get) {
+            all &= deal->picks[k].parts;
+            any |= deal->picks[k].parts;
+        }
+    }
+    return any == 0 || all == any;
+}
+
 /* Does the greedy choice of units save the most there is? */
 static bool
 picks_best(const pos_act_t *deal, bool marked_down)
@@ -90,7 +106,7 @@ picks_best(const pos_act_t *deal, bool marked_down)
         }
     }
     return e->get_count == 1 &&
-        (same || e->gets[0].reduce == POS_REDUCE_PERCENT || !marked_down);
+        (same || (buys_evenly(deal) && (e->gets[0].reduce == POS_REDUCE_PERCENT || !marked_down)));
 }
 
 /* The units it rewards at a percentage, done so often, and that percentage; 0: none. */

@@ -176,7 +176,8 @@ class Effect:
             self.kind = {"line": "markdown"}.get(promotion.cls, promotion.cls)
         self.filter = document.get("items") or {}
         self.max_units = document.get("max_units")
-        self.items = set()  # numbers of the items that match
+        self.items = set()  # numbers of the items that match; of tiers, of those that reach one
+        self.counted = set()  # numbers of the items that match
         self.number = None  # in order of application
 
     def on_units(self):
@@ -426,7 +427,10 @@ class Quote:
     def can_do(self, effect):
         """Whether there is anything in the cart for it to act on."""
         if effect.kind in ("markdown", "order"):
-            effect.items = {n for n, item in enumerate(self.items) if self.matches(effect.filter, item)}
+            effect.counted = {n for n, item in enumerate(self.items) if self.matches(effect.filter, item)}
+            # Reading: tiers do not touch what reaches none, so nothing need give way to them there.
+            effect.items = {n for n in effect.counted if effect.kind == "order" or "tiers" not in effect.doc
+                            or self.best_tier(effect.doc, effect, n)}
             return bool(effect.items) or (bool(effect.doc.get("shipping")) and self.shipping > 0)
         if effect.kind == "shipping":
             methods = effect.doc.get("methods")
@@ -874,7 +878,7 @@ class Quote:
 
     def best_tier(self, document, effect, item_number):
         """'the best tier reached'; `count` is of the line or of all that match."""
-        counted = [item_number] if document.get("count", "line") == "line" else effect.items
+        counted = [item_number] if document.get("count", "line") == "line" else effect.counted
         have = sum(self.items[n].thousandths for n in counted)
         reached = [t for t in document["tiers"] if thousandths(t["quantity"]) <= have]
         return max(reached, key=lambda t: thousandths(t["quantity"]), default=None)
