@@ -222,29 +222,28 @@ language sql immutable strict parallel safe set search_path = ''
 as $$ select replace(replace(name, '~', '~0'), '/', '~1') $$;
 
 -- The JSON Patch (RFC 6902) that makes `b` of `a`. Lists: what is alike at both ends
--- stays, what is between is replaced place by place, the rest removed or added.
+-- stays, what is between is replaced place by place, the rest removed or added; where
+-- that is more than anybody reads, the list is replaced.
 create or replace function pos.json_diff(a jsonb, b jsonb, at text default '') returns jsonb
 language plpgsql immutable parallel safe set search_path = ''
 as $$
 declare
-    ops   jsonb := '[]';
-    k     text;
-    n     int := 0;
-    tail  int := 0;
-    la    int;
-    lb    int;
+    n      int := 0;
+    tail   int := 0;
+    la     int;
+    lb     int;
     shared int;
 begin
     if a = b then
-        return ops;
+        return '[]';
     elsif jsonb_typeof(a) = 'object' and jsonb_typeof(b) = 'object' then
-        for k in select e.k from (select jsonb_object_keys(a) as k union select jsonb_object_keys(b)) e order by e.k collate "C" loop
-            ops := ops || case
-                when not b ? k then jsonb_build_array(jsonb_build_object('op', 'remove', 'path', at || '/' || pos.pointer_token(k)))
-                when not a ? k then jsonb_build_array(jsonb_build_object('op', 'add', 'path', at || '/' || pos.pointer_token(k), 'value', b -> k))
-                else pos.json_diff(a -> k, b -> k, at || '/' || pos.pointer_token(k)) end;
-        end loop;
-        return ops;
+        return (select coalesce(jsonb_agg(o.op order by e.at collate "C", o.i), '[]')
+                  from (select at || '/' || pos.pointer_token(k.k) as at, a -> k.k as was, b -> k.k as now_is
+                          from (select jsonb_object_keys(a) as k union select jsonb_object_keys(b)) k) e
+                 cross join lateral jsonb_array_elements(case
+                       when e.now_is is null then jsonb_build_array(jsonb_build_object('op', 'remove', 'path', e.at))
+                       when e.was is null then jsonb_build_array(jsonb_build_object('op', 'add', 'path', e.at, 'value', e.now_is))
+                       else pos.json_diff(e.was, e.now_is, e.at) end) with ordinality o(op, i));
     elsif jsonb_typeof(a) = 'array' and jsonb_typeof(b) = 'array' then
         la := jsonb_array_length(a);
         lb := jsonb_array_length(b);
@@ -255,16 +254,15 @@ begin
             tail := tail + 1;
         end loop;
         shared := least(la, lb) - tail;
-        for i in n .. shared - 1 loop
-            ops := ops || pos.json_diff(a -> i, b -> i, at || '/' || i);
-        end loop;
-        for i in reverse la - tail - 1 .. shared loop
-            ops := ops || jsonb_build_array(jsonb_build_object('op', 'remove', 'path', at || '/' || i));
-        end loop;
-        for i in shared .. lb - tail - 1 loop
-            ops := ops || jsonb_build_array(jsonb_build_object('op', 'add', 'path', at || '/' || i, 'value', b -> i));
-        end loop;
-        return ops;
+        if greatest(la, lb) - tail - n <= 500 then
+            return (select coalesce(jsonb_agg(o.op order by e.i, o.i), '[]')
+                      from generate_series(n, shared - 1) e(i)
+                     cross join lateral jsonb_array_elements(pos.json_diff(a -> e.i, b -> e.i, at || '/' || e.i)) with ordinality o(op, i))
+                || (select coalesce(jsonb_agg(jsonb_build_object('op', 'remove', 'path', at || '/' || e.i) order by e.i desc), '[]')
+                      from generate_series(shared, la - tail - 1) e(i))
+                || (select coalesce(jsonb_agg(jsonb_build_object('op', 'add', 'path', at || '/' || e.i, 'value', b -> e.i) order by e.i), '[]')
+                      from generate_series(shared, lb - tail - 1) e(i));
+        end if;
     end if;
     return jsonb_build_array(jsonb_build_object('op', 'replace', 'path', at, 'value', b));
 end
