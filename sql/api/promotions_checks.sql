@@ -10,12 +10,68 @@ as $$
     select jsonb_build_object('severity', severity, 'code', code, 'message', message, 'pointer', pointer, 'related', related)
 $$;
 
--- Do two promotions' documents never share a unit?
-create or replace function pos.promotions_exclude(a jsonb, b jsonb) returns boolean
+drop function if exists pos.promotions_exclude(jsonb, jsonb);
+
+-- How far two promotions keep each other out: 'order', only one of them is given; 'goods',
+-- never both on one unit; null, they go together.
+create or replace function pos.promotions_apart(a jsonb, b jsonb) returns text
 language sql immutable parallel safe set search_path = ''
 as $$
-    select coalesce(a ->> 'stacking', 'combine') <> 'combine' or coalesce(b ->> 'stacking', 'combine') <> 'combine'
-        or coalesce(a ->> 'group' = b ->> 'group', false)
+    select case when 'alone' in (a ->> 'stacking', b ->> 'stacking') then 'order'
+                when 'exclusive' in (a ->> 'stacking', b ->> 'stacking') or a ->> 'group' = b ->> 'group' then 'goods' end
+$$;
+
+-- The coupons that open a promotion, now or later: [{"code", "codes", "promotions"}], one
+-- for each list of promotions. A batch is one row, as which its codes, which may be a
+-- million, are counted; its code is their pattern.
+create or replace function pos.coupons_opening(promotion text) returns jsonb
+language sql stable set search_path = ''
+as $$
+    with said as (
+        select x.document ->> 'code' as code, 1 as codes, x.document
+          from pos.coupon x
+         where x.retailer_id = pos.current_retailer() and x.batch_id is null and x.revoked_at is null
+        union all
+        select b.pattern, b.codes, b.document from pos.coupon_batch b where b.retailer_id = pos.current_retailer() and b.in_book
+    ), opens as (
+        select min(s.code) as code, sum(s.codes) as codes, s.document -> 'promotions' as promotions
+          from said s, pos.retailer r
+         where r.retailer_id = pos.current_retailer() and s.document -> 'promotions' ? coupons_opening.promotion
+           and (pos.instant(s.document ->> 'until', r.timezone) > now()) is not false
+         group by s.document -> 'promotions'
+    )
+    select coalesce(jsonb_agg(to_jsonb(o)), '[]') from opens o
+$$;
+
+-- Of a promotion that needs a coupon: does one open it, and what else does it open that
+-- keeps it out?
+create or replace function pos.coupon_findings(the pos.promotion, summary jsonb) returns jsonb
+language plpgsql stable set search_path = ''
+as $$
+declare
+    opens jsonb := pos.coupons_opening(the.promotion_id);
+begin
+    if opens = '[]' then
+        return jsonb_build_array(pos.finding('warning', 'no_coupon',
+            'it needs a coupon, and no coupon opens it yet: nobody can get it', '/coupon'));
+    end if;
+    return (select coalesce(jsonb_agg(pos.finding('warning', 'coupon_shared',
+                       format('the coupon %L%s also opens %L, and %s', s.code,
+                              case when s.codes > 1 then format(' (and %s more)', s.codes - 1) else '' end, s.promotion_id,
+                              case s.apart when 'order' then 'only one of the two is given in an order'
+                                           else 'the two are never given on the same goods' end),
+                       '/coupon', jsonb_build_array(s.promotion_id)) order by s.promotion_id), '[]')
+              from (select p.promotion_id, pos.promotions_apart(coupon_findings.summary, v.summary) as apart,
+                           min(o.v ->> 'code') as code, sum((o.v ->> 'codes')::bigint) as codes
+                      from jsonb_array_elements(opens) o(v)
+                     cross join lateral jsonb_array_elements_text(o.v -> 'promotions') e(id)
+                      join pos.promotion p on p.retailer_id = the.retailer_id and p.promotion_id = e.id
+                       and p.promotion_id <> the.promotion_id and p.state in ('active', 'scheduled')
+                      join pos.promotion_version v
+                        on (v.retailer_id, v.promotion_id, v.version) = (p.retailer_id, p.promotion_id, p.published_version)
+                     where pos.promotions_apart(coupon_findings.summary, v.summary) is not null
+                     group by p.promotion_id, v.summary order by p.promotion_id limit 20) s);
+end
 $$;
 
 -- What the tables alone say against a version: its times, its experiment, the coupons
@@ -29,7 +85,6 @@ declare
     zone   text := (select r.timezone from pos.retailer r where r.retailer_id = me);
     found  jsonb := '[]';
     arms   jsonb;
-    c      record;
 begin
     if pos.instant(active ->> 'until', zone) <= now() then
         found := found || pos.finding('error', 'expired',
@@ -48,26 +103,7 @@ begin
         end if;
     end if;
     if coalesce((summary ->> 'coupon')::boolean, false) then
-        if not exists (select from pos.coupon x where x.retailer_id = me and x.document -> 'promotions' ? the.promotion_id) then
-            found := found || pos.finding('warning', 'no_coupon',
-                'it needs a coupon, and no coupon opens it yet: nobody can get it', '/coupon');
-        end if;
-        for c in
-            select p.promotion_id, min(x.document ->> 'code') as code, count(*) as n
-              from pos.coupon x
-              cross join lateral jsonb_array_elements_text(x.document -> 'promotions') o(id)
-              join pos.promotion p on p.retailer_id = me and p.promotion_id = o.id and p.promotion_id <> the.promotion_id
-               and p.state in ('active', 'scheduled')
-              join pos.promotion_version v on (v.retailer_id, v.promotion_id, v.version) = (me, p.promotion_id, p.published_version)
-             where x.retailer_id = me and x.document -> 'promotions' ? the.promotion_id
-               and pos.promotions_exclude(promotion_findings.summary, v.summary)
-             group by p.promotion_id order by p.promotion_id limit 20
-        loop
-            found := found || pos.finding('warning', 'coupon_shared',
-                format('the coupon %L%s also opens %L, and the two never share goods: one of them is not given', c.code,
-                       case when c.n > 1 then format(' (and %s more)', c.n - 1) else '' end, c.promotion_id),
-                '/coupon', jsonb_build_array(c.promotion_id));
-        end loop;
+        found := found || pos.coupon_findings(the, summary);
     end if;
     return found;
 end
