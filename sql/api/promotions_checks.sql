@@ -112,7 +112,8 @@ $$;
 -- For nginx, before it checks or simulates: {"id", "version", "schedule", …} to the
 -- version's row as the book would have it, what the tables say against it, and the
 -- revision that the book must have reached. Locks nothing. Without `version` the newest.
--- `row` is null where there is nothing to check: then the operation says why.
+-- `row` is null where there is nothing to check: then the operation says why, and
+-- `replay` where that is the answer stored for this "idempotency_key".
 create or replace function pos.promotion_to_check(request jsonb) returns jsonb
 language plpgsql stable set search_path = ''
 as $$
@@ -122,6 +123,11 @@ declare
     the      pos.promotion;
     v        pos.promotion_version;
 begin
+    if (request ->> 'publishing')::boolean
+       and exists (select from pos.idempotency i
+                    where i.retailer_id = me and i.key_hash = sha256(convert_to(request ->> 'idempotency_key', 'UTF8'))) then
+        return jsonb_build_object('row', null, 'replay', true);
+    end if;
     select * into the from pos.promotion p where p.retailer_id = me and p.promotion_id = request ->> 'id';
     select * into v from pos.promotion_version x
      where (x.retailer_id, x.promotion_id, x.version)

@@ -246,8 +246,23 @@ begin
 end
 $$;
 
+-- Did another promotion, or the retailer, change since the revision of the book that the
+-- checks saw? Then none of them knows of it. Null: it is not known which they saw, and
+-- they say so.
+create or replace function pos.checked_too_early(the pos.promotion, revision bigint) returns boolean
+language sql stable set search_path = ''
+as $$
+    select exists (
+        select from pos.revision_log l
+         where l.retailer_id = the.retailer_id and l.rev > checked_too_early.revision
+           and (l.bulk and l.keys = '[]'
+                or exists (select from jsonb_array_elements(l.keys) k
+                            where k ->> 0 = 'retailer' or k ->> 0 = 'promotion' and k ->> 1 <> the.promotion_id)))
+$$;
+
 -- publish_promotion: POST /v1/promotions/{id}/publish. An older version rolls back.
--- What nginx checked is in `prepared`: the version, and what it found.
+-- What nginx checked is in `prepared`: the version, what it found, and by which revision
+-- of the book.
 create or replace function api.publish_promotion(request jsonb) returns pos.response
 language plpgsql set search_path = ''
 as $$
@@ -281,6 +296,9 @@ begin
     end if;
     if findings is null or (request #>> '{prepared,version}')::int is distinct from the.published_version then
         perform pos.refuse('POS09', 'conflict', 'the promotion changed while it was being checked; publish it again');
+    end if;
+    if pos.checked_too_early(the, (request #>> '{prepared,revision}')::bigint) then
+        perform pos.refuse('POS09', 'conflict', 'another promotion changed while this one was being checked; publish it again');
     end if;
     warned := pos.judge_findings(was, the.published_version, findings, request #> '{body,acknowledge}');
     the.state := 'active';

@@ -1,7 +1,7 @@
--- A promotion's life where only the database sees it: the coupons that open it,
--- what differs between two long lists.
+-- A promotion's life where only the database sees it: checks that came too early, repeats,
+-- the coupons that open it, what differs between two long lists.
 begin;
-select plan(20);
+select plan(38);
 
 select pos.create_retailer('{"code": "acme", "currency": "GBP", "timezone": "Europe/London"}') as made \gset
 select :'made'::jsonb #>> '{sandbox,retailer_id}' as me \gset
@@ -65,6 +65,32 @@ begin
 end $$;
 grant execute on all functions in schema pg_temp to pos_api, pos_daemon;
 set local role pos_api;
+
+-- Two that are checked at once know nothing of each other.
+select pg_temp.put('a'), pg_temp.put('b'), pg_temp.rev() as seen \gset
+select is(pg_temp.publish('a', 1, :seen), 'active', 'a goes live by the book that was there');
+select is(pg_temp.publish('b', 1, :seen), 'POS09 conflict', 'b was checked beside a book without it');
+select is((select count(*) from pos.promotion_publication where promotion_id = 'b'), 0::bigint, 'and nothing was published');
+select is(pg_temp.publish('b', 1, pg_temp.rev()), 'active', 'checked again it goes');
+select pg_temp.rev() as seen \gset
+select is((pg_temp.call('suspend_promotion', 'b')).status, 200, 'what changes of itself');
+select is((pg_temp.call('put_store', 'london')).status, 201, 'or of a store');
+select is(pg_temp.publish('b', 1, :seen), 'active', 'does not matter');
+select is((pg_temp.call('patch_retailer', null, '{"optimise": "margin"}')).status, 200, 'another aim');
+select is(pg_temp.publish('a', 1, :seen), 'POS09 conflict', 'does');
+select is(pg_temp.publish('a', 1, null), 'active', 'a node whose book is behind warns of that instead');
+select is(pg_temp.publish('a', 1), 'active', 'nor does one that says nothing');
+
+-- A repeat needs no checks: its answer is there.
+select pg_temp.put('a') as n \gset
+select is(pos.promotion_to_check('{"id": "a", "publishing": true, "idempotency_key": "k1"}') -> 'version', '2', 'the first time it is checked');
+select is(pg_temp.publish('a', 2, null, '{}', '{"idempotency_key": "k1", "request_hash": "h"}'), 'active', 'and published');
+select is(pos.promotion_to_check('{"id": "a", "publishing": true, "idempotency_key": "k1"}'), '{"row": null, "replay": true}', 'then not again');
+select is((pg_temp.call('publish_promotion', 'a', '{}', '{"idempotency_key": "k1", "request_hash": "h", "prepared": {"version": null, "findings": null}}')).headers ->> 'Idempotency-Replayed',
+    'true', 'the answer is the stored one');
+select is(pos.promotion_to_check('{"id": "a", "publishing": true, "idempotency_key": "k2"}') -> 'version', '2', 'another key is another request');
+select is(pos.promotion_to_check('{"id": "a", "publishing": true}') -> 'version', '2', 'and so is one without');
+select is(pos.promotion_to_check('{"id": "a", "publishing": false, "idempotency_key": "k1"}') -> 'version', '2', 'a check is no publication');
 
 -- Coupons that open it.
 select pg_temp.put('tea', '{"coupon": true, "stacking": "exclusive"}'), pg_temp.put('mug', '{"coupon": true, "stacking": "exclusive"}'),
