@@ -30,15 +30,20 @@ as $$
              || '{archive}', null) end
 $$;
 
--- Does this document need an approval before it is published? What it may cost is
--- known where a limit caps its amount in all; a day's cap is none over the years.
-create or replace function pos.promotion_needs_approval(document jsonb) returns boolean
+drop function if exists pos.promotion_needs_approval(jsonb);
+
+-- Does this document, or this script that compiled to it, need an approval before it is
+-- published? What it may cost is known where a limit caps its amount in all; a day's cap
+-- is none over the years, and no limit of an amount counts points, which a script may
+-- give without a word of it in the document.
+create or replace function pos.promotion_needs_approval(document jsonb, script text) returns boolean
 language sql stable set search_path = ''
 as $$
     select case coalesce(r.document ->> 'promotion_approval', 'never')
              when 'never' then false
              when 'always' then true
-             else coalesce((select min((l ->> 'max')::numeric)
+             else script is not null or jsonb_path_exists(promotion_needs_approval.document, '$.then[*].points')
+               or coalesce((select min((l ->> 'max')::numeric)
                               from jsonb_array_elements(case jsonb_typeof(promotion_needs_approval.document -> 'limits')
                                        when 'array' then promotion_needs_approval.document -> 'limits' else '[]' end) l
                              where l ->> 'of' = 'amount' and coalesce(l ->> 'per', 'all') = 'all' and l ->> 'window' is null)
@@ -63,7 +68,7 @@ language sql stable set search_path = ''
 as $$
     select jsonb_build_object('version', v.version, 'published', v.version = p.published_version is true, 'document', v.summary,
         'script', v.script, 'author', v.author, 'reason', v.reason, 'created_at', pos.rfc3339(v.created_at),
-        'needs_approval', pos.promotion_needs_approval(v.summary),
+        'needs_approval', pos.promotion_needs_approval(v.summary, v.script),
         'review', (select pos.review_resource(r) from pos.promotion_review r
                     where (r.retailer_id, r.promotion_id, r.version) = (v.retailer_id, v.promotion_id, v.version)),
         'publications', (select coalesce(jsonb_agg(jsonb_build_object('at', pos.rfc3339(b.at), 'by', b.published_by, 'reason', b.reason,
@@ -81,7 +86,7 @@ as $$
     select jsonb_build_object('id', p.promotion_id,
         'state', t.state, 'steps', to_jsonb(pos.promotion_steps(t.state, r.state)),
         'version', p.version, 'published_version', p.published_version, 'suspended_reason', p.suspended_reason,
-        'schedule', p.schedule, 'needs_approval', pos.promotion_needs_approval(v.summary), 'review', pos.review_resource(r),
+        'schedule', p.schedule, 'needs_approval', pos.promotion_needs_approval(v.summary, v.script), 'review', pos.review_resource(r),
         'document', v.summary, 'script', v.script, 'created_at', pos.rfc3339(p.created_at), 'updated_at', pos.rfc3339(p.updated_at))
       from pos.promotion_version v
       left join pos.promotion_version live on live.retailer_id = p.retailer_id and live.promotion_id = p.promotion_id

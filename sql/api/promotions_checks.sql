@@ -133,12 +133,12 @@ begin
      where (x.retailer_id, x.promotion_id, x.version)
          = (me, the.promotion_id, coalesce((request ->> 'version')::int, the.version));
     if v.version is null or (request ->> 'publishing')::boolean
-                            and (the.state = 'archived' or not pos.promotion_approved(the, v.version)) then
+                            and (the.state = 'archived' or pos.approval_missing(the, v.version, schedule) is not null) then
         return jsonb_build_object('row', null, 'version', v.version, 'known', the.promotion_id is not null, 'newest', the.version);
     end if;
     return jsonb_build_object('row', pos.promotion_row(v.document, v.summary, schedule)::jsonb, 'version', v.version, 'known', true,
-        'summary', v.summary, 'needs_approval', pos.promotion_needs_approval(v.summary),
-        'approved', pos.promotion_approved(the, v.version),
+        'summary', v.summary, 'needs_approval', pos.promotion_needs_approval(v.summary, v.script),
+        'approved', pos.approval_missing(the, v.version, schedule) is null,
         'findings', pos.promotion_findings(the, v.summary, schedule),
         'margin_percent', (select r.document -> 'promotion_margin_percent' from pos.retailer r where r.retailer_id = me),
         'revision', (select r.rev from pos.revision r where r.retailer_id = me));

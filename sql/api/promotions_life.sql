@@ -123,16 +123,19 @@ begin
     end if;
     the := pos.promotion_for_review(request, 'submit');
     before := pos.promotion_resource(the);
-    insert into pos.promotion_review as r (retailer_id, promotion_id, version, state, submitted_by, note)
-    values (the.retailer_id, the.promotion_id, the.version, 'requested', request #>> '{actor,key_id}', request #>> '{body,reason}')
+    insert into pos.promotion_review as r (retailer_id, promotion_id, version, state, submitted_by, submitters, note)
+    values (the.retailer_id, the.promotion_id, the.version, 'requested', request #>> '{actor,key_id}',
+            array_remove(array[request #>> '{actor,key_id}'], null), request #>> '{body,reason}')
         on conflict (retailer_id, promotion_id, version) do update
         set state = 'requested', submitted_by = excluded.submitted_by, submitted_at = now(), note = excluded.note,
+            submitters = case when r.submitters @> excluded.submitters then r.submitters else r.submitters || excluded.submitters end,
             decided_by = null, decided_at = null, reason = null;
     return pos.remember(request, pos.review_step(request, 'submit_promotion', the, before, 'in_review', 'promotion.submitted'));
 end
 $$;
 
--- The decision on the newest version, by a key that neither wrote nor submitted it.
+-- The decision on the newest version, which must be the one that was looked at, by a key
+-- that neither wrote it nor ever submitted it.
 create or replace function pos.decide_review(request jsonb, operation text, step text, decided text, new_state text, event text)
 returns pos.response
 language plpgsql set search_path = ''
@@ -149,15 +152,15 @@ begin
     end if;
     the := pos.promotion_for_review(request, step);
     before := pos.promotion_resource(the);
-    if n is distinct from null and n <> the.version then
-        perform pos.refuse('POS09', 'other_version',
-            format('the review is of version %s, the newest; version %s is not under review', the.version, n));
+    if n is distinct from the.version then
+        perform pos.refuse('POS09', 'other_version', format('the review is of version %s, the newest; %s is not under review',
+            the.version, coalesce('version ' || n, 'what is not named')));
     end if;
     if me is null or exists (select from pos.promotion_version v
                   where (v.retailer_id, v.promotion_id, v.version) = (the.retailer_id, the.promotion_id, the.version) and v.author = me)
        or exists (select from pos.promotion_review r
                    where (r.retailer_id, r.promotion_id, r.version) = (the.retailer_id, the.promotion_id, the.version)
-                     and r.submitted_by = me) then
+                     and me = any (r.submitters)) then
         perform pos.refuse('POS03', 'own_work', 'a version is judged by another key than those that wrote and submitted it');
     end if;
     update pos.promotion_review r
@@ -177,19 +180,41 @@ create or replace function api.reject_promotion(request jsonb) returns pos.respo
 language sql set search_path = ''
 as $$ select pos.decide_review(request, 'reject_promotion', 'reject', 'rejected', 'draft', 'promotion.rejected') $$;
 
--- May this version be published as far as approvals go? One that was live before may
--- be at any time: going back must not wait for anybody.
-create or replace function pos.promotion_approved(the pos.promotion, version int) returns boolean
+drop function if exists pos.promotion_approved(pos.promotion, int);
+
+-- Is this window of times within that one? No time there is no bound.
+create or replace function pos.window_within(inner_one jsonb, outer_one jsonb) returns boolean
 language sql stable set search_path = ''
 as $$
-    select not pos.promotion_needs_approval(v.summary)
-        or exists (select from pos.promotion_review r
-                    where (r.retailer_id, r.promotion_id, r.version) = (v.retailer_id, v.promotion_id, v.version)
-                      and r.state = 'approved')
-        or exists (select from pos.promotion_publication b
-                    where (b.retailer_id, b.promotion_id, b.version) = (v.retailer_id, v.promotion_id, v.version))
+    select coalesce(pos.instant(inner_one ->> 'from', r.timezone), '-infinity') >= coalesce(pos.instant(outer_one ->> 'from', r.timezone), '-infinity')
+       and coalesce(pos.instant(inner_one ->> 'until', r.timezone), 'infinity') <= coalesce(pos.instant(outer_one ->> 'until', r.timezone), 'infinity')
+      from pos.retailer r where r.retailer_id = pos.current_retailer()
+$$;
+
+-- What keeps this version from being published for these times as far as approvals go;
+-- null: nothing. One that was live before needs none: going back must not wait for
+-- anybody. An approval is of the version with its own times; what it was live for
+-- before, it may be for again.
+create or replace function pos.approval_missing(the pos.promotion, version int, schedule jsonb) returns text
+language sql stable set search_path = ''
+as $$
+    with past as (
+        select b.schedule from pos.promotion_publication b
+         where (b.retailer_id, b.promotion_id, b.version) = (the.retailer_id, the.promotion_id, approval_missing.version)
+    )
+    select case
+           when not pos.promotion_needs_approval(v.summary, v.script) then null
+           when not exists (select from past)
+                and not exists (select from pos.promotion_review r
+                                 where (r.retailer_id, r.promotion_id, r.version) = (v.retailer_id, v.promotion_id, v.version)
+                                   and r.state = 'approved')
+           then format('version %s needs the approval of another key before it is published', v.version)
+           when not exists (select from (select null::jsonb union all select p.schedule from past p) w(schedule)
+                             where pos.window_within(pos.promotion_active(v.summary, approval_missing.schedule),
+                                                     pos.promotion_active(v.summary, w.schedule)))
+           then format('the approval is of the times in version %s, and these go beyond them', v.version) end
       from pos.promotion_version v
-     where (v.retailer_id, v.promotion_id, v.version) = (the.retailer_id, the.promotion_id, promotion_approved.version)
+     where (v.retailer_id, v.promotion_id, v.version) = (the.retailer_id, the.promotion_id, approval_missing.version)
 $$;
 
 -- The times a publication's body gives, over those of the document; null: none.
@@ -260,6 +285,16 @@ as $$
                             where k ->> 0 = 'retailer' or k ->> 0 = 'promotion' and k ->> 1 <> the.promotion_id)))
 $$;
 
+-- One more publication of what is published now.
+create or replace function pos.publication_kept(the pos.promotion, acknowledged text[], author text, reason text) returns void
+language sql set search_path = ''
+as $$
+    insert into pos.promotion_publication (retailer_id, promotion_id, ordinal, version, schedule, acknowledged, published_by, reason)
+    select the.retailer_id, the.promotion_id, coalesce(max(b.ordinal), 0) + 1, the.published_version, the.schedule,
+           publication_kept.acknowledged, author, publication_kept.reason
+      from pos.promotion_publication b where (b.retailer_id, b.promotion_id) = (the.retailer_id, the.promotion_id)
+$$;
+
 -- publish_promotion: POST /v1/promotions/{id}/publish. An older version rolls back.
 -- What nginx checked is in `prepared`: the version, what it found, and by which revision
 -- of the book.
@@ -272,6 +307,7 @@ declare
     was      pos.promotion;
     summary  jsonb;
     findings jsonb := nullif(request #> '{prepared,findings}', 'null');
+    missing  text;
     warned   text[];
     done     pos.response;
 begin
@@ -289,9 +325,9 @@ begin
     end if;
     the.schedule := pos.schedule_of(request -> 'body');
     perform pos.check_schedule(summary, the.schedule);
-    if not pos.promotion_approved(the, the.published_version) then
-        perform pos.refuse('POS09', 'approval_required',
-            format('version %s needs the approval of another key before it is published', the.published_version), null, null,
+    missing := pos.approval_missing(the, the.published_version, the.schedule);
+    if missing is not null then
+        perform pos.refuse('POS09', 'approval_required', missing, null, null,
             jsonb_build_object('version', the.published_version, 'steps', pos.promotion_resource(was) -> 'steps'));
     end if;
     if findings is null or (request #>> '{prepared,version}')::int is distinct from the.published_version then
@@ -305,10 +341,7 @@ begin
     the.suspended_reason := null;
     if (the.state, the.published_version, the.suspended_reason, the.schedule)
        is distinct from (was.state, was.published_version, was.suspended_reason, was.schedule) then
-        insert into pos.promotion_publication (retailer_id, promotion_id, ordinal, version, schedule, acknowledged, published_by, reason)
-        select the.retailer_id, the.promotion_id, coalesce(max(b.ordinal), 0) + 1, the.published_version, the.schedule, warned,
-               request #>> '{actor,key_id}', request #>> '{body,reason}'
-          from pos.promotion_publication b where (b.retailer_id, b.promotion_id) = (the.retailer_id, the.promotion_id);
+        perform pos.publication_kept(the, warned, request #>> '{actor,key_id}', request #>> '{body,reason}');
     end if;
     done := pos.promotion_step(request, 'publish_promotion', the, 'promotion.published', request #>> '{body,reason}');
     done.body := done.body || jsonb_build_object('findings', findings);
