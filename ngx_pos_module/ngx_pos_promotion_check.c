@@ -97,6 +97,7 @@ ngx_pos_check_begin(ngx_pos_check_t *check)
     options.id = stage->id;
     options.now = ngx_pos_promotion_now();
     options.margin_ppm = ngx_pos_check_margin(check);
+    options.show_costs = ngx_pos_key_may(stage->ctx, ngx_pos_worker.conf->contract->may_cost);
 
     rc = pos_check_create(&options, &check->check);
     if (rc != POS_OK) {
