@@ -188,6 +188,15 @@ ngx_pos_check_work(ngx_pos_stage_t *stage)
     return POS_OK;
 }
 
+/* What was priced by then is told, and that it is not all. */
+static bool
+ngx_pos_check_late(ngx_pos_stage_t *stage)
+{
+    ngx_pos_check_t *check = stage->data;
+
+    return check->phase == NGX_POS_CHECK_PRICE;
+}
+
 /* ---- what was found ---- */
 
 static void
@@ -283,10 +292,17 @@ ngx_pos_check_publish(ngx_pos_stage_t *stage)
     } else {
         pos_write_null(&w);
     }
+    /* What the book says by then is checked against what it says when this is written. */
+    pos_write_key(&w, "revision");
+    if (stage->shop != NULL && !stage->behind) {
+        pos_write_int(&w, stage->shop->head.rev);
+    } else {
+        pos_write_null(&w);
+    }
     pos_write_object_end(&w);
 
     ctx->prepared = pos_writer_result(&w);
-    stage->drop(stage);
+    ngx_pos_stage_close(stage);
 
     if (w.status != POS_OK) {
         ngx_pos_promotion_fail(ctx, w.status);
@@ -308,6 +324,7 @@ ngx_pos_check_create(ngx_pos_ctx_t *ctx)
 
     check->stage.any_arm = true;
     check->stage.work = ngx_pos_check_work;
+    check->stage.late = ngx_pos_check_late;
     check->stage.drop = ngx_pos_check_drop;
     check->stage.data = check;
 
@@ -369,7 +386,7 @@ ngx_pos_check_answer(ngx_pos_stage_t *stage)
         ctx->revision = pos_arena_str(ctx->arena, stage->shop->revision);
     }
 
-    stage->drop(stage);
+    ngx_pos_stage_close(stage);
 
     if (w.status != POS_OK) {
         ngx_pos_promotion_fail(ctx, w.status);
@@ -404,6 +421,7 @@ void
 ngx_pos_promotion_tried(ngx_pos_check_t *check, pos_writer_t *w)
 {
     ngx_pos_check_findings(check, w);
+    ngx_pos_stage_close(&check->stage);
 }
 
 void
