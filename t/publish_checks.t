@@ -59,6 +59,23 @@ subtest 'below the margin wanted' => sub {
     is($pos->patch('/v1/retailer', { promotion_margin_percent => undef })->{status}, 200, 'it is not any more');
 };
 
+subtest 'costs are for those who may see them' => sub {
+    draft('half', [{ percent_off => 50, items => { category => ['appliances'] } }], stacking => 'exclusive');
+    my %keys = map { my $scopes = $_; ($_ => $pos->post('/v1/keys', { name => $scopes, scopes => [split / /, $scopes] })->{json}{secret}) }
+        'promotions:read', 'promotions:read products:read';
+    my %seen;
+    for my $scopes (sort keys %keys) {
+        my $r;
+        $pos->wait_for("a key of $scopes", 10, sub { $r = $pos->post('/v1/promotions/half/check', {}, key => $keys{$scopes}); $r->{status} == 200 }) or diag($r->{body});
+        $seen{$scopes} = finding($r->{json}, 'below_cost');
+    }
+    my ($poor, $rich) = @seen{sort keys %keys};
+    is_deeply([sort keys %{ $poor->{products}[0] }], [qw(quantity sku)], 'not for one that may not read products') or diag(PosTest::json($poor));
+    unlike($poor->{message}, qr/leaves|cost of/, 'nor in words');
+    is_deeply([sort keys %{ $rich->{products}[0] }], [qw(cost net quantity sku)], 'for one that may');
+    is_deeply($poor->{related}, $rich->{related}, 'the products are the same');
+};
+
 subtest 'overlap with what is live' => sub {
     live('tea-5', [{ percent_off => 5, items => { sku => ['TEA'] } }]);
     my $c = check(draft('tea-3', [{ percent_off => 3, items => { sku => ['TEA'] } }]));
