@@ -8,7 +8,7 @@
 
 #define POS_CHECK_FILTERS     16
 #define POS_CHECK_QUANTITIES  6
-#define POS_CHECK_CONTEXTS    4
+#define POS_CHECK_CONTEXTS    16
 #define POS_CHECK_UNITS       1000   /* in a line                        */
 #define POS_CHECK_FAILURES    3      /* of its script: each may cost a whole budget */
 
@@ -55,6 +55,7 @@ struct pos_check_s {
     int64_t                amount;     /* money that a condition asks for    */
     pos_check_context_t              contexts[POS_CHECK_CONTEXTS];
     uint32_t               context_count;
+    uint32_t               lists;      /* of the book whose customers are among them */
     bool                   timeless;   /* in one of them it is at no time live */
     pos_map_t              brand_of;   /* name to its place in `brands`      */
     pos_check_brand_t     *brands;     /* that are asked for                 */

@@ -230,33 +230,53 @@ first_store(const pos_book_t *book)
 
 
 /* One for each price list: where it is in force, and where the draft asks to be. */
+/* The prices of two lists are found by one cart where the same customers get them. */
+static bool
+is_known(const pos_check_t *c, const pos_check_context_t *x)
+{
+    for (uint32_t i = 0; i < c->context_count; i++) {
+        const pos_check_context_t *k = &c->contexts[i];
+
+        if (pos_str_eq(k->store, x->store) && pos_str_eq(k->channel, x->channel) && pos_str_eq(k->group, x->group)
+            && pos_str_eq(k->currency, x->currency)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+
 static void
 choose_contexts(pos_check_t *c, const pos_wishes_t *wishes)
 {
     const pos_book_t *book = c->options.book;
 
-    for (uint32_t i = 0; i < book->list_count && c->context_count < POS_CHECK_CONTEXTS; i++) {
+    for (uint32_t i = 0; i < book->list_count; i++) {
         const pos_price_list_t *list = &book->list_array[i];
-        pos_check_context_t              *context = &c->contexts[c->context_count];
         const pos_store_t      *store = first_store(book);
         pos_str_t               code = pos_rehearsal_first(&list->stores, store ? store->code : pos_str(""));
+        pos_check_context_t     context = { .currency = list->currency };
 
         if (wishes->store != NULL) {
             code = pos_rehearsal_first(&wishes->store->values, code);
         }
         store = pos_map_get(&book->stores, code);
-        context->store = store != NULL ? store->code : pos_str("");
-        context->channel = pos_rehearsal_first(&list->channels, pos_str("web"));
+        context.store = store != NULL ? store->code : pos_str("");
+        context.channel = pos_rehearsal_first(&list->channels, pos_str("web"));
         if (wishes->channel != NULL) {
-            context->channel = pos_rehearsal_first(&wishes->channel->values, context->channel);
+            context.channel = pos_rehearsal_first(&wishes->channel->values, context.channel);
         }
-        context->group = pos_rehearsal_first(&list->customer_groups, pos_str(""));
+        context.group = pos_rehearsal_first(&list->customer_groups, pos_str(""));
         if (wishes->customer != NULL) {
-            context->group = pos_rehearsal_first(&wishes->customer->values, context->group);
+            context.group = pos_rehearsal_first(&wishes->customer->values, context.group);
         }
-        context->currency = list->currency;
-        c->timeless |= !live_moment(c, store != NULL && store->zone != NULL ? store->zone : book->zone, &context->at);
-        c->context_count++;
+        if (is_known(c, &context)) {
+            c->lists++;
+        } else if (c->context_count < POS_CHECK_CONTEXTS) {
+            c->lists++;
+            c->timeless |= !live_moment(c, store != NULL && store->zone != NULL ? store->zone : book->zone, &context.at);
+            c->contexts[c->context_count++] = context;
+        }
     }
 }
 

@@ -188,9 +188,9 @@ write_not_checked(pos_check_t *c, pos_writer_t *w)
             "at which it is"), "/active");
         end_finding(w);
     }
-    if (c->context_count < book->list_count) {
+    if (c->lists < book->list_count) {
         begin_finding(w, "warning", "not_checked", pos_arena_printf(c->arena, "it was priced in %u of the %u price lists: no more "
-            "are tried at once", c->context_count, book->list_count), "");
+            "are tried at once", c->lists, book->list_count), "");
         end_finding(w);
     }
 }
@@ -200,7 +200,7 @@ static bool
 complete(const pos_check_t *c)
 {
     return c->matched == c->sku_count && c->at == c->sku_count && !c->timeless
-           && c->context_count == c->options.book->list_count;
+           && c->lists == c->options.book->list_count;
 }
 
 

@@ -108,8 +108,11 @@ typedef struct {
     ",{\"id\":\"b\",\"class\":\"line\",\"then\":[{\"tiers\":[{\"quantity\":3,\"percent_off\":10}],\"items\":" TEE "}]}"
 #define FRAIL \
     ",{\"id\":\"b\",\"script\":\"return promotion { id = 'b', class = 'line', apply = function(cart) local x = cart.none.none end }\"}"
-#define FIVE \
-    LIST("l1", "GBP") "," LIST("l2", "USD") "," LIST("l3", "EUR") "," LIST("l4", "CHF") "," LIST("l5", "SEK")
+#define GROUP(n)  "{\"code\":\"l" n "\",\"currency\":\"GBP\",\"tax_included\":true,\"customer_groups\":[\"g" n "\"]},"
+#define SIXTEEN \
+    GROUP("1") GROUP("2") GROUP("3") GROUP("4") GROUP("5") GROUP("6") GROUP("7") GROUP("8") GROUP("9") GROUP("10") \
+    GROUP("11") GROUP("12") GROUP("13") GROUP("14") GROUP("15") GROUP("16")
+#define SAME(n)   "{\"code\":\"s" n "\",\"currency\":\"GBP\",\"tax_included\":true},"
 
 static const case_t cases[] = {
     { "below cost", SHOP(DRAFT(OFF("5", BOOT), "")), "\"net\":4750,\"cost\":5000", NULL, "\"complete\":true" },
@@ -138,8 +141,14 @@ static const case_t cases[] = {
     { "past midnight", SHOP(DRAFT(OFF("5", BOOT), HOURS("[[\"02:01\",\"02:02\"]]"))), "below_cost", NULL, "\"applied\":1,\"complete\":true" },
     { "at no time", SHOP(DRAFT(OFF("5", BOOT), ",\"active\":{\"from\":\"2031-01-06T00:00:00Z\",\"until\":\"2031-01-07T00:00:00Z\","
         "\"weekdays\":[\"tue\"]}")), "\"not_checked\",\"message\":\"it was priced at a time", NULL, "\"applied\":0,\"complete\":false" },
-    { "more price lists than are tried", BOOK("GBP", FIVE, PRICES("l1") "," PRICES("l2") "," PRICES("l3") "," PRICES("l4") "," PRICES("l5"),
-        DRAFT(OFF("1", TEE), "")), "priced in 4 of the 5 price lists", NULL, "\"complete\":false" },
+    { "more price lists than are tried", BOOK("GBP", SIXTEEN LIST("base", "GBP"), PRICES("base"), DRAFT(OFF("1", TEE), "")),
+        "priced in 16 of the 17 price lists", NULL, "\"complete\":false" },
+    { "more lists than customers", BOOK("GBP", SAME("1") SAME("2") SAME("3") SAME("4") SAME("5") SAME("6") SAME("7") SAME("8") SAME("9")
+        SAME("10") SAME("11") SAME("12") SAME("13") SAME("14") SAME("15") SAME("16") LIST("base", "GBP"), PRICES("base"),
+        DRAFT(OFF("1", TEE), "")), NULL, "not_checked", "\"complete\":true" },
+    { "loss in the last of many lists", BOOK("GBP", GROUP("1") GROUP("2") GROUP("3") GROUP("4") GROUP("5") LIST("base", "USD") ","
+        LIST("low", "GBP"), PRICES("base") ",{\"sku\":\"BOOT\",\"list\":\"low\",\"amount\":5000}", DRAFT(OFF("5", BOOT), "")),
+        "\"net\":4750,\"cost\":5000", NULL, "\"complete\":true" },
     { "as many", BOOK("GBP", LIST("l1", "GBP") "," LIST("l2", "USD"), PRICES("l1") "," PRICES("l2"), DRAFT(OFF("1", TEE), "")), NULL,
         "not_checked", "\"complete\":true" },
 };
