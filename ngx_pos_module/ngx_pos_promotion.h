@@ -35,6 +35,8 @@ pos_status_t ngx_pos_promotion_read(ngx_pos_ctx_t *ctx, ngx_pos_promotion_t *out
 /* The pointer to the i-th promotion of a file: "" where it is the only one. data
  * NULL: no memory. */
 pos_str_t ngx_pos_promotion_base(ngx_pos_ctx_t *ctx, const ngx_pos_promotion_t *out, uint32_t i);
+/* The cases of the script in a row of a book; empty: it has none. */
+pos_status_t ngx_pos_promotion_cases(ngx_pos_ctx_t *ctx, pos_str_t id, const pos_json_t *row, pos_str_t *cases);
 /* Answers that it cannot be taken. */
 void ngx_pos_promotion_fail(ngx_pos_ctx_t *ctx, pos_status_t rc);
 /* The database's time, or, without a replica, this machine's. */

@@ -67,6 +67,7 @@ ngx_pos_check_references(ngx_pos_check_t *check)
 static pos_status_t
 ngx_pos_check_begin(ngx_pos_check_t *check)
 {
+    pos_str_t            cases;
     pos_status_t         rc;
     pos_faults_t         faults;
     ngx_pos_stage_t     *stage = &check->stage;
@@ -80,10 +81,13 @@ ngx_pos_check_begin(ngx_pos_check_t *check)
 
     /* validate has had its rehearsal */
     if (check->done == NULL) {
-        rc = ngx_pos_rehearse_open(stage->generation, stage->shop, stage->ctx->arena, &check->rehearsal);
+        rc = ngx_pos_promotion_cases(stage->ctx, stage->id, stage->row, &cases);
+        if (rc == POS_OK) {
+            rc = ngx_pos_rehearse_open(stage->generation, stage->shop, stage->ctx->arena, &check->rehearsal);
+        }
         if (rc == POS_OK) {
             pos_faults_init(&faults, stage->ctx->arena);
-            rc = pos_rehearsal_add(check->rehearsal, stage->row, pos_str(""), &faults);
+            rc = pos_rehearsal_add(check->rehearsal, stage->row, cases, &faults);
         }
         if (rc != POS_OK) {
             return rc;
