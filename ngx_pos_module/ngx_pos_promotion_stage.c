@@ -538,6 +538,20 @@ ngx_pos_stage_init(ngx_pos_ctx_t *ctx, ngx_pos_stage_t *stage)
     return true;
 }
 
+/* That a client went away is told once. Who was gone with the last of the request does
+ * not wait for a turn. */
+static void
+ngx_pos_stage_suspend(ngx_pos_ctx_t *ctx)
+{
+    ngx_event_t *read = ctx->request->connection->read;
+
+    ngx_pos_request_suspend(ctx);
+
+    if (read->pending_eof) {
+        ngx_post_event(read, &ngx_posted_events);
+    }
+}
+
 void
 ngx_pos_stage_given(ngx_pos_ctx_t *ctx, ngx_pos_stage_t *stage, pos_str_t id, const pos_json_t *row,
     const pos_json_t *summary)
@@ -550,7 +564,7 @@ ngx_pos_stage_given(ngx_pos_ctx_t *ctx, ngx_pos_stage_t *stage, pos_str_t id, co
     stage->id = id;
     stage->row = row;
     stage->summary = summary;
-    ngx_pos_request_suspend(ctx);
+    ngx_pos_stage_suspend(ctx);
     ngx_pos_stage_look(stage);
 }
 
@@ -588,7 +602,7 @@ ngx_pos_stage_begin(ngx_pos_ctx_t *ctx, ngx_pos_stage_t *stage)
     stage->call.data = stage;
     ctx->call = &stage->call;
 
-    ngx_pos_request_suspend(ctx);
+    ngx_pos_stage_suspend(ctx);
     ngx_pos_pg_submit(ngx_pos_worker.pg, &stage->call);
 }
 
