@@ -307,6 +307,7 @@ pos_builder_add_experiment(pos_book_builder_t *b, pos_str_t key, pos_str_t value
 {
     row_t             row;
     pos_experiment_t *experiment = pos_arena_zalloc(b->book->arena, sizeof(*experiment));
+    void             *before;
     pos_status_t      status;
 
     if (experiment == NULL) {
@@ -319,5 +320,10 @@ pos_builder_add_experiment(pos_book_builder_t *b, pos_str_t key, pos_str_t value
     if (!close_row(&row, &status)) {
         return status;
     }
-    return pos_map_set(&b->book->experiments, experiment->code, experiment, NULL);
+    experiment->number = (uint32_t) b->book->experiments.count;
+    status = pos_map_set(&b->book->experiments, experiment->code, experiment, &before);
+    if (status == POS_OK && before != NULL) {
+        experiment->number = ((const pos_experiment_t *) before)->number;
+    }
+    return status;
 }

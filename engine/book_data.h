@@ -57,6 +57,7 @@ typedef struct {
 
 typedef struct {
     pos_str_t  code;
+    uint32_t   number;                     /* in the book's, in byte order of codes */
     bool       by_customer;                /* else by session                */
     uint32_t   arm_count;
     pos_arm_t *arms;

@@ -172,12 +172,16 @@ look_at(pos_plan_t *plan, uint32_t looked, bool reachable)
     const pos_cart_t      *cart = &plan->work->cart;
     pos_candidate_t       *c = &plan->candidates[plan->candidate_count];
     pos_status_t           status;
-    bool                   willing = true;
+    bool                   willing = true, in_arm;
 
     l->candidate = POS_NIL;
     l->reason = pos_promotion_inactive(p, cart);
-    if (l->reason == NULL && !pos_experiment_in_arm(p, cart)) {
-        l->reason = "other_arm";
+    if (l->reason == NULL && p->experiment.len > 0) {
+        status = pos_experiment_look(plan, p, reachable, &in_arm);
+        if (status != POS_OK) {
+            return status;
+        }
+        l->reason = in_arm ? NULL : "other_arm";
     }
     if (l->reason == NULL && p->coupon && !pos_coupon_opens(plan->work, p->id)) {
         l->reason = "needs_coupon";

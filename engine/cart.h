@@ -118,8 +118,10 @@ bool pos_condition_holds(const pos_condition_t *condition, const pos_cart_t *car
  * outside_hours. */
 const char *pos_promotion_inactive(const pos_promotion_t *promotion, const pos_cart_t *cart);
 
-/* experiment.c: is the cart in the promotion's arm? (True without one.) */
-bool pos_experiment_in_arm(const pos_promotion_t *promotion, const pos_cart_t *cart);
+/* experiment.c: the cart's arm; NULL: it has nobody to hash. Says whether it is the
+ * customer's or the session's. */
+const pos_arm_t *pos_experiment_arm(const pos_experiment_t *experiment, const pos_cart_t *cart,
+    bool *by_customer);
 
 /* index.c: the promotions that could touch this cart, as indices into
  * book->promotions, ascending (so by priority desc, id asc), no duplicates. Coupons given that name a

@@ -76,6 +76,15 @@ typedef struct {
     uint32_t               candidate;    /* POS_NIL: none                    */
 } pos_looked_t;
 
+/* A cart's part in an experiment. */
+typedef struct {
+    const pos_experiment_t *experiment;    /* NULL: it was not asked for yet */
+    const pos_arm_t        *arm;           /* NULL: it is in none            */
+    bool                    by_customer;   /* else by session                */
+    bool                    exposed;       /* a live promotion of the experiment, in
+                                              whichever arm, could have touched it */
+} pos_share_t;
+
 typedef struct {
     pos_work_t      *work;
     uint32_t         looked_count;
@@ -104,6 +113,8 @@ typedef struct {
     pos_usage_t    **usage_last;      /* where the next one goes            */
     pos_civil_t      today;           /* in the retailer's zone             */
     bool             today_known;
+    pos_share_t     *shares;          /* by the experiment's number; NULL: none was asked for */
+    uint32_t         exposures;       /* of shares                          */
 } pos_plan_t;
 
 /* candidate.c: looks at the promotions the index names. */
@@ -115,6 +126,12 @@ bool pos_condition_asks_later(const pos_condition_t *c);
 pos_status_t pos_plan_make(pos_work_t *w, pos_plan_t *plan) POS_MUSTCHECK;
 /* touches.c: once acts and what they match are known. */
 pos_status_t pos_plan_touches(pos_plan_t *plan) POS_MUSTCHECK;
+
+/* experiment.c: of a promotion that is of an experiment and live. */
+pos_status_t pos_experiment_look(pos_plan_t *plan, const pos_promotion_t *promotion, bool reachable,
+    bool *in_arm) POS_MUSTCHECK;
+/* The quote's `experiments`, in byte order of their codes; nothing where it is part of none. */
+void pos_experiments_write(const pos_plan_t *plan, pos_writer_t *out);
 
 /* coupon.c: looks up the codes given; the good ones as a list. */
 pos_status_t pos_coupons_read(pos_work_t *w, const pos_coupon_t ***good, uint32_t *count)

@@ -373,7 +373,7 @@ overridden(const pos_json_t *outer, pos_str_t key)
 {
     const pos_json_t *v = pos_json_get_str(outer, key);
 
-    return v != NULL && v->type != POS_JSON_NULL;
+    return v != NULL && (v->type != POS_JSON_NULL || pos_str_eq(key, pos_str("experiment")));
 }
 
 
@@ -385,7 +385,8 @@ is_carrier(pos_str_t key)
 
 
 /* The script's document with the outer members over it, as a new object node;
- * both trees are left as they are. A null outside takes nothing away. */
+ * both trees are left as they are. A null outside takes nothing away but the
+ * experiment: without one it is for everybody. */
 static pos_json_t *
 merged(pos_arena_t *arena, const pos_json_t *inner, const pos_json_t *outer)
 {

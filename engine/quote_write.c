@@ -581,6 +581,7 @@ pos_quote_write(pos_quoted_t *q, pos_writer_t *out)
     write_promotions(q, out);
     write_coupons(q, out);
     write_messages(q, out);
+    pos_experiments_write(q->plan, out);
     pos_write_key(out, "points");
     pos_write_int(out, q->solution.state->points);
     write_inputs(q, out);

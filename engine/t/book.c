@@ -239,9 +239,8 @@ test_experiment(void)
     shop_t          s;
     double          worst;
     pos_book_t     *book;
-    pos_promotion_t a = { .experiment = pos_str("e"), .arm = pos_str("a") };
-    pos_promotion_t b = { .experiment = pos_str("e"), .arm = pos_str("b") };
-    uint32_t        in_a = 0, in_one = 0;
+    uint32_t        in_a = 0, in_b = 0, by_session = 0;
+    bool            by_customer;
 
     is_int(open_shop(&s, pos_str(HEAD "]}")), POS_OK, "an experiment of 1 : 3");
     book = build(&s.source, NULL, NULL, &worst);
@@ -250,12 +249,16 @@ test_experiment(void)
         int        n = snprintf(id, sizeof(id), "cus_%u", i);
         pos_cart_t cart = { .book = book, .customer_known = true,
             .customer_id = pos_str_of(id, (size_t) n), .session = pos_str("s") };
+        const pos_arm_t *arm = pos_experiment_arm(pos_map_get(&book->experiments, pos_str("e")), &cart, &by_customer);
 
-        in_a += pos_experiment_in_arm(&a, &cart);
-        in_one += pos_experiment_in_arm(&a, &cart) + pos_experiment_in_arm(&b, &cart);
+        in_a += pos_str_eq(arm->code, pos_str("a"));
+        in_b += pos_str_eq(arm->code, pos_str("b"));
+        by_session += !by_customer;
     }
-    is_int(in_one, 10000, "each customer is in exactly one arm");
-    ok(in_a > 2300 && in_a < 2700, "about a quarter in the first: %u", in_a);
+    is_int(in_a + in_b, 10000, "each customer is in exactly one arm");
+    is_int(by_session, 0, "by the customer");
+    /* chi-square of one degree of freedom: 6.63 is exceeded once in a hundred */
+    ok((in_a - 2500.0) * (in_a - 2500.0) * 4 / 7500 < 6.63, "a quarter of them in the first: %u", in_a);
     pos_book_release(book);
     close_shop(&s);
 }

@@ -174,6 +174,8 @@ begin
          where k.retailer_id = me and pos.imports('stores') and k.store is not null
            and not exists (select from pg_temp.import_name n where n.section = 'stores' and n.code = k.store)
         union all
+        select e.section, e.ordinal, e.field, e.code, e.message from pos.experiment_faults() e
+        union all
         select 'promotions', null, '', 'in_use', format('promotion %L is in use by the coupon %L', e.v, c.code)
           from pos.coupon c, jsonb_array_elements_text(
                    case jsonb_typeof(c.document -> 'promotions') when 'array' then c.document -> 'promotions' else '[]' end) as e(v)

@@ -10,11 +10,12 @@ language plpgsql volatile set search_path = '' set work_mem = '128MB'
 as $$
 begin
     insert into pos.order_history as h (retailer_id, order_id, ordered_at, store, channel, customer, customer_groups, coupons, currency,
-           discount_amount, total_amount, line_sku, line_quantity, line_price_amount, line_discount_amount, line_cost_amount)
+           discount_amount, total_amount, line_sku, line_quantity, line_price_amount, line_discount_amount, line_cost_amount,
+           session, experiments)
     select o.retailer_id, o.code, pos.instant(o.value ->> 'at', o.timezone), o.value ->> 'store', o.value ->> 'channel',
            o.value #>> '{customer,id}', pos.texts(o.value #> '{customer,groups}'), pos.texts(o.value -> 'coupons'),
            coalesce(o.value ->> 'currency', o.currency), coalesce((o.value ->> 'discount')::bigint, 0), (o.value ->> 'total')::bigint,
-           l.sku, l.quantity, l.price, l.discount, l.cost
+           l.sku, l.quantity, l.price, l.discount, l.cost, o.value ->> 'session', pos.arms_of(o.value -> 'experiments')
       from (select distinct on (i.code) r.retailer_id, r.timezone, r.document ->> 'currency' as currency, i.code, i.value
               from pg_temp.import_row i, pos.retailer r
              where i.section = 'orders' and i.ordinal >= 0 and r.retailer_id = pos.current_retailer()
@@ -29,12 +30,20 @@ begin
      order by o.code
     on conflict (retailer_id, order_id) do update
        set (ordered_at, store, channel, customer, customer_groups, coupons, currency, discount_amount, total_amount,
-            line_sku, line_quantity, line_price_amount, line_discount_amount, line_cost_amount)
+            line_sku, line_quantity, line_price_amount, line_discount_amount, line_cost_amount, session, experiments)
          = (excluded.ordered_at, excluded.store, excluded.channel, excluded.customer, excluded.customer_groups, excluded.coupons,
             excluded.currency, excluded.discount_amount, excluded.total_amount, excluded.line_sku, excluded.line_quantity,
-            excluded.line_price_amount, excluded.line_discount_amount, excluded.line_cost_amount)
+            excluded.line_price_amount, excluded.line_discount_amount, excluded.line_cost_amount, excluded.session, excluded.experiments)
      where h is distinct from excluded;
 end
+$$;
+
+-- A quote's `experiments` as an order keeps them: {code: arm}.
+create or replace function pos.arms_of(list jsonb) returns jsonb
+language sql immutable parallel safe set search_path = ''
+as $$
+    select coalesce(jsonb_object_agg(e ->> 'code', e ->> 'arm'), '{}')
+      from jsonb_array_elements(case jsonb_typeof(list) when 'array' then list else '[]' end) e
 $$;
 
 -- A JSON list of strings; null and nothing are empty.
@@ -57,6 +66,10 @@ as $$
                                                        'discount', l.discount, 'cost', l.cost) order by l.i)
                      from unnest(h.line_sku, h.line_quantity, h.line_price_amount, h.line_discount_amount, h.line_cost_amount)
                           with ordinality as l(sku, quantity, price, discount, cost, i)), '[]'))
+        || case when h.session is not null then jsonb_build_object('session', h.session) else '{}' end
+        || case when h.experiments <> '{}' then jsonb_build_object('experiments', (
+                   select jsonb_agg(jsonb_build_object('code', x.key, 'arm', x.value) order by x.key collate "C")
+                     from jsonb_each_text(h.experiments) x)) else '{}' end
 $$;
 
 -- list_order_history: GET /v1/order-history, in order of time
