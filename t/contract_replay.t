@@ -81,7 +81,14 @@ answers(200, 'get_tax', path => { region => 'GB' });
 answers(200, 'list_taxes');
 answers(201, 'put_experiment', path => { code => 'exp-1' });
 answers(200, 'get_experiment', path => { code => 'exp-1' });
-answers(200, 'list_experiments');
+answers(200, 'list_experiments', query => 'state=running');
+answers(200, 'get_experiment_results', path => { code => 'exp-1' }, query => 'from=2026-11-02T00:00:00Z');
+answers(422, 'ship_experiment', path => { code => 'exp-1' }, body => { arm => 'c' });
+answers(200, 'ship_experiment', path => { code => 'exp-1' });
+answers(409, 'stop_experiment', path => { code => 'exp-1' });
+answers(409, 'put_experiment', path => { code => 'exp-1' });
+answers(201, 'put_experiment', path => { code => 'exp-3' });
+answers(200, 'stop_experiment', path => { code => 'exp-3' });
 
 my %half = (path => { id => 'second-half' });
 answers(200, 'validate_promotion');
