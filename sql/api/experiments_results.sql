@@ -28,7 +28,7 @@ $$;
 -- product's of now.
 create or replace function pos.experiment_orders(the text, unit text, since timestamptz, upto timestamptz)
 returns table (arm text, currency text, subject text, revenue numeric, discount numeric, margin numeric)
-language plpgsql stable set search_path = '' set work_mem = '64MB'
+language plpgsql stable set search_path = '' set work_mem = '64MB' set jit = off
 as $$
 declare
     me bigint := pos.current_retailer();
@@ -40,29 +40,34 @@ begin
           from pos.exposure e
           join pos.order_history h on h.retailer_id = me and h.order_id = e.order_id
          where e.retailer_id = me and e.code = the and e.ordered_at >= since and e.ordered_at < upto
-    ), line as (
-        select o.order_id, o.store, o.currency, round(l.quantity * l.price / 1000.0) - l.discount as paid, l.discount,
-               round(l.quantity * coalesce(l.cost, (p.document ->> 'cost')::bigint) / 1000.0) as cost, p.document ->> 'tax_category' as category,
-               p.sku is not null as known
+    ), line as materialized (
+        select o.order_id, o.store, o.currency, l.sku, l.quantity, l.price, l.discount, l.cost
           from o
          cross join lateral unnest(o.line_sku, o.line_quantity, o.line_price_amount, o.line_discount_amount, o.line_cost_amount)
                     as l(sku, quantity, price, discount, cost)
-          left join pos.product p on p.retailer_id = me and p.sku = l.sku
+    ), product as materialized (
+        select p.sku, (p.document ->> 'cost')::bigint as cost, coalesce(p.document ->> 'tax_category', '') as category
+          from (select distinct x.sku from line x) k
+          join pos.product p on p.retailer_id = me and p.sku = k.sku
     ), rate as materialized (
-        select k.store, k.category, pos.tax_share(s.document ->> 'tax_region', k.category) as share
-          from (select distinct x.store, x.category from line x) k
-          join pos.store s on s.retailer_id = me and s.code = k.store
+        select s.code as store, k.category, 1 + pos.tax_share(s.document ->> 'tax_region', k.category) as gross
+          from (select distinct p.category from product p) k
+         cross join (select distinct x.store from line x) t
+          join pos.store s on s.retailer_id = me and s.code = t.store
     ), included as materialized (
         select l.document ->> 'currency' as currency, bool_or(coalesce((l.document ->> 'tax_included')::boolean, false)) as tax
           from pos.price_list l where l.retailer_id = me group by 1
-    ), goods as (
-        select x.order_id, sum(x.paid) as paid, sum(x.discount) as discount, sum(x.cost) as cost,
-               sum(x.paid / (1 + case when i.tax then r.share else 0 end)) as net,
-               bool_and(x.cost is not null and (not coalesce(i.tax, false) or x.known and (x.category is null or r.share is not null))) as known
+    ), priced as (
+        select x.order_id, round(x.quantity * x.price / 1000.0) - x.discount as paid, x.discount,
+               round(x.quantity * coalesce(x.cost, p.cost) / 1000.0) as cost, case when i.tax then r.gross else 1 end as gross
           from line x
-          left join rate r on r.store = x.store and r.category is not distinct from x.category
+          left join product p on p.sku = x.sku
+          left join rate r on r.store = x.store and r.category = p.category
           left join included i on i.currency = x.currency
-         group by x.order_id
+    ), goods as (
+        select x.order_id, sum(x.paid) as paid, sum(x.discount) as discount, sum(x.cost) as cost, sum(x.paid / x.gross) as net,
+               bool_and(x.cost is not null and x.gross is not null) as known
+          from priced x group by x.order_id
     )
     select o.arm, o.currency,
            case when unit = 'customer' and o.customer is not null then 'c' || o.customer
@@ -74,24 +79,8 @@ begin
 end
 $$;
 
--- What each arm did in each currency, sums over its subjects, and their squares and products
--- for the variances: of an order's value, discount and margin, and of a subject's revenue.
-create or replace function pos.experiment_sums(the text, unit text, since timestamptz, upto timestamptz)
-returns table (currency text, arm text, subjects bigint, orders numeric, revenue numeric, discount numeric, margin numeric, costed numeric,
-    costed_subjects bigint, oo numeric, rr numeric, ro numeric, dd numeric, d_o numeric, mm numeric, mc numeric, cc numeric)
-language sql stable set search_path = '' set work_mem = '64MB'
-as $$
-    select s.currency, s.arm, count(*), sum(s.n), sum(s.r), sum(s.d), coalesce(sum(s.m), 0), sum(s.c), count(*) filter (where s.c > 0),
-           sum(s.n * s.n), sum(s.r * s.r), sum(s.r * s.n), sum(s.d * s.d), sum(s.d * s.n), coalesce(sum(s.m * s.m), 0),
-           coalesce(sum(s.m * s.c), 0), sum(s.c * s.c)
-      from (select o.currency, o.arm, o.subject, count(*)::numeric as n, sum(o.revenue) as r, sum(o.discount) as d, sum(o.margin) as m,
-                   count(o.margin)::numeric as c
-              from pos.experiment_orders(the, unit, since, upto) o group by o.currency, o.arm, o.subject) s
-     group by s.currency, s.arm
-$$;
-
--- The metrics of one arm beside the control's; of the control itself the difference is null.
-create or replace function pos.experiment_metrics(a jsonb, b jsonb) returns jsonb
+-- The metrics of one arm, compared with the control's.
+create or replace function pos.experiment_metrics(a jsonb, b jsonb, compared boolean) returns jsonb
 language sql immutable parallel safe set search_path = ''
 as $$
     with of_arm as (
@@ -101,16 +90,16 @@ as $$
           from (values ('control', a), ('arm', b)) w(who, s)
          cross join lateral (values
             ('order_value', 'subjects', (w.s ->> 'revenue')::numeric, (w.s ->> 'orders')::numeric, (w.s ->> 'rr')::numeric,
-             (w.s ->> 'ro')::numeric, (w.s ->> 'oo')::numeric),
+             (w.s ->> 'rn')::numeric, (w.s ->> 'nn')::numeric),
             ('order_discount', 'subjects', (w.s ->> 'discount')::numeric, (w.s ->> 'orders')::numeric, (w.s ->> 'dd')::numeric,
-             (w.s ->> 'd_o')::numeric, (w.s ->> 'oo')::numeric),
+             (w.s ->> 'dn')::numeric, (w.s ->> 'nn')::numeric),
             ('order_margin', 'costed_subjects', (w.s ->> 'margin')::numeric, (w.s ->> 'costed')::numeric, (w.s ->> 'mm')::numeric,
              (w.s ->> 'mc')::numeric, (w.s ->> 'cc')::numeric),
             ('subject_revenue', 'subjects', (w.s ->> 'revenue')::numeric, (w.s ->> 'subjects')::numeric, (w.s ->> 'rr')::numeric,
              (w.s ->> 'revenue')::numeric, (w.s ->> 'subjects')::numeric)) m(name, clusters, x, n, xx, xn, nn)
     )
     select jsonb_object_agg(y.name, jsonb_build_object('mean', round(y.mean, 2), 'difference',
-               case when a is distinct from b then pos.ratio_difference(c.clusters, c.mean, c.variance, y.clusters, y.mean, y.variance) end))
+               case when compared then pos.ratio_difference(c.clusters, c.mean, c.variance, y.clusters, y.mean, y.variance) end))
       from of_arm y join of_arm c on c.name = y.name and c.who = 'control' where y.who = 'arm'
 $$;
 
@@ -142,14 +131,14 @@ $$;
 
 -- get_experiment_results: GET /v1/experiments/{code}/results. The control is the first arm.
 create or replace function api.get_experiment_results(request jsonb) returns pos.response
-language plpgsql stable set search_path = ''
+language plpgsql stable set search_path = '' set work_mem = '64MB' set jit = off
 as $$
 declare
     me     bigint := pos.current_retailer();
     zone   text := (select r.timezone from pos.retailer r where r.retailer_id = me);
     since  timestamptz := coalesce(pos.instant(request #>> '{query,from}', zone), '-infinity');
     upto   timestamptz := coalesce(pos.instant(request #>> '{query,until}', zone), 'infinity');
-    most   constant int := 100000;
+    most   constant int := 50000;
     x      pos.experiment_life;
     unit   text;
     n      bigint;
@@ -167,32 +156,40 @@ begin
         perform pos.refuse_field('/query/from', 'too_many', format('more than %s orders are of it in this time: ask for less of it', most));
     end if;
     unit := coalesce(x.document ->> 'unit', 'customer');
-    select jsonb_object_agg(t.arm, t.n), coalesce(sum(t.twice), 0) into seen, shared
-      from (select s.arm, count(*) as n, count(*) filter (where s.several and s.first) as twice
-              from (select d.arm, count(*) over (partition by d.subject) > 1 as several,
-                           row_number() over (partition by d.subject order by d.arm) = 1 as first
-                      from (select distinct e.arm, case when unit = 'customer' and h.customer is not null then 'c' || h.customer
-                                                        when h.session is not null then 's' || h.session else 'o' || h.order_id end as subject
-                              from pos.exposure e join pos.order_history h on h.retailer_id = me and h.order_id = e.order_id
-                             where e.retailer_id = me and e.code = x.code and e.ordered_at >= since and e.ordered_at < upto) d) s
-             group by s.arm) t;
-    with arm as (
+    with ordered as materialized (
+        select o.* from pos.experiment_orders(x.code, unit, since, upto) o
+    ), subject as materialized (
+        select o.currency, o.arm, o.subject, count(*)::numeric as n, sum(o.revenue) as r, sum(o.discount) as d, coalesce(sum(o.margin), 0) as m,
+               count(o.margin)::numeric as c
+          from ordered o group by o.currency, o.arm, o.subject
+    ), sums as (
+        -- of the subjects; and their squares and products, which the variances are of
+        select s.currency, s.arm, jsonb_build_object('subjects', count(*), 'orders', sum(s.n), 'revenue', sum(s.r), 'discount', sum(s.d),
+                   'margin', sum(s.m), 'costed', sum(s.c), 'costed_subjects', count(*) filter (where s.c > 0), 'nn', sum(s.n * s.n),
+                   'rr', sum(s.r * s.r), 'rn', sum(s.r * s.n), 'dd', sum(s.d * s.d), 'dn', sum(s.d * s.n), 'mm', sum(s.m * s.m),
+                   'mc', sum(s.m * s.c), 'cc', sum(s.c * s.c)) as s
+          from subject s group by s.currency, s.arm
+    ), arm as (
         select v ->> 'code' as code, i from jsonb_array_elements(x.document -> 'arms') with ordinality a(v, i)
-    ), sums as materialized (
-        select s.* from pos.experiment_sums(x.code, unit, since, upto) s
     ), cell as (
-        select c.currency, a.code, a.i, to_jsonb(s) as s, first_value(to_jsonb(s)) over (partition by c.currency order by a.i) as control
+        select c.currency, a.code, a.i, s.s, first_value(s.s) over (partition by c.currency order by a.i) as control
           from (select distinct s.currency from sums s) c
          cross join arm a left join sums s on s.currency = c.currency and s.arm = a.code
-    )
-    select jsonb_agg(jsonb_build_object('currency', k.currency, 'arms', k.arms) order by k.currency) into groups
-      from (select c.currency, jsonb_agg(jsonb_build_object('arm', c.code,
+    ), by_currency as (
+        select c.currency, jsonb_agg(jsonb_build_object('arm', c.code,
                        'orders', coalesce((c.s ->> 'orders')::numeric, 0), 'subjects', coalesce((c.s ->> 'subjects')::numeric, 0),
                        'revenue', coalesce((c.s ->> 'revenue')::numeric, 0), 'discount', coalesce((c.s ->> 'discount')::numeric, 0),
                        'margin', case when (c.s ->> 'costed')::numeric > 0 then (c.s ->> 'margin')::numeric end,
                        'known_cost_percent', round(100 * (c.s ->> 'costed')::numeric / nullif((c.s ->> 'orders')::numeric, 0), 2))
-                   || pos.experiment_metrics(c.control, case when c.i = 1 then c.control else coalesce(c.s, '{}') end) order by c.i) as arms
-              from cell c group by c.currency) k;
+                   || pos.experiment_metrics(c.control, c.s, c.i > 1) order by c.i) as arms
+          from cell c group by c.currency
+    ), in_arm as (
+        select d.arm, count(*) as n from (select distinct s.arm, s.subject from subject s) d group by d.arm
+    )
+    select (select jsonb_agg(jsonb_build_object('currency', k.currency, 'arms', k.arms) order by k.currency) from by_currency k),
+           (select jsonb_object_agg(k.arm, k.n) from in_arm k),
+           (select count(*) from (select from subject s group by s.subject having count(distinct s.arm) > 1) t)
+      into groups, seen, shared;
     return pos.answer(200, jsonb_build_object('code', x.code, 'state', case when x.ended_at is null then 'running' else 'ended' end,
         'winner', x.winner, 'unit', unit, 'from', request #> '{query,from}', 'until', request #> '{query,until}', 'confidence', 0.95,
         'orders', n, 'subjects_in_several_arms', shared, 'sample_ratio', pos.sample_ratio(x.document -> 'arms', coalesce(seen, '{}')),
