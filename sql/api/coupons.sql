@@ -95,7 +95,7 @@ begin
     was := pos.coupon_for_change(request);
     perform pos.check_match(request, case when was.code is not null then pos.coupon_resource(was) end);
     if was.code is not null and pos.coupon_standing(was) = 'revoked' then
-        perform pos.refuse_state('coupon', 'revoked', '{delete}');
+        perform pos.refuse_state('coupon', 'revoked', '{}');
     end if;
     perform pos.refuse_fields(pos.coupon_faults(document));
     insert into pos.coupon as x (retailer_id, code, document) values (me, the, document)
@@ -136,7 +136,7 @@ end
 $$;
 
 -- delete_coupon: DELETE /v1/coupons/{code}. A batch's code is revoked instead: past
--- revisions know it by its batch.
+-- revisions know it by its batch. A revoked one stays, or it could be given again.
 create or replace function api.delete_coupon(request jsonb) returns pos.response
 language plpgsql set search_path = ''
 as $$
@@ -155,6 +155,9 @@ begin
     perform pos.check_match(request, before);
     if was.batch_id is not null then
         perform pos.refuse('POS09', 'coupon_of_batch', format('the coupon belongs to the batch %s: it can be revoked', was.batch_id));
+    end if;
+    if was.revoked_at is not null then
+        perform pos.refuse_state('coupon', 'revoked', '{}');
     end if;
     delete from pos.coupon x where x.retailer_id = me and x.code = the;
     return pos.book_put(request, 'delete_coupon', 'coupon', the, jsonb_build_array(jsonb_build_array('coupon', the)),

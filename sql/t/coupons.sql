@@ -1,6 +1,6 @@
 -- Coupons: how a code stands, batches and their past, counting by window and customer.
 begin;
-select plan(52);
+select plan(53);
 
 select pos.create_retailer('{"code": "acme", "currency": "GBP", "timezone": "Europe/London"}') as made \gset
 select :'made'::jsonb #>> '{sandbox,retailer_id}' as me \gset
@@ -41,7 +41,28 @@ begin
     insert into pg_temp.coupon_code (code) select unnest(codes);
     return pos.make_coupon_batch(the.job_id, the.lease);
 end $$;
-grant execute on function pg_temp.call, pg_temp.refusal, pg_temp.state, pg_temp.make to pos_api, pos_daemon;
+-- What an import of these documents is told: its messages.
+create function pg_temp.import(the_section text, docs jsonb) returns text[] language plpgsql as $$
+declare
+    detail text;
+begin
+    perform pos.open_import();
+    insert into pg_temp.import_row
+    select the_section, e.i - 1, case the_section when 'coupons' then upper(e.v ->> 'code') else e.v ->> 'id' end, e.v
+      from jsonb_array_elements(docs) with ordinality as e(v, i);
+    insert into pos.job (retailer_id, job_id, kind, state, lease) values (pos.current_retailer(), pos.new_id('job'), 'import', 'running', 1) returning job_id into detail;
+    drop table if exists pg_temp.import_name, pg_temp.import_price, pg_temp.book_change, pg_temp.price_change, pg_temp.import_section;
+    perform pos.apply_import(detail, 1);
+    return null;
+exception when sqlstate 'POS00' then
+    get stacked diagnostics detail = pg_exception_detail;
+    return array(select concat_ws(' ', e.v ->> 'pointer', e.v ->> 'code', e.v ->> 'message') from jsonb_array_elements(detail::jsonb -> 'errors') with ordinality as e(v, i) order by e.i);
+end $$;
+create function pg_temp.lapse(the text) returns text language sql as $$
+    update pos.usage set expires_at = clock_timestamp() - interval '1 s' where usage_id = the;
+    update pos.usage_line set expires_at = clock_timestamp() - interval '1 s' where usage_id = the;
+    select pos.usage_read(the) ->> 'state' $$;
+grant execute on function pg_temp.call, pg_temp.refusal, pg_temp.state, pg_temp.make, pg_temp.import, pg_temp.lapse to pos_api, pos_daemon;
 set local role pos_api;
 
 select is((pg_temp.call('put_promotion', '{"id": "p"}', null, '{"prepared": {"documents": [{"id": "p", "class": "order", "then": [], "limits": [
@@ -110,6 +131,7 @@ select is(pg_temp.refusal($$select pos.usage_reserve('{"id": "o4", "coupons": ["
 select is((pg_temp.call('revoke_coupon', '{"code": "next"}', '{"reason": "a misprint"}')).body ->> 'revoked_reason', 'a misprint', 'one is revoked');
 select is((select count(*) from pos.book_small where kind = 'coupon' and key = 'NEXT'), 0::bigint, 'the book shows it no more');
 select is(pg_temp.refusal($$select pg_temp.call('put_coupon', '{"code": "Next"}', '{"promotions": ["p"]}')$$), 'POS09 illegal_state', 'nor is it given again');
+select is(pg_temp.refusal($$select pg_temp.call('delete_coupon', '{"code": "Next"}')$$), 'POS09 illegal_state', 'nor deleted, to be given after that');
 
 -- batches
 select is(pg_temp.refusal($$select pg_temp.call('create_coupon_batch', '{}', '{"count": 1000, "pattern": "A####", "promotions": ["q"]}')$$),
