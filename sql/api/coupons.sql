@@ -30,15 +30,19 @@ as $$
       left join pos.coupon_batch b on b.retailer_id = c.retailer_id and b.batch_id = c.batch_id
 $$;
 
--- list_coupons: GET /v1/coupons
+-- list_coupons: GET /v1/coupons. A batch's are found by its own index: one condition
+-- for with and without would keep it from being used.
 create or replace function api.list_coupons(request jsonb) returns pos.response
 language sql stable set search_path = ''
 as $$
-    select pos.answer_page(request, jsonb_agg(jsonb_build_object('key', t.code, 'doc', pos.coupon_resource(t)) order by t.code))
-      from (select x.* from pos.coupon x
-             where x.retailer_id = pos.current_retailer() and x.code > pos.cursor_read(request)
-               and (request #>> '{query,batch}' is null or x.batch_id = request #>> '{query,batch}')
-             order by x.code limit pos.page_limit(request) + 1) t
+    select pos.answer_page(request, jsonb_agg(jsonb_build_object('key', (t.c).code, 'doc', pos.coupon_resource(t.c)) order by (t.c).code))
+      from ((select x as c from pos.coupon x
+              where request #>> '{query,batch}' is null and x.retailer_id = pos.current_retailer() and x.code > pos.cursor_read(request)
+              order by x.code limit pos.page_limit(request) + 1)
+            union all
+            (select x from pos.coupon x
+              where x.retailer_id = pos.current_retailer() and x.batch_id = request #>> '{query,batch}' and x.code > pos.cursor_read(request)
+              order by x.code limit pos.page_limit(request) + 1)) t
 $$;
 
 -- get_coupon: GET /v1/coupons/{code}
