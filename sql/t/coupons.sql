@@ -1,6 +1,6 @@
 -- Coupons: how a code stands, batches and their past, counting by window and customer.
 begin;
-select plan(53);
+select plan(58);
 
 select pos.create_retailer('{"code": "acme", "currency": "GBP", "timezone": "Europe/London"}') as made \gset
 select :'made'::jsonb #>> '{sandbox,retailer_id}' as me \gset
@@ -152,6 +152,19 @@ select is((select count(*) from pos.book_small where kind = 'coupon' and key lik
 select is((select count(*) from pos.book_at(pos.current_retailer(), (select rev - 1 from pos.revision)) where kind = 'coupon' and key like 'B-%'), 5999::bigint, 'the revision before does');
 select is(pos.usage_commit('{"id": "held"}') ->> 'state' || ' ' || pg_temp.refusal($$select pos.usage_commit('{"id": "o5", "coupons": ["B-0000009"]}')$$),
     'committed POS09 coupon_revoked: /coupons/0 coupon_revoked', 'who holds one may pay; nobody else');
+
+-- a crowd's holds are over
+select pos.usage_sweep(), pg_temp.call('put_coupon', '{"code": "CROWD"}', '{"promotions": ["p"], "remaining": 2500}'), pos.usage_commit('{"id": "first", "coupons": ["crowd"]}') \gset ignored_
+insert into pos.usage (retailer_id, usage_id, state, content, expires_at) select pos.current_retailer(), 'crowd' || i, 'held', '{}', clock_timestamp() from generate_series(1, 2500) i;
+insert into pos.usage_line select l.retailer_id, 'crowd' || i, l.kind, l.name, l.of, l.per, l.subject, l.span, l.since, 1, 'held', clock_timestamp()
+  from pos.usage_line l, generate_series(1, 2500) i where l.usage_id = 'first';
+update pos.usage_counter set reserved = 2500 where name = 'CROWD';
+select pg_temp.call('put_coupon', '{"code": "CROWD"}', '{"promotions": ["p"], "remaining": 2}') \gset ignored_
+select is(pos.usage_reserve('{"id": "second", "coupons": ["crowd"]}') ->> 'state', 'held', 'none of them counts');
+select is((select count(*) from pos.usage_line where name = 'CROWD' and state = 'expired'), 1000::bigint, 'nobody brings back more than a thousand');
+select is(pg_temp.state('crowd') || pg_temp.refusal($$select pos.usage_reserve('{"id": "third", "coupons": ["crowd"]}')$$), 'reserved 1 1POS09 coupon_used_up: /coupons/0 coupon_used_up', 'the limit holds meanwhile');
+select is(pos.usage_sweep(), 1::bigint, 'the sweep goes on');
+select is((select count(*) from pos.usage_line where name = 'CROWD' and state = 'expired') || ' ' || (select reserved from pos.usage_counter where name = 'CROWD'), '2000 501', 'by a thousand');
 
 select * from finish();
 rollback;
