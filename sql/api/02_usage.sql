@@ -27,15 +27,20 @@
 -- illegal_state; 422 unknown_coupon, unknown_promotion; 404 not_found.
 --
 -- Repeats: reserving again replaces what the id holds, and its time begins anew;
--- committing or releasing again changes nothing. What is held stays held, even
--- when the coupon is revoked or its limit lowered meanwhile. A commit that comes
--- after its hold was over takes it if there is still room.
+-- committing or releasing again changes nothing. What is held stays held, in the
+-- windows it was held in, even when the coupon is revoked or its limit lowered
+-- meanwhile, and whether the commit says its content again or not. A commit that
+-- comes after its hold was over takes all anew, by the book and the time of now,
+-- if there is still room.
 --
 -- Locks: the usage's own row; counters that are new, in the order of their keys;
--- all its counters, in the order of their keys. No lock is waited for in another
--- order, so two of these never deadlock, however many counters they share. Call
--- one of them a transaction, after stock and before the receipt counter, in READ
--- COMMITTED; the locks are held to its end.
+-- all its counters, in the order of their keys. Only then are coupons, limits and
+-- the clock looked at: who waited goes by what holds now. No lock is waited for in
+-- another order, so two of these never deadlock, however many counters they share.
+-- (The counter of a limit that is published while one waits comes last, out of
+-- order: the deadlock that this could be, PostgreSQL breaks, and nginx repeats.)
+-- Call one of them a transaction, after stock and before the receipt counter, in
+-- READ COMMITTED; the locks are held to its end.
 
 set local role pos_owner;
 
@@ -122,6 +127,11 @@ as $$
       from want w, said s where w.subject is not null
      group by w.kind, w.name, w.of, w.per, w.subject, w.span, s.at, w.quantity, w.pointer
 $$;
+
+-- The same as JSON.
+create or replace function pos.usage_wanted(content jsonb) returns jsonb
+language sql stable set search_path = ''
+as $$ select coalesce(jsonb_agg(to_jsonb(w)), '[]') from pos.usage_wants(content) w $$;
 
 -- What stands against a request whatever is left: a list of faults.
 create or replace function pos.usage_faults(content jsonb) returns jsonb
@@ -234,9 +244,46 @@ begin
 end
 $$;
 
--- Brings a usage, whose row this transaction has locked, to `state` with what
--- `wants` says (the rows of pos.usage_wants, as JSON); what it had of other counters goes
--- back. Gives the faults of what there is no room for.
+-- The counters that a usage comes by, in the order of their keys: what it has, and
+-- what `wants` says (the rows of pos.usage_wants, as JSON). No quantity: it is to have none.
+create or replace function pos.usage_steps(u pos.usage, wants jsonb)
+returns table (kind text, name text, of text, per text, subject text, span text, since date, quantity bigint, most bigint, pointer text)
+language sql stable set search_path = ''
+as $$
+    select k.kind, k.name, k.of, k.per, k.subject, k.span, k.since, x.quantity, x.most, x.pointer
+      from (select l.kind, l.name, l.of, l.per, l.subject, l.span, l.since from pos.usage_line l
+             where l.retailer_id = u.retailer_id and l.usage_id = u.usage_id and l.state <> 'released'
+            union
+            select r.kind, r.name, r.of, r.per, r.subject, r.span, r.since
+              from jsonb_to_recordset(wants) as r(kind text, name text, of text, per text, subject text, span text, since date)) k
+      left join jsonb_to_recordset(wants) as x(kind text, name text, of text, per text, subject text, span text, since date,
+                                               quantity bigint, most bigint, pointer text)
+        on (x.kind, x.name, x.of, x.per, x.subject, x.span, x.since) = (k.kind, k.name, k.of, k.per, k.subject, k.span, k.since)
+     order by k.kind collate "C", k.name collate "C", k.of collate "C", k.per collate "C", k.subject collate "C", k.span collate "C", k.since
+$$;
+
+-- The counters that a usage will come by, made where they are new, and locked.
+create or replace function pos.usage_lock(u pos.usage, wants jsonb) returns void
+language plpgsql set search_path = ''
+as $$
+declare
+    w record;
+begin
+    insert into pos.usage_counter (retailer_id, kind, name, of, per, subject, span, since)
+    select u.retailer_id, x.kind, x.name, x.of, x.per, x.subject, x.span, x.since
+      from pos.usage_steps(u, wants) x where x.quantity is not null
+        on conflict do nothing;
+    for w in select * from pos.usage_steps(u, wants) loop
+        perform from pos.usage_counter x
+          where (x.retailer_id, x.kind, x.name, x.of, x.per, x.subject, x.span, x.since)
+              = (u.retailer_id, w.kind, w.name, w.of, w.per, w.subject, w.span, w.since) for no key update;
+    end loop;
+end
+$$;
+
+-- Brings a usage, whose row and counters this transaction has locked, to its state with
+-- what `wants` says; what it had of other counters goes back. Gives the faults of what
+-- there is no room for.
 create or replace function pos.usage_settle(u pos.usage, wants jsonb, expires timestamptz) returns jsonb
 language plpgsql set search_path = ''
 as $$
@@ -247,26 +294,17 @@ declare
     own    pos.usage_line;
     had    bigint;
 begin
-    insert into pos.usage_counter (retailer_id, kind, name, of, per, subject, span, since)
-    select u.retailer_id, x.kind, x.name, x.of, x.per, x.subject, x.span, x.since
-      from jsonb_to_recordset(wants) as x(kind text, name text, of text, per text, subject text, span text, since date)
-     order by x.kind collate "C", x.name collate "C", x.of collate "C", x.per collate "C", x.subject collate "C", x.span collate "C", x.since
-        on conflict do nothing;
-    for w in
-        select k.kind, k.name, k.of, k.per, k.subject, k.span, k.since, x.quantity, x.most, x.pointer
-          from (select l.kind, l.name, l.of, l.per, l.subject, l.span, l.since from pos.usage_line l
-                 where l.retailer_id = u.retailer_id and l.usage_id = u.usage_id and l.state <> 'released'
-                union
-                select r.kind, r.name, r.of, r.per, r.subject, r.span, r.since
-                  from jsonb_to_recordset(wants) as r(kind text, name text, of text, per text, subject text, span text, since date)) k
-          left join jsonb_to_recordset(wants) as x(kind text, name text, of text, per text, subject text, span text, since date,
-                                                   quantity bigint, most bigint, pointer text)
-            on (x.kind, x.name, x.of, x.per, x.subject, x.span, x.since) = (k.kind, k.name, k.of, k.per, k.subject, k.span, k.since)
-         order by k.kind collate "C", k.name collate "C", k.of collate "C", k.per collate "C", k.subject collate "C", k.span collate "C", k.since
-    loop
-        select * into strict c from pos.usage_counter x
+    for w in select * from pos.usage_steps(u, wants) loop
+        select * into c from pos.usage_counter x
          where (x.retailer_id, x.kind, x.name, x.of, x.per, x.subject, x.span, x.since)
              = (u.retailer_id, w.kind, w.name, w.of, w.per, w.subject, w.span, w.since) for no key update;
+        if not found then
+            -- Its limit was published since the others were locked.
+            perform pos.usage_lock(u, wants);
+            select * into strict c from pos.usage_counter x
+             where (x.retailer_id, x.kind, x.name, x.of, x.per, x.subject, x.span, x.since)
+                 = (u.retailer_id, w.kind, w.name, w.of, w.per, w.subject, w.span, w.since);
+        end if;
         c := pos.usage_expire(c, u.usage_id);
         -- Under the counter's lock: another may have let it expire meanwhile.
         select * into own from pos.usage_line l
@@ -313,13 +351,16 @@ as $$
                       case c.span when 'none' then '' else format(' in the %s from %s', c.span, c.since) end))
 $$;
 
--- The usage's row, locked; made in state `state` where it is new (`fresh`).
-create or replace function pos.usage_open(the text, content jsonb, state text, expires timestamptz, out u pos.usage, out fresh boolean)
+-- The usage's row, locked; made in state `state`, for the key `owner`, where it is new
+-- (`fresh`).
+drop function if exists pos.usage_open(text, jsonb, text, timestamptz);
+create or replace function pos.usage_open(the text, content jsonb, state text, expires timestamptz, owner text,
+    out u pos.usage, out fresh boolean)
 language plpgsql set search_path = ''
 as $$
 begin
-    insert into pos.usage (retailer_id, usage_id, state, content, expires_at)
-    values (pos.current_retailer(), the, usage_open.state, usage_open.content, expires) on conflict do nothing returning * into u;
+    insert into pos.usage (retailer_id, usage_id, state, content, expires_at, created_by)
+    values (pos.current_retailer(), the, usage_open.state, usage_open.content, expires, owner) on conflict do nothing returning * into u;
     fresh := found;
     if not fresh then
         select * into strict u from pos.usage x where x.retailer_id = pos.current_retailer() and x.usage_id = the for update;
@@ -338,7 +379,9 @@ as $$
       from pos.retailer r where r.retailer_id = pos.current_retailer()
 $$;
 
-create or replace function pos.usage_reserve(request jsonb) returns jsonb
+-- Reserves, and says how it stood before (null: it is new). A usage that another key
+-- than `owner` made is refused, but to who may see all (`every`).
+create or replace function pos.usage_hold(request jsonb, owner text, every boolean, out before jsonb, out after jsonb)
 language plpgsql set search_path = ''
 as $$
 declare
@@ -348,36 +391,62 @@ declare
     u       pos.usage;
     faults  jsonb;
 begin
-    select * into opened from pos.usage_open(request ->> 'id', asked, 'held', expires);
+    select * into opened from pos.usage_open(request ->> 'id', asked, 'held', expires, owner);
     u := opened.u;
+    if u.created_by is distinct from owner and not every then
+        perform pos.refuse('POS09', 'reservation_taken', format('another key has a reservation %L', u.usage_id));
+    end if;
     if u.state = 'committed' then
         perform pos.refuse_state('reservation', 'committed', '{release}');
     end if;
     if not opened.fresh then
+        before := pos.usage_resource(u);
         update pos.usage x set state = 'held', content = asked, expires_at = expires, updated_at = clock_timestamp()
          where x.retailer_id = u.retailer_id and x.usage_id = u.usage_id returning x.* into u;
     end if;
+    perform pos.usage_lock(u, pos.usage_wanted(asked));
     faults := pos.usage_faults(asked);
     if faults = '[]' then
-        faults := pos.usage_settle(u, (select coalesce(jsonb_agg(to_jsonb(w)), '[]') from pos.usage_wants(asked) w), expires);
+        faults := pos.usage_settle(u, pos.usage_wanted(asked), expires);
     end if;
     perform pos.usage_refuse(faults);
-    return pos.usage_resource(u);
+    after := pos.usage_resource(u);
 end
 $$;
 
--- What a usage holds, as wants, whatever the book says by now; the limits of
--- `wants` are for what it lost.
-create or replace function pos.usage_held(u pos.usage, wants jsonb) returns jsonb
+create or replace function pos.usage_reserve(request jsonb) returns jsonb
+language sql set search_path = ''
+as $$ select h.after from pos.usage_hold(request, null, true) h $$;
+
+-- What a usage holds, as wants, whatever the book says by now.
+drop function if exists pos.usage_held(pos.usage, jsonb);
+create or replace function pos.usage_held(u pos.usage) returns jsonb
 language sql stable set search_path = ''
 as $$
     select coalesce(jsonb_agg(jsonb_build_object('kind', l.kind, 'name', l.name, 'of', l.of, 'per', l.per, 'subject', l.subject,
-               'span', l.span, 'since', l.since, 'quantity', l.quantity, 'most', w.most, 'pointer', coalesce(w.pointer, ''))), '[]')
-      from pos.usage_line l
-      left join jsonb_to_recordset(wants) as w(kind text, name text, of text, per text, subject text, span text, since date,
-                                               most bigint, pointer text)
-        on (w.kind, w.name, w.of, w.per, w.subject, w.span, w.since) = (l.kind, l.name, l.of, l.per, l.subject, l.span, l.since)
-     where l.retailer_id = u.retailer_id and l.usage_id = u.usage_id and l.state in ('held', 'expired')
+               'span', l.span, 'since', l.since, 'quantity', l.quantity)), '[]')
+      from pos.usage_line l where l.retailer_id = u.retailer_id and l.usage_id = u.usage_id and l.state = 'held'
+$$;
+
+-- Is its hold over, or was any of it given to others?
+create or replace function pos.usage_late(u pos.usage) returns boolean
+language sql volatile set search_path = ''
+as $$
+    select coalesce(u.expires_at <= clock_timestamp(), false)
+        or exists (select from pos.usage_line l where l.retailer_id = u.retailer_id and l.usage_id = u.usage_id and l.state = 'expired')
+$$;
+
+-- What stands against a commit's content, but for codes that it holds: a coupon
+-- that is revoked or over by now is still its own.
+create or replace function pos.usage_faults_but_held(u pos.usage, content jsonb) returns jsonb
+language sql stable set search_path = ''
+as $$
+    select coalesce(jsonb_agg(f.v order by f.i), '[]')
+      from jsonb_array_elements(pos.usage_faults(content)) with ordinality as f(v, i)
+     where f.v ->> 'code' not in ('coupon_revoked', 'coupon_expired', 'coupon_not_started')
+        or not exists (select from pos.usage_line l
+                        where l.retailer_id = u.retailer_id and l.usage_id = u.usage_id and l.kind = 'coupon' and l.state = 'held'
+                          and l.name = upper((content #>> string_to_array(ltrim(f.v ->> 'pointer', '/'), '/')) collate "C"))
 $$;
 
 -- Without `coupons` and `promotions`: what was reserved, as it was.
@@ -385,17 +454,17 @@ create or replace function pos.usage_commit(request jsonb) returns jsonb
 language plpgsql set search_path = ''
 as $$
 declare
-    said    boolean := request ?| '{coupons,promotions}';
-    asked   jsonb := pos.usage_content(request);
-    opened  record;
-    u       pos.usage;
-    wants   jsonb;
-    faults  jsonb := '[]';
+    said   boolean := request ?| '{coupons,promotions}';
+    asked  jsonb := pos.usage_content(request);
+    opened record;
+    u      pos.usage;
+    late   boolean;
+    faults jsonb := '[]';
 begin
     if not said and pos.usage_read(request ->> 'id') is null then
         perform pos.refuse_not_found('reservation', request ->> 'id');
     end if;
-    select * into opened from pos.usage_open(request ->> 'id', asked, 'committed', null);
+    select * into opened from pos.usage_open(request ->> 'id', asked, 'committed', null, null);
     u := opened.u;
     if u.state = 'committed' and not opened.fresh then
         return pos.usage_resource(u);
@@ -403,18 +472,25 @@ begin
     if u.state = 'released' then
         perform pos.refuse_state('reservation', 'released', '{reserve}');
     end if;
-    asked := case when said then asked else u.content end;
-    select coalesce(jsonb_agg(to_jsonb(w)), '[]') into wants from pos.usage_wants(asked) w;
-    if said or u.expires_at <= clock_timestamp() then
-        faults := pos.usage_faults(asked);
-    end if;
+    late := pos.usage_late(u);
     if not said then
-        wants := pos.usage_held(u, wants);
+        asked := u.content || jsonb_build_object('at', asked -> 'at');
+    end if;
+    if not late and not (said and request ->> 'at' is not null) then
+        asked := asked || jsonb_build_object('at', u.content -> 'at');
+    end if;
+    perform pos.usage_lock(u, pos.usage_wanted(asked));
+    -- What it holds it keeps; what it lost, while it waited perhaps, is taken anew.
+    late := pos.usage_late(u);
+    if late then
+        faults := pos.usage_faults(asked);
+    elsif said then
+        faults := pos.usage_faults_but_held(u, asked);
     end if;
     update pos.usage x set state = 'committed', content = asked, expires_at = null, updated_at = clock_timestamp()
      where x.retailer_id = u.retailer_id and x.usage_id = u.usage_id returning x.* into u;
     if faults = '[]' then
-        faults := pos.usage_settle(u, wants, null);
+        faults := pos.usage_settle(u, case when said or late then pos.usage_wanted(asked) else pos.usage_held(u) end, null);
     end if;
     perform pos.usage_refuse(faults);
     return pos.usage_resource(u);

@@ -1,6 +1,6 @@
 -- Coupons: how a code stands, batches and their past, counting by window and customer.
 begin;
-select plan(58);
+select plan(70);
 
 select pos.create_retailer('{"code": "acme", "currency": "GBP", "timezone": "Europe/London"}') as made \gset
 select :'made'::jsonb #>> '{sandbox,retailer_id}' as me \gset
@@ -152,6 +152,39 @@ select is((select count(*) from pos.book_small where kind = 'coupon' and key lik
 select is((select count(*) from pos.book_at(pos.current_retailer(), (select rev - 1 from pos.revision)) where kind = 'coupon' and key like 'B-%'), 5999::bigint, 'the revision before does');
 select is(pos.usage_commit('{"id": "held"}') ->> 'state' || ' ' || pg_temp.refusal($$select pos.usage_commit('{"id": "o5", "coupons": ["B-0000009"]}')$$),
     'committed POS09 coupon_revoked: /coupons/0 coupon_revoked', 'who holds one may pay; nobody else');
+
+-- what is held is kept, however it is committed; what was lost is taken anew
+select count(pg_temp.call('put_coupon', jsonb_build_object('code', c), '{"promotions": ["p"], "until": "2999-01-01T00:00:00Z"}')) from unnest('{A1,A2,A3}'::text[]) c \gset ignored_
+select pos.usage_reserve('{"id": "k1", "coupons": ["a1", "a2"]}'), pos.usage_reserve('{"id": "k3", "coupons": ["a3"]}'), pg_temp.lapse('k3') \gset ignored_
+select pg_temp.call('revoke_coupon', '{"code": "A1"}', '{}'), pg_temp.call('put_coupon', '{"code": "A2"}', '{"promotions": ["p"], "until": "2001-01-01T00:00:00Z"}'), pg_temp.call('revoke_coupon', '{"code": "A3"}', '{}') \gset ignored_
+select is(pos.usage_commit('{"id": "k1", "coupons": ["A1", "a2"]}') ->> 'state', 'committed', 'one is revoked and one is over: who holds them may pay, and say so');
+select is(pg_temp.refusal($$select pos.usage_commit('{"id": "k2", "coupons": ["a1", "a2"]}')$$), 'POS09 coupon_revoked: /coupons/0 coupon_revoked, /coupons/1 coupon_expired', 'nobody else');
+select is(pg_temp.refusal($$select pos.usage_commit('{"id": "k3", "coupons": ["a3"]}')$$) || '; ' || pg_temp.refusal($$select pos.usage_commit('{"id": "k3"}')$$),
+    'POS09 coupon_revoked: /coupons/0 coupon_revoked; POS09 coupon_revoked: /coupons/0 coupon_revoked', 'nor whose hold was over');
+select pg_temp.call('put_promotion', '{"id": "m"}', null, '{"prepared": {"documents": [{"id": "m", "class": "order", "then": [], "limits": [{"max": 10}]}]}}'),
+       pg_temp.call('publish_promotion', '{"id": "m"}', '{}', '{"prepared": {"version": 1, "findings": []}}'),
+       pos.usage_reserve('{"id": "lc", "promotions": [{"id": "m", "uses": 10}]}'), pg_temp.lapse('lc'), pos.usage_commit('{"id": "lc2", "promotions": [{"id": "m", "uses": 5}]}'),
+       pg_temp.call('put_promotion', '{"id": "m"}', null, '{"prepared": {"documents": [{"id": "m", "class": "order", "then": [], "limits": [{"max": 10, "window": "day"}]}]}}'),
+       pg_temp.call('publish_promotion', '{"id": "m"}', '{}', '{"prepared": {"version": 2, "findings": []}}'),
+       pos.usage_commit('{"id": "d10", "promotions": [{"id": "m", "uses": 10}]}') \gset ignored_
+select is(pg_temp.refusal($$select pos.usage_commit('{"id": "lc"}')$$), 'POS09 limit_reached: /promotions/0 limit_reached', 'a late commit is counted against the limits of now');
+select pos.usage_reserve('{"id": "n1", "promotions": [{"id": "m"}], "at": "2026-11-20T23:59:00Z"}'), pos.usage_reserve('{"id": "n2", "promotions": [{"id": "m"}], "at": "2026-11-20T23:59:00Z"}'), pg_temp.lapse('n2') \gset ignored_
+select is(pos.usage_commit('{"id": "n1", "promotions": [{"id": "m"}]}') #>> '{counters,0,from}', '2026-11-20', 'a commit across midnight stays in the day that it held');
+select is(pg_temp.refusal($$select pos.usage_commit('{"id": "n2"}')$$), 'POS09 limit_reached: /promotions/0 limit_reached', 'one whose hold was over is of the day that it is');
+
+-- whose a reservation is
+create function pg_temp.as_key(op text, the text, key text, scope text) returns text language sql as $$
+    select coalesce(pg_temp.refusal(format('select pg_temp.call(%L, %L, %L, %L)', op, jsonb_build_object('id', the), jsonb_build_object('id', the),
+        jsonb_build_object('actor', jsonb_build_object('key_id', key, 'scopes', jsonb_build_array(scope))))), 'may') $$;
+select is(pg_temp.as_key('create_coupon_reservation', 'mine', 'key_1', 'coupons:redeem'), 'may', 'a key reserves');
+select is(array(select pg_temp.as_key(op, 'mine', 'key_2', 'coupons:redeem') from unnest('{get_coupon_reservation,commit_coupon_reservation,release_coupon_reservation}'::text[]) op),
+    '{POS04 not_found,POS04 not_found,POS04 not_found}', 'another finds nothing there');
+select is(pg_temp.as_key('create_coupon_reservation', 'mine', 'key_2', 'coupons:redeem'), 'POS09 reservation_taken', 'nor can it take its place');
+select is(pg_temp.as_key('get_coupon_reservation', 'mine', 'key_3', 'coupons:write') || ' ' || pg_temp.as_key('create_coupon_reservation', 'mine', 'key_3', '*'), 'may may', 'who keeps the coupons may');
+select is(pg_temp.as_key('commit_coupon_reservation', 'mine', 'key_1', 'coupons:redeem') || ' ' || pg_temp.as_key('release_coupon_reservation', 'mine', 'key_1', 'coupons:redeem'), 'may may', 'and it is still its own');
+select pos.usage_commit('{"id": "ord_1", "coupons": []}') \gset ignored_
+select is(array(select pg_temp.as_key(op, 'ord_1', 'key_1', '*') from unnest('{create_coupon_reservation,get_coupon_reservation,commit_coupon_reservation,release_coupon_reservation}'::text[]) op),
+    '{POS00 invalid: /id reserved,POS00 invalid: /path/id reserved,POS00 invalid: /path/id reserved,POS00 invalid: /path/id reserved}', 'an order''s use is nobody''s to hold or to give back');
 
 -- a crowd's holds are over
 select pos.usage_sweep(), pg_temp.call('put_coupon', '{"code": "CROWD"}', '{"promotions": ["p"], "remaining": 2500}'), pos.usage_commit('{"id": "first", "coupons": ["crowd"]}') \gset ignored_
