@@ -145,6 +145,22 @@ subtest 'what comes while it waits' => sub {
     is(wrong(), '', 'the journal agrees');
 };
 
+# Its codes are half written, and wait here for another's: it is revoked all the same, at once.
+subtest 'a batch that is being made is revoked' => sub {
+    is(as_api(call('create_coupon_batch', body => { count => 2, pattern => 'W-####', promotions => ['p'] })), "202\n", 'a batch is asked for');
+    my $batch = $sql->query('select batch_id from pos.coupon_batch');
+    my @said = $sql->together(
+        "begin;\nselect set_config('pos.retailer', '1', false) \\g /dev/null\ninsert into pos.coupon (retailer_id, code, document) values (1, 'W-2', '{}');\nselect pg_advisory_xact_lock(1) \\g /dev/null\n"
+            . "do \$\$ begin for i in 1 .. 500 loop exit when exists (select from pos.coupon_batch where state = 'revoked'); perform pg_sleep(0.01); end loop; end \$\$;\nrollback;\n",
+        "set role pos_daemon; select set_config('pos.retailer', '1', false) \\g /dev/null\nselect job_id as job, lease from pos.claim_job(60) \\gset\nselect pos.open_coupon_batch(:'job') \\g /dev/null\n"
+            . "insert into pg_temp.coupon_code (code) values ('W-1'), ('W-2'), ('W-3');\n" . held(1) . "select pos.make_coupon_batch(:'job', :lease) /* usage */;\n",
+        held(1) . waited(1) . $as . call('revoke_coupon_batch', path => { id => $batch }, body => {}));
+    is($said[2], "200\n", 'it is revoked');
+    like($said[1], qr/\AERROR:  POS09/, 'who makes it cannot commit');
+    is($sql->query("select count(*) from pos.coupon where batch_id = '$batch'"), 0, 'none of its codes is there');
+    is($sql->query("select string_agg(j.state || ' ' || b.state, ' ') from pos.coupon_batch b join pos.job j using (retailer_id, job_id)"), 'cancelled revoked', 'nor will be');
+};
+
 # Every client does what comes to its mind with a few orders that all share.
 subtest 'anything at once' => sub {
     my $seed = $ENV{POS_SEED} || 20261126;

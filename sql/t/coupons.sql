@@ -1,6 +1,6 @@
 -- Coupons: how a code stands, batches and their past, counting by window and customer.
 begin;
-select plan(70);
+select plan(74);
 
 select pos.create_retailer('{"code": "acme", "currency": "GBP", "timezone": "Europe/London"}') as made \gset
 select :'made'::jsonb #>> '{sandbox,retailer_id}' as me \gset
@@ -185,6 +185,16 @@ select is(pg_temp.as_key('commit_coupon_reservation', 'mine', 'key_1', 'coupons:
 select pos.usage_commit('{"id": "ord_1", "coupons": []}') \gset ignored_
 select is(array(select pg_temp.as_key(op, 'ord_1', 'key_1', '*') from unnest('{create_coupon_reservation,get_coupon_reservation,commit_coupon_reservation,release_coupon_reservation}'::text[]) op),
     '{POS00 invalid: /id reserved,POS00 invalid: /path/id reserved,POS00 invalid: /path/id reserved,POS00 invalid: /path/id reserved}', 'an order''s use is nobody''s to hold or to give back');
+
+-- a batch that is never made
+select (pg_temp.call('create_coupon_batch', '{}', '{"count": 13, "pattern": "C-####", "promotions": ["p"]}')).body ->> 'id' as job \gset
+select is(pg_temp.refusal($$select pg_temp.call('create_coupon_batch', '{}', '{"count": 13, "pattern": "C-####", "promotions": ["p"]}')$$), 'POS00 invalid: /pattern pattern_too_short', 'a pattern is used up');
+select pg_temp.call('cancel_job', jsonb_build_object('id', :'job')) \gset ignored_
+select is(pg_temp.refusal($$select pg_temp.call('create_coupon_batch', '{}', '{"count": 13, "pattern": "C-####", "promotions": ["p"]}')$$), null, 'not by a batch that is cancelled');
+select b.batch_id as pending, b.job_id as job from pos.coupon_batch b join pos.job j using (retailer_id, job_id) where j.state = 'queued' \gset
+select (pg_temp.call('revoke_coupon_batch', jsonb_build_object('id', :'pending'), '{}')).body ->> 'state' as state \gset
+select is(:'state' || ' ' || (select state from pos.job where job_id = :'job'), 'revoked cancelled', 'one that waits is revoked, and its job does it no more');
+select is(pg_temp.refusal(format($$select pg_temp.call('revoke_coupon_batch', '{"id": "%s"}', '{}')$$, :'pending')), 'POS09 illegal_state', 'once');
 
 -- a crowd's holds are over
 select pos.usage_sweep(), pg_temp.call('put_coupon', '{"code": "CROWD"}', '{"promotions": ["p"], "remaining": 2500}'), pos.usage_commit('{"id": "first", "coupons": ["crowd"]}') \gset ignored_
