@@ -1,6 +1,6 @@
 -- Coupons: how a code stands, batches and their past, counting by window and customer.
 begin;
-select plan(74);
+select plan(80);
 
 select pos.create_retailer('{"code": "acme", "currency": "GBP", "timezone": "Europe/London"}') as made \gset
 select :'made'::jsonb #>> '{sandbox,retailer_id}' as me \gset
@@ -195,6 +195,25 @@ select b.batch_id as pending, b.job_id as job from pos.coupon_batch b join pos.j
 select (pg_temp.call('revoke_coupon_batch', jsonb_build_object('id', :'pending'), '{}')).body ->> 'state' as state \gset
 select is(:'state' || ' ' || (select state from pos.job where job_id = :'job'), 'revoked cancelled', 'one that waits is revoked, and its job does it no more');
 select is(pg_temp.refusal(format($$select pg_temp.call('revoke_coupon_batch', '{"id": "%s"}', '{}')$$, :'pending')), 'POS09 illegal_state', 'once');
+
+-- imports leave batches and what is revoked alone
+select pg_temp.call('put_promotion', '{"id": "pb"}', null, '{"prepared": {"documents": [{"id": "pb", "class": "order", "then": []}]}}') \gset ignored_
+select (pg_temp.call('create_coupon_batch', '{}', '{"count": 3, "pattern": "D-#####", "promotions": ["pb"]}')).body ->> 'batch' as three \gset
+set local role pos_daemon;
+select pg_temp.make(:'three', '{D-1,D-2,D-3}') \gset ignored_
+select is(pg_temp.import('coupons', '[{"code": "next", "promotions": ["p"]}, {"code": "d-1", "promotions": ["pb"], "remaining": 9}, {"code": "Two", "promotions": ["p"]}]'),
+    array['/coupons/0/code coupon_revoked the coupon ''NEXT'' is revoked', '/coupons/1/code coupon_of_batch the coupon ''D-1'' is its batch''s'], 'neither is overwritten');
+select is(array(select m from unnest(pg_temp.import('promotions', '[{"id": "p"}, {"id": "m"}]')) m where m like '%pb%'),
+    array[format('/promotions in_use promotion ''pb'' is in use by the coupon batch ''%s''', :'three')], 'a batch keeps its promotion, and says so once');
+set local role pos_api;
+select is((pg_temp.call('put_coupon', '{"code": "D-2"}', '{"promotions": ["m"]}')).status, 200, 'one of its codes opens another');
+set local role pos_daemon;
+select is(array(select m from unnest(pg_temp.import('promotions', '[{"id": "p"}, {"id": "pb"}]')) m), array['/promotions in_use promotion ''m'' is in use by the coupon ''D-2'''], 'which is kept too');
+set local role pos_api;
+select is((pg_temp.call('revoke_coupon_batch', jsonb_build_object('id', :'three'), '{}')).status, 200, 'the batch is revoked');
+set local role pos_daemon;
+select is(pg_temp.import('promotions', '[{"id": "p"}]'), null, 'and keeps nothing any more');
+set local role pos_api;
 
 -- a crowd's holds are over
 select pos.usage_sweep(), pg_temp.call('put_coupon', '{"code": "CROWD"}', '{"promotions": ["p"], "remaining": 2500}'), pos.usage_commit('{"id": "first", "coupons": ["crowd"]}') \gset ignored_
