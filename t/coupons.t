@@ -90,6 +90,37 @@ subtest "$count codes" => sub {
     is_deeply([map { $_->{code} } @{ $list->{data} }], [(sort @codes)[0, 1]], 'and they are listed');
 };
 
+# Coupons that anybody read of the tables, as PostgreSQL counts them: each session tells so
+# a second later, or ten where it has nothing to do, so a few of the exports' may come late.
+sub coupons_read { return $pos->sql(q(select seq_tup_read + idx_tup_fetch from pg_stat_user_tables where schemaname = 'pos' and relname = 'coupon')) }
+
+sub settings {
+    my ($change) = @_;
+    my $r = $pos->patch('/v1/retailer', $change);
+    my ($rev) = ($r->{headers}{'pos-revision'} // '') =~ /^(\d+)/;
+    return $r->{status} == 200 && defined $rev && $pos->wait_for("revision $rev", 60, sub { $pos->at_revision($rev) });
+}
+
+subtest 'the shop\'s settings' => sub {
+    my $ending = sub { return PosTest::json([$pos->put('/v1/coupons/LOCAL', { promotions => ['ten-off'], until => $_[0] })->{status}]) };
+    is($ending->('2999-01-01T00:00:00'), '[201]', 'a coupon ends by the shop\'s clock');
+    sleep 2;
+    my $before = coupons_read();
+    for my $name ('Acme & Daughters', 'Acme & Sons', 'Acme & Company', 'Acme') {
+        ok(settings({ name => $name }), "it is called $name");
+        sleep 2;
+    }
+    cmp_ok(coupons_read() - $before, '<', 2 * $count, 'for which nobody reads all its coupons four times');
+    my $said = () = $pos->log_text =~ /its settings bear on many coupons/g;
+    is($said, 0, 'nor are they copied');
+    for my $zone ('Pacific/Auckland', 'Europe/London') {
+        ok(settings({ timezone => $zone }), "its clock is $zone\'s");
+        $pos->check_replica('each coupon ends by it');
+    }
+    $said = () = $pos->log_text =~ /its settings bear on many coupons/g;
+    is($said, 2, 'so many are copied, not kept in memory');
+};
+
 subtest 'one by one' => sub {
     my $code = $codes[1];
     my $tag = $pos->get("/v1/coupons/$code")->{headers}{etag};
