@@ -79,6 +79,7 @@ typedef struct {
     bool                   has_compare;
     int64_t                compare_total;
     bool                   explain;
+    bool                   trial;          /* a script's failures in it do not count */
     /* lines and items */
     uint32_t               line_count, item_count;
     pos_line_t            *lines;          /* in the request's order         */

@@ -6,234 +6,11 @@
 #include "engine/check_data.h"
 
 #include "engine/quote.h"
-#include "engine/rehearse_data.h"
 
 #include <stdlib.h>
 
 #define BLOCK_SIZE      65536
 #define TEXT_MAX        (4u << 20)     /* bytes of a quote's JSON            */
-#define FAILURES_MOST   3              /* of its script: each may cost a whole budget */
-#define QUANTITY_MOST   1000           /* units in a cart                    */
-#define HALF_HOUR       (INT64_C(30) * 60 * 1000000)
-#define HALF_HOURS      (8 * 48)
-
-/* ---- what the draft looks for ---- */
-
-static void
-want(pos_check_t *c, const pos_filter_t *filter, int64_t units, bool bears)
-{
-    c->everything |= bears && (filter == NULL || filter->any);
-    if (filter == NULL || filter->any || filter->selection != NULL) {
-        return;
-    }
-    for (uint32_t i = 0; i < c->wanted_count; i++) {
-        if (pos_str_eq(c->wanted[i].filter->json, filter->json)) {
-            c->wanted[i].units += units;
-            return;
-        }
-    }
-    if (c->wanted_count < POS_CHECK_FILTERS) {
-        c->wanted[c->wanted_count++] = (pos_check_wanted_t) { filter, units > 0 ? units : 1, { 0 } };
-    } else {
-        c->everything = true;
-    }
-}
-
-
-static void
-try_quantity(pos_check_t *c, int64_t units)
-{
-    units = units < 1 ? 1 : units;
-    for (uint32_t i = 0; i < c->quantity_count; i++) {
-        if (c->quantities[i] == units) {
-            return;
-        }
-    }
-    if (c->quantity_count < POS_CHECK_QUANTITIES && units <= QUANTITY_MOST) {
-        c->quantities[c->quantity_count++] = units;
-    }
-}
-
-
-static int64_t
-whole_units(int64_t thousandths)
-{
-    return (thousandths + POS_THOUSANDTHS - 1) / POS_THOUSANDTHS;
-}
-
-
-static void
-look_at_condition(pos_check_t *c, const pos_condition_t *w)
-{
-    int64_t least;
-
-    if (w == NULL || w->kind == POS_COND_NOT) {
-        return;
-    }
-    least = w->range.min > 0 ? w->range.min : 0;
-    for (uint32_t i = 0; i < w->child_count; i++) {
-        look_at_condition(c, w->children[i]);
-    }
-    switch (w->kind) {
-    case POS_COND_ITEMS_QUANTITY:
-    case POS_COND_LINE_QUANTITY:
-        want(c, w->filter, whole_units(least), false);
-        try_quantity(c, whole_units(least));
-        break;
-    case POS_COND_ITEMS_AMOUNT:
-    case POS_COND_SUBTOTAL:
-        want(c, w->filter, 1, false);
-        c->amount = least > c->amount ? least : c->amount;
-        break;
-    case POS_COND_DISTINCT:
-        want(c, w->filter, 1, false);
-        break;
-    default:
-        break;
-    }
-}
-
-
-static int64_t
-look_at_parts(pos_check_t *c, const pos_part_t *parts, uint32_t count)
-{
-    int64_t units = 0;
-
-    for (uint32_t i = 0; i < count; i++) {
-        want(c, parts[i].filter, parts[i].quantity, true);
-        units += parts[i].quantity;
-        c->amount = parts[i].amount > c->amount ? parts[i].amount : c->amount;
-    }
-    return units;
-}
-
-
-static void
-look_at_effect(pos_check_t *c, const pos_effect_t *e)
-{
-    int64_t units;
-
-    look_at_condition(c, e->when);
-    switch (e->kind) {
-    case POS_EFFECT_BUY_GET:
-    case POS_EFFECT_BUNDLE:
-        units = look_at_parts(c, e->parts, e->part_count);
-        units += look_at_parts(c, e->gets, e->get_count);
-        try_quantity(c, units);
-        break;
-    case POS_EFFECT_NTH:
-        want(c, e->filter, e->group, true);
-        try_quantity(c, e->group);
-        break;
-    case POS_EFFECT_LINE_TIERS:
-        want(c, e->filter, 1, true);
-        for (uint32_t i = 0; i < e->tier_count; i++) {
-            try_quantity(c, whole_units(e->tiers[i].threshold));
-        }
-        break;
-    case POS_EFFECT_ORDER_TIERS:
-        want(c, e->filter, 1, true);
-        if (e->tier_count > 0 && e->tiers[e->tier_count - 1].threshold > c->amount) {
-            c->amount = e->tiers[e->tier_count - 1].threshold;
-        }
-        break;
-    case POS_EFFECT_MARKDOWN:
-    case POS_EFFECT_ORDER:
-        want(c, e->filter, 1, true);
-        break;
-    case POS_EFFECT_GIFT:
-        want(c, e->gift_per, e->gift_per ? whole_units(e->gift_per_quantity) : 1, true);
-        break;
-    default:
-        break;
-    }
-}
-
-
-/* ---- where and when ---- */
-
-static int64_t
-live_moment(const pos_check_t *c, const pos_zone_t *zone)
-{
-    const pos_promotion_t *p = c->draft;
-    pos_cart_t             cart = { .at = c->options.now < p->from ? p->from : c->options.now };
-    int64_t                begin;
-
-    if (cart.at >= p->until) {
-        cart.at = p->from == POS_TIME_MIN ? p->until - HALF_HOUR * HALF_HOURS : p->from;
-    }
-    begin = cart.at;
-    for (int i = 0; i < HALF_HOURS; i++) {
-        pos_civil_of(zone, cart.at, &cart.local);
-        if (pos_promotion_inactive(p, &cart) == NULL) {
-            return cart.at;
-        }
-        cart.at += HALF_HOUR;
-    }
-    return begin;
-}
-
-
-static const pos_store_t *
-first_store(const pos_book_t *book)
-{
-    for (size_t i = 0; book->stores.count > 0 && i <= book->stores.mask; i++) {
-        if (book->stores.slots[i].hash != 0) {
-            return book->stores.slots[i].value;
-        }
-    }
-    return NULL;
-}
-
-
-/* One for each price list: where it is in force, and where the draft asks to be. */
-static void
-choose_contexts(pos_check_t *c, const pos_wishes_t *wishes)
-{
-    const pos_book_t *book = c->options.book;
-
-    for (uint32_t i = 0; i < book->list_count && c->context_count < POS_CHECK_CONTEXTS; i++) {
-        const pos_price_list_t *list = &book->list_array[i];
-        pos_check_context_t              *context = &c->contexts[c->context_count];
-        const pos_store_t      *store = first_store(book);
-        pos_str_t               code = pos_rehearsal_first(&list->stores, store ? store->code : pos_str(""));
-
-        if (wishes->store != NULL) {
-            code = pos_rehearsal_first(&wishes->store->values, code);
-        }
-        store = pos_map_get(&book->stores, code);
-        context->store = store != NULL ? store->code : pos_str("");
-        context->channel = pos_rehearsal_first(&list->channels, pos_str("web"));
-        if (wishes->channel != NULL) {
-            context->channel = pos_rehearsal_first(&wishes->channel->values, context->channel);
-        }
-        context->group = pos_rehearsal_first(&list->customer_groups, pos_str(""));
-        if (wishes->customer != NULL) {
-            context->group = pos_rehearsal_first(&wishes->customer->values, context->group);
-        }
-        context->currency = list->currency;
-        context->at = live_moment(c, store != NULL && store->zone != NULL ? store->zone : book->zone);
-        c->context_count++;
-    }
-}
-
-
-static void
-prepare(pos_check_t *c)
-{
-    pos_subject_t subject = { .promotion = (pos_promotion_t *) c->draft };
-    pos_wishes_t  wishes;
-
-    try_quantity(c, 1);
-    look_at_condition(c, c->draft->when);
-    for (uint32_t i = 0; i < c->draft->effect_count; i++) {
-        look_at_effect(c, &c->draft->effects[i]);
-    }
-    c->everything |= c->draft->script != NULL;
-    pos_rehearsal_wishes(&subject, &wishes);
-    choose_contexts(c, &wishes);
-}
-
 
 /* ---- the door ---- */
 
@@ -261,7 +38,10 @@ pos_check_create(const pos_check_options_t *options, pos_check_t **out)
         return POS_NOT_FOUND;
     }
     c->draft = options->book->promotions[index - 1];
-    prepare(c);
+    if (pos_check_prepare(c) != POS_OK) {
+        pos_check_destroy(c);
+        return POS_NO_MEMORY;
+    }
     *out = c;
     return POS_OK;
 }
@@ -282,6 +62,19 @@ pos_check_destroy(pos_check_t *c)
 
 
 /* ---- products ---- */
+
+/* Is it among those of a filter before? */
+static bool
+is_named(const pos_check_t *c, uint32_t filters, pos_str_t sku, uint64_t hash)
+{
+    for (uint32_t i = 0; i < filters; i++) {
+        if (pos_strset_has(&c->wanted[i].filter->sku, sku, hash)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 
 bool
 pos_check_names(pos_check_t *c, const pos_str_t **skus, uint32_t *count)
@@ -305,7 +98,9 @@ pos_check_names(pos_check_t *c, const pos_str_t **skus, uint32_t *count)
         const pos_strset_t *set = &c->wanted[i].filter->sku;
 
         for (uint32_t k = 0; k < set->count; k++) {
-            list[(*count)++] = set->values[k];
+            if (!is_named(c, i, set->values[k], set->hashes[k])) {
+                list[(*count)++] = set->values[k];
+            }
         }
     }
     return true;
@@ -365,13 +160,21 @@ pos_status_t
 pos_check_see(pos_check_t *c, pos_str_t sku)
 {
     const pos_product_t *p;
+    pos_check_brand_t   *brand;
     bool                 match = c->everything;
     pos_status_t         status;
 
     pos_arena_reset(c->scratch);
     status = c->options.source->product(c->options.source->ctx, sku, c->scratch, &p);
-    if (status != POS_OK || p->price_count == 0) {
+    if (status != POS_OK) {
         return status == POS_NO_MEMORY ? status : POS_OK;
+    }
+    brand = c->brand_count > 0 ? pos_map_get(&c->brand_of, p->brand) : NULL;
+    if (brand != NULL) {
+        brand->seen = true;
+    }
+    if (p->price_count == 0) {
+        return POS_OK;
     }
     c->seen++;
     for (uint32_t i = 0; i < c->wanted_count; i++) {
@@ -452,7 +255,7 @@ write_cart(pos_writer_t *w, const pos_check_t *c, const pos_check_context_t *con
     for (uint32_t i = 0; i < c->wanted_count; i++) {
         const pos_check_wanted_t *other = &c->wanted[i];
 
-        if (other->sku.len > 0 && other->units <= QUANTITY_MOST && !matches(c, p, other->filter)) {
+        if (other->sku.len > 0 && other->units <= POS_CHECK_UNITS && !matches(c, p, other->filter)) {
             id[1] = (char) ('a' + i);
             write_line(w, pos_str_of(id, 2), other->sku, other->units);
         }
@@ -477,7 +280,6 @@ note_partner(pos_check_t *c, pos_str_t id)
 {
     for (uint32_t i = 0; i < c->partner_count; i++) {
         if (pos_str_eq(c->partners[i].id, id)) {
-            c->partners[i].products++;
             return;
         }
     }
@@ -485,7 +287,7 @@ note_partner(pos_check_t *c, pos_str_t id)
         c->more_partners = true;
         return;
     }
-    c->partners[c->partner_count] = (pos_check_partner_t) { pos_arena_str(c->arena, id), 1 };
+    c->partners[c->partner_count] = (pos_check_partner_t) { pos_arena_str(c->arena, id) };
     c->partner_count += c->partners[c->partner_count].id.data != NULL;
 }
 
@@ -518,7 +320,7 @@ note_loss(pos_check_t *c, pos_check_loss_t loss)
 /* The product's line of a quote: does the draft bear on it, with whom, and what is
  * left of it without tax? False: the draft gives nothing on it. */
 static bool
-read_line(pos_check_t *c, const pos_json_t *quote, bool note, int64_t *net)
+read_line(pos_check_t *c, const pos_json_t *quote, int64_t *net)
 {
     const pos_json_t *lines = pos_json_get(quote, "lines"), *line = lines ? lines->first : NULL;
     const pos_json_t *included = pos_json_get(quote, "tax_included");
@@ -536,7 +338,7 @@ read_line(pos_check_t *c, const pos_json_t *quote, bool note, int64_t *net)
     if (!ours) {
         return false;
     }
-    for (const pos_json_t *a = list->first; a != NULL && note; a = a->next) {
+    for (const pos_json_t *a = list->first; a != NULL; a = a->next) {
         id = pos_json_get(a, "promotion");
         if (id != NULL && id->type == POS_JSON_STRING && !pos_str_eq(id->text, c->options.id)) {
             note_partner(c, id->text);
@@ -560,7 +362,7 @@ price_cart(pos_check_t *c, const pos_check_context_t *context, const pos_product
     pos_quote_stats_t   stats = { 0 };
     pos_quote_options_t options = { .book = c->options.book, .source = c->options.source,
           .vm = c->options.vm, .revision = pos_str("check"), .now = c->options.now,
-          .may_simulate = true, .may_customer = true, .pointer = pos_str("") };
+          .may_simulate = true, .may_customer = true, .trial = true, .pointer = pos_str("") };
     pos_faults_t        faults;
     pos_json_t         *request;
     pos_writer_t        w;
@@ -577,7 +379,10 @@ price_cart(pos_check_t *c, const pos_check_context_t *context, const pos_product
     }
     pos_writer_init(&w, c->scratch, 8192, TEXT_MAX);
     status = pos_quote(&options, request, c->scratch, &faults, &w, &stats);
-    c->failures += c->draft->script != NULL && stats.script_errors > 0;
+    /* Another's script may fail as it likes: its promotion is left out, here as at a till. */
+    for (uint32_t i = 0; i < stats.failure_count; i++) {
+        c->failures += pos_str_eq(stats.failures[i].promotion, c->options.id);
+    }
     if (status == POS_INVALID) {
         return POS_OK;
     }
@@ -640,6 +445,7 @@ step_product(pos_check_t *c, const pos_product_t *p)
 {
     int64_t          units = c->context < c->context_count ? nth_quantity(c, p, c->nth++) : 0;
     pos_check_loss_t loss = { .sku = pos_str(""), .quantity = units };
+    bool             comparable;
     pos_json_t      *quote;
     pos_status_t     status;
 
@@ -654,9 +460,11 @@ step_product(pos_check_t *c, const pos_product_t *p)
         return POS_OK;
     }
     status = price_cart(c, &c->contexts[c->context], p, units, &quote);
-    if (status == POS_OK && quote != NULL && read_line(c, quote, !c->given, &loss.net)) {
+    if (status == POS_OK && quote != NULL && read_line(c, quote, &loss.net)) {
         c->given = true;
-        if (c->worst.quantity == 0 || worse(&loss, &c->worst)) {
+        /* A cost is in the retailer's own currency. */
+        comparable = pos_str_eq(c->contexts[c->context].currency, c->options.book->currency);
+        if (comparable && (c->worst.quantity == 0 || worse(&loss, &c->worst))) {
             c->worst = loss;
         }
     }
@@ -670,7 +478,7 @@ pos_check_step(pos_check_t *c)
     const pos_product_t *p;
     pos_status_t         status;
 
-    if (c->at == c->sku_count || c->failures == FAILURES_MOST) {
+    if (c->at == c->sku_count || c->failures >= POS_CHECK_FAILURES) {
         return POS_OK;
     }
     pos_arena_reset(c->scratch);

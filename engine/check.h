@@ -27,6 +27,7 @@ typedef struct {
     pos_str_t                id;          /* the draft's                     */
     int64_t                  now;         /* µs                              */
     int64_t                  margin_ppm;  /* least margin wanted; -1: none   */
+    bool                     show_costs;  /* may who reads it see them?      */
 } pos_check_options_t;
 
 /* What `options` points to must outlive the check. POS_NOT_FOUND: the book does not
@@ -38,7 +39,7 @@ bool pos_check_names(pos_check_t *check, const pos_str_t **skus, uint32_t *count
 pos_status_t pos_check_see(pos_check_t *check, pos_str_t sku) POS_MUSTCHECK;
 /* Once all were seen: prices one cart. POS_AGAIN: there are more. */
 pos_status_t pos_check_step(pos_check_t *check) POS_MUSTCHECK;
-/* Writes what was found: objects {severity, code, message, pointer, related, …}. */
+/* Writes what was found, also where not all carts were priced: objects {severity, code, message, pointer, related, …}. */
 void pos_check_write(pos_check_t *check, pos_writer_t *w);
 /* Writes {"seen", "matched", "priced", "applied", "complete"}. */
 void pos_check_write_counts(const pos_check_t *check, pos_writer_t *w);

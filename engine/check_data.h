@@ -8,13 +8,17 @@
 
 #define POS_CHECK_FILTERS     16
 #define POS_CHECK_QUANTITIES  6
-#define POS_CHECK_CONTEXTS    4
+#define POS_CHECK_CONTEXTS    16
+#define POS_CHECK_UNITS       1000   /* in a line                        */
+#define POS_CHECK_FAILURES    3      /* of its script: each may cost a whole budget */
 
 /* Something the draft looks for in a cart, and how many of it one cart should hold. */
 typedef struct {
     const pos_filter_t *filter;
     int64_t             units;
     pos_str_t           sku;           /* the first product seen that it matches */
+    bool                bears;         /* an effect is on it                 */
+    bool                needed;        /* without it the condition cannot hold */
 } pos_check_wanted_t;
 
 typedef struct {
@@ -30,8 +34,12 @@ typedef struct {
 
 typedef struct {
     pos_str_t id;
-    uint32_t  products;
 } pos_check_partner_t;
+
+typedef struct {
+    pos_str_t name;
+    bool      seen;                    /* of some product                    */
+} pos_check_brand_t;
 
 struct pos_check_s {
     pos_check_options_t    options;
@@ -47,6 +55,11 @@ struct pos_check_s {
     int64_t                amount;     /* money that a condition asks for    */
     pos_check_context_t              contexts[POS_CHECK_CONTEXTS];
     uint32_t               context_count;
+    uint32_t               lists;      /* of the book whose customers are among them */
+    bool                   timeless;   /* in one of them it is at no time live */
+    pos_map_t              brand_of;   /* name to its place in `brands`      */
+    pos_check_brand_t     *brands;     /* that are asked for                 */
+    uint32_t               brand_count;
     pos_str_t             *skus;       /* that it is for                     */
     uint32_t               sku_count, sku_room;
     uint32_t               at;         /* the next of them                   */
@@ -62,5 +75,8 @@ struct pos_check_s {
     pos_check_partner_t              partners[POS_CHECK_LIVE];
     bool                   more_partners;
 };
+
+/* check_prepare.c: from `options` and `draft`. */
+pos_status_t pos_check_prepare(pos_check_t *check) POS_MUSTCHECK;
 
 #endif

@@ -267,18 +267,52 @@ saves_no_more(const pos_effect_t *a, const pos_effect_t *b)
 /*
  * The draft gives only on units that nothing else touches (exclusive), or on orders
  * without any other promotion (alone), so whatever it gives there, the other may give
- * instead; or the two are of one group, and the other may stand wherever the draft
- * does. Then no choice with the draft is better than the same with the other.
+ * instead. Then no choice with the draft is better than the same with the other.
+ *
+ * Not of two of one group that combine: what else is taken off the unit comes between
+ * them, by priority, and may leave more with the one than with the other.
  */
 static bool
 may_stand_in(const pos_promotion_t *draft, const pos_promotion_t *other)
 {
-    bool group = draft->group.len > 0 && pos_str_eq(draft->group, other->group);
+    return draft->stacking != POS_STACK_COMBINE
+           && (other->stacking != POS_STACK_ALONE || draft->stacking == POS_STACK_ALONE);
+}
 
-    if (draft->stacking != POS_STACK_COMBINE) {
-        return other->stacking != POS_STACK_ALONE || draft->stacking == POS_STACK_ALONE;
+
+static bool
+asks_what_is_left(const pos_condition_t *c)
+{
+    if (c == NULL) {
+        return false;
     }
-    return group && other->stacking == POS_STACK_COMBINE;
+    for (uint32_t i = 0; i < c->child_count; i++) {
+        if (asks_what_is_left(c->children[i])) {
+            return true;
+        }
+    }
+    return c->after_line && (c->kind == POS_COND_SUBTOTAL || c->kind == POS_COND_ITEMS_AMOUNT);
+}
+
+
+/* May something be given where line discounts leave more, and not where they leave
+ * less? Then who saves less on the lines may save more in all. */
+static bool
+more_may_be_better(const pos_book_t *book)
+{
+    for (uint32_t i = 0; i < book->promotion_count; i++) {
+        const pos_promotion_t *p = book->promotions[i];
+
+        if (p->script != NULL || asks_what_is_left(p->when)) {
+            return true;
+        }
+        for (uint32_t k = 0; k < p->effect_count; k++) {
+            if (p->effects[k].kind == POS_EFFECT_ORDER_TIERS || asks_what_is_left(p->effects[k].when)) {
+                return true;
+            }
+        }
+    }
+    return false;
 }
 
 
@@ -299,5 +333,6 @@ pos_check_beaten_by(const pos_book_t *book, const pos_promotion_t *draft, const 
         return false;
     }
     return may_stand_in(draft, other) && live_within(draft, other) && implies(draft->when, other->when)
-           && filter_within(a->filter, b->filter) && a->of_original == b->of_original && saves_no_more(a, b);
+           && filter_within(a->filter, b->filter) && a->of_original == b->of_original && saves_no_more(a, b)
+           && (a->value == b->value || !more_may_be_better(book));
 }

@@ -32,21 +32,22 @@ end_finding(pos_writer_t *w)
 static void
 write_losses(pos_check_t *c, pos_writer_t *w)
 {
-    pos_str_t message;
+    pos_str_t message, figures = pos_str("");
 
     if (c->below_cost + c->below_margin == 0) {
         return;
     }
+    if (c->options.show_costs) {
+        figures = pos_arena_printf(c->arena, ", which leaves %lld of a cost of %lld (minor units, net, for %lld)",
+            (long long) c->losses[0].net, (long long) c->losses[0].cost, (long long) c->losses[0].quantity);
+    }
     message = c->below_cost > 0
         ? pos_arena_printf(c->arena, "together with what is live it may sell %u of the %u products it gives something on below "
-              "their cost, and %u more below the margin wanted; the worst is %.*s, which leaves %lld of a cost of %lld "
-              "(minor units, net, for %lld)", c->below_cost, c->applied, c->below_margin, (int) c->losses[0].sku.len,
-              c->losses[0].sku.data, (long long) c->losses[0].net, (long long) c->losses[0].cost,
-              (long long) c->losses[0].quantity)
+              "their cost, and %u more below the margin wanted; the worst is %.*s%.*s", c->below_cost, c->applied,
+              c->below_margin, (int) c->losses[0].sku.len, c->losses[0].sku.data, (int) figures.len, figures.data)
         : pos_arena_printf(c->arena, "together with what is live it may sell %u of the %u products it gives something on below "
-              "the margin wanted; the worst is %.*s, which leaves %lld of a cost of %lld (minor units, net, for %lld)",
-              c->below_margin, c->applied, (int) c->losses[0].sku.len, c->losses[0].sku.data,
-              (long long) c->losses[0].net, (long long) c->losses[0].cost, (long long) c->losses[0].quantity);
+              "the margin wanted; the worst is %.*s%.*s", c->below_margin, c->applied, (int) c->losses[0].sku.len,
+              c->losses[0].sku.data, (int) figures.len, figures.data);
     begin_finding(w, "warning", c->below_cost > 0 ? "below_cost" : "below_margin", message, "/floor");
     for (uint32_t i = 0; i < c->loss_count; i++) {
         pos_write_string(w, c->losses[i].sku);
@@ -60,10 +61,12 @@ write_losses(pos_check_t *c, pos_writer_t *w)
         pos_write_string(w, c->losses[i].sku);
         pos_write_key(w, "quantity");
         pos_write_int(w, c->losses[i].quantity);
-        pos_write_key(w, "net");
-        pos_write_int(w, c->losses[i].net);
-        pos_write_key(w, "cost");
-        pos_write_int(w, c->losses[i].cost);
+        if (c->options.show_costs) {
+            pos_write_key(w, "net");
+            pos_write_int(w, c->losses[i].net);
+            pos_write_key(w, "cost");
+            pos_write_int(w, c->losses[i].cost);
+        }
         pos_write_object_end(w);
     }
     end_finding(w);
@@ -126,28 +129,69 @@ write_beaten(pos_check_t *c, pos_writer_t *w)
 }
 
 
-/* A brand has no entry of its own in a book: there is one where a product has it. */
+static void
+write_brands(pos_check_t *c, pos_writer_t *w)
+{
+    uint32_t told = 0;
+
+    for (uint32_t i = 0; i < c->brand_count && told < POS_CHECK_LIVE; i++) {
+        pos_str_t name = c->brands[i].name;
+
+        if (!c->brands[i].seen) {
+            begin_finding(w, "warning", "unknown_brand", pos_arena_printf(c->arena, "no product is of the brand \"%.*s\"",
+                (int) name.len, name.data), "");
+            end_finding(w);
+            told++;
+        }
+    }
+}
+
+
 static void
 write_unmatched(pos_check_t *c, pos_writer_t *w)
 {
-    if (c->everything) {
+    bool bears = false, matched = false, lacks = false;
+
+    for (uint32_t i = 0; i < c->wanted_count; i++) {
+        const pos_check_wanted_t *wanted = &c->wanted[i];
+
+        bears |= wanted->bears;
+        matched |= wanted->bears && wanted->sku.len > 0;
+        lacks |= wanted->needed && wanted->sku.len == 0;
+    }
+    if (c->everything || (!lacks && (!bears || matched))) {
         return;
     }
-    if (c->matched == 0 && c->wanted_count > 0) {
-        begin_finding(w, "warning", "no_products", pos_str("no product of the shop is one of those it is for"), "");
+    begin_finding(w, "warning", "no_products", bears && !matched
+        ? pos_str("no product of the shop is one of those it is for")
+        : pos_str("its condition asks for products that the shop does not have"), bears && !matched ? "" : "/when");
+    end_finding(w);
+}
+
+
+static void
+write_not_checked(pos_check_t *c, pos_writer_t *w)
+{
+    const pos_book_t *book = c->options.book;
+    const char       *why = "no more are tried at once";
+
+    if (c->at < c->sku_count) {
+        why = c->failures >= POS_CHECK_FAILURES ? "its script failed on them" : "the time for it was up";
+    }
+    if (c->matched != c->sku_count || c->at < c->sku_count) {
+        begin_finding(w, "warning", "not_checked", pos_arena_printf(c->arena, "it was priced on %u of the %u products it may be for: "
+            "%s", c->priced, c->matched, why), "");
         end_finding(w);
     }
-    for (uint32_t i = 0; i < c->wanted_count; i++) {
-        const pos_filter_t *f = c->wanted[i].filter;
-
-        if (c->wanted[i].sku.len == 0 && f->brand.count == 1 && f->sku.count + f->category.count + f->tag.count == 0
-            && f->attribute_count == 0 && f->negated == NULL && f->on_sale < 0 && f->unit_price.min == POS_NONE
-            && f->unit_price.max == POS_INF)
-        {
-            begin_finding(w, "warning", "unknown_brand", pos_arena_printf(c->arena, "no product is of the brand \"%.*s\"",
-                (int) f->brand.values[0].len, f->brand.values[0].data), "");
-            end_finding(w);
-        }
+    if (c->timeless) {
+        begin_finding(w, "warning", "not_checked", pos_str("it was priced at a time at which it is not live: none was found "
+            "at which it is"), "/active");
+        end_finding(w);
+    }
+    if (c->lists < book->list_count) {
+        begin_finding(w, "warning", "not_checked", pos_arena_printf(c->arena, "it was priced in %u of the %u price lists: no more "
+            "are tried at once", c->lists, book->list_count), "");
+        end_finding(w);
     }
 }
 
@@ -155,18 +199,15 @@ write_unmatched(pos_check_t *c, pos_writer_t *w)
 static bool
 complete(const pos_check_t *c)
 {
-    return c->matched == c->sku_count && c->at == c->sku_count;
+    return c->matched == c->sku_count && c->at == c->sku_count && !c->timeless
+           && c->lists == c->options.book->list_count;
 }
 
 
 void
 pos_check_write(pos_check_t *c, pos_writer_t *w)
 {
-    if (!complete(c)) {
-        begin_finding(w, "warning", "not_checked", pos_arena_printf(c->arena, "it was priced on %u of the %u products it may be for: "
-            "%s", c->priced, c->matched, c->at < c->sku_count ? "its script failed on them" : "no more are tried at once"), "");
-        end_finding(w);
-    }
+    write_not_checked(c, w);
     if (pos_check_never_holds(c->draft)) {
         begin_finding(w, "error", "never_holds", pos_str("its condition asks for two things that no cart can be at once: "
             "nobody would get it"), "/when");
@@ -174,6 +215,7 @@ pos_check_write(pos_check_t *c, pos_writer_t *w)
     }
     write_beaten(c, w);
     write_unmatched(c, w);
+    write_brands(c, w);
     write_losses(c, w);
     write_partners(c, w);
 }

@@ -38,7 +38,7 @@ note_stats(pos_quoted_t *q, pos_quote_stats_t *stats)
         const pos_looked_t *l = &plan->looked[plan->script_errors[i]];
 
         failed[i] = (pos_script_failure_t) { l->promotion->id, l->detail,
-            pos_script_failures(l->promotion->script), pos_script_source(l->promotion->script) };
+            w->cart.trial ? 0 : pos_script_failures(l->promotion->script), pos_script_source(l->promotion->script) };
     }
     stats->failures = failed;
     stats->failure_count = plan->script_error_count;

@@ -29,6 +29,8 @@ typedef struct {
     bool                     may_shipping;      /* shipping.amount           */
     bool                     for_order;    /* the quote is kept: each discount says
                                               what each run of units bore of it */
+    bool                     trial;        /* nobody buys by it: a script that fails in it, or does
+                                              not, counts for nothing          */
     bool                     spent;        /* the request's tree is not looked at again: its memory
                                               is used once it is read */
     uint64_t                 node_budget;       /* steps of the solver; 0: default (docs/solver.md) */

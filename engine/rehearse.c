@@ -184,7 +184,7 @@ pos_rehearsal_quote(pos_rehearsal_t *r, const pos_stage_t *stage, const pos_json
     pos_quote_options_t options = { .book = &stage->book, .source = &stage->source,
           .vm = r->options.vm, .revision = pos_str("rehearsal"), .now = r->options.now,
           .may_simulate = true, .may_override = true, .may_customer = true,
-          .may_shipping = true, .pointer = pos_str("") };
+          .may_shipping = true, .trial = true, .pointer = pos_str("") };
     const pos_json_t   *list;
     pos_writer_t        w;
     pos_status_t        status;

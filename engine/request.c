@@ -273,6 +273,7 @@ pos_request_read(pos_work_t *w, const pos_json_t *request)
     cart->arena = w->arena;
     cart->currency = w->book->currency;
     cart->at = w->options->now;
+    cart->trial = w->options->trial;
     cart->customer_orders = -1;
     cart->customer_birthday = INT32_MIN;
     if (request->type != POS_JSON_OBJECT) {

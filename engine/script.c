@@ -572,9 +572,13 @@ keep_out(pos_script_vm_t *vm, const pos_cart_t *cart, pos_script_result_t *out)
  * it: a limit that a script hits on more lines than this says nothing of the script. */
 #define TELLING_LINES  100
 
+/* Nor by trying drafts beside it. */
 static void
 count_failure(pos_script_t *script, const pos_script_vm_t *vm, const pos_cart_t *cart, bool failed)
 {
+    if (cart->trial) {
+        return;
+    }
     script->untold = failed && vm->stuck != NULL && cart->line_count > TELLING_LINES;
     if (!script->untold) {
         script->failures = failed ? script->failures + 1 : 0;

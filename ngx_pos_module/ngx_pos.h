@@ -217,6 +217,9 @@ pos_str_t ngx_pos_sql_retailer(ngx_pos_ctx_t *ctx);
 /* sqlstate.c: maps what the database said to an answer. */
 void ngx_pos_sql_refusal(ngx_pos_ctx_t *ctx, const char *sqlstate, const char *message, const char *detail);
 
+/* promotion_stage.c: before a worker's first request. */
+void ngx_pos_stage_init_worker(ngx_cycle_t *cycle);
+
 /* Native handlers and prepare steps: each ends in an answer, now or later. A
  * prepare step ends in an answer or in ngx_pos_request_dispatch. */
 typedef void (*ngx_pos_handler_pt)(ngx_pos_ctx_t *ctx);

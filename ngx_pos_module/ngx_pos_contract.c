@@ -443,6 +443,7 @@ ngx_pos_load_option_scopes(ngx_pos_contract_t *contract)
             && ngx_pos_contract_scope(contract, pos_str("quotes:override"), &contract->may_override) == NGX_OK
             && ngx_pos_contract_scope(contract, pos_str("quotes:customer"), &contract->may_customer) == NGX_OK
             && ngx_pos_contract_scope(contract, pos_str("quotes:shipping"), &contract->may_shipping) == NGX_OK
+            && ngx_pos_contract_scope(contract, pos_str("products:read"), &contract->may_cost) == NGX_OK
         ? NGX_OK
         : NGX_ERROR;
 }

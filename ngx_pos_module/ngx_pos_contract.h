@@ -98,6 +98,7 @@ struct ngx_pos_contract_s {
     uint64_t              digest;       /* of the operations' names          */
     /* scopes that a quote's options ask for */
     ngx_uint_t            may_simulate, may_override, may_customer, may_shipping;
+    ngx_uint_t            may_cost;       /* see what products cost                   */
 };
 
 /* Loads, compiles and checks. NULL: logged, naming the operation at fault. */

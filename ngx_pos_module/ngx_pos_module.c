@@ -369,6 +369,7 @@ ngx_pos_init_process(ngx_cycle_t *cycle)
     }
 
     ngx_pos_answer_init(cycle);
+    ngx_pos_stage_init_worker(cycle);
     ngx_pos_spool_init_worker(worker);
     worker->ready = 1;
 

@@ -250,6 +250,42 @@ ngx_pos_promotion_read(ngx_pos_ctx_t *ctx, ngx_pos_promotion_t *out)
     return ngx_pos_promotion_check(ctx, ctx->json);
 }
 
+pos_status_t
+ngx_pos_promotion_cases(ngx_pos_ctx_t *ctx, pos_str_t id, const pos_json_t *row, pos_str_t *cases)
+{
+    uint32_t                 i, count;
+    pos_status_t             rc;
+    pos_faults_t             faults;
+    const pos_json_t        *script = pos_json_get(row, "script");
+    pos_script_promotion_t  *made;
+
+    *cases = pos_str("");
+
+    if (script == NULL || script->type != POS_JSON_STRING) {
+        return POS_OK;
+    }
+
+    pos_faults_init(&faults, ctx->arena);
+    rc = pos_script_load(ngx_pos_generation_vm(), script->text, pos_str("promotion"), pos_json_get(row, "settings"),
+        pos_str(""), ctx->arena, &faults, &made, &count);
+
+    if (rc != POS_OK) {
+        return rc;
+    }
+
+    for (i = 0; i < count; i++) {
+        if (count == 1 || pos_str_eq(id, made[i].id)) {
+            *cases = made[i].cases;
+        }
+
+        if (made[i].script != NULL) {
+            pos_script_release(made[i].script);
+        }
+    }
+
+    return POS_OK;
+}
+
 void
 ngx_pos_promotion_fail(ngx_pos_ctx_t *ctx, pos_status_t rc)
 {

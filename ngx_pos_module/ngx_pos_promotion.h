@@ -35,6 +35,8 @@ pos_status_t ngx_pos_promotion_read(ngx_pos_ctx_t *ctx, ngx_pos_promotion_t *out
 /* The pointer to the i-th promotion of a file: "" where it is the only one. data
  * NULL: no memory. */
 pos_str_t ngx_pos_promotion_base(ngx_pos_ctx_t *ctx, const ngx_pos_promotion_t *out, uint32_t i);
+/* The cases of the script in a row of a book; empty: it has none. */
+pos_status_t ngx_pos_promotion_cases(ngx_pos_ctx_t *ctx, pos_str_t id, const pos_json_t *row, pos_str_t *cases);
 /* Answers that it cannot be taken. */
 void ngx_pos_promotion_fail(ngx_pos_ctx_t *ctx, pos_status_t rc);
 /* The database's time, or, without a replica, this machine's. */
@@ -54,8 +56,17 @@ pos_status_t ngx_pos_rehearse_open(ngx_pos_generation_t *generation, ngx_pos_sho
 /* ---- a stored version, staged (promotion_stage.c) ----
  *
  * The version is read from the database, this node's book is waited for where it is
- * behind, and the shop's book is built with the version in it, and without, where that
- * is wanted; then the work is done. All in slices, between which others are served. */
+ * behind, and then its turn: a worker runs one stage at a time, publications first. The
+ * shop's book is built with the version in it, and without, where that is wanted; then
+ * the work is done. All in slices, between which others are served. */
+
+typedef enum {
+    NGX_POS_STAGE_READING,     /* its version, or the book is not new enough yet */
+    NGX_POS_STAGE_WAITING,     /* for its turn; holds no book                */
+    NGX_POS_STAGE_RUNNING,     /* the only one of the worker                 */
+    NGX_POS_STAGE_WORKED,      /* its turn is over; it may hold books        */
+    NGX_POS_STAGE_CLOSED       /* it holds nothing                           */
+} ngx_pos_stage_state_e;
 
 typedef struct ngx_pos_stage_s ngx_pos_stage_t;
 struct ngx_pos_stage_s {
@@ -64,7 +75,8 @@ struct ngx_pos_stage_s {
     bool                   needs_without;  /* the book without it, too               */
     bool                   any_arm;        /* its experiment is left out of account  */
     pos_status_t         (*work)(ngx_pos_stage_t *stage);   /* a slice's part; POS_AGAIN: more */
-    void                 (*done)(ngx_pos_stage_t *stage);
+    void                 (*done)(ngx_pos_stage_t *stage);   /* closes it once all is written */
+    bool                 (*late)(ngx_pos_stage_t *stage);   /* time is up: is what there is of use? NULL: no */
     void                 (*drop)(ngx_pos_stage_t *stage);   /* what the work holds   */
     void                  *data;
 
@@ -84,7 +96,10 @@ struct ngx_pos_stage_s {
     pos_str_t              broken;         /* why it is not in with_book; or empty   */
 
     /* its own */
-    ngx_event_t            event, wait;
+    ngx_pos_stage_state_e  state;
+    ngx_queue_t            queue;          /* of those that wait                     */
+    ngx_event_t            event;          /* of slices; its timer is the deadline   */
+    ngx_event_t            wait;           /* for the book                           */
     ngx_pos_pg_call_t      call;
     pos_book_builder_t    *builder;
     ngx_uint_t             waited;
@@ -95,6 +110,8 @@ void ngx_pos_stage_begin(ngx_pos_ctx_t *ctx, ngx_pos_stage_t *stage);
 /* The same for what is stored nowhere; its book is this node's as it is. */
 void ngx_pos_stage_given(ngx_pos_ctx_t *ctx, ngx_pos_stage_t *stage, pos_str_t id, const pos_json_t *row,
     const pos_json_t *summary);
+/* Its one end: lets go of its turn and of all that it holds. Again: nothing. */
+void ngx_pos_stage_close(ngx_pos_stage_t *stage);
 /* Answers that there is no such promotion, or no such version of it. */
 void ngx_pos_stage_unknown(ngx_pos_stage_t *stage);
 

@@ -67,6 +67,7 @@ ngx_pos_check_references(ngx_pos_check_t *check)
 static pos_status_t
 ngx_pos_check_begin(ngx_pos_check_t *check)
 {
+    pos_str_t            cases;
     pos_status_t         rc;
     pos_faults_t         faults;
     ngx_pos_stage_t     *stage = &check->stage;
@@ -80,10 +81,13 @@ ngx_pos_check_begin(ngx_pos_check_t *check)
 
     /* validate has had its rehearsal */
     if (check->done == NULL) {
-        rc = ngx_pos_rehearse_open(stage->generation, stage->shop, stage->ctx->arena, &check->rehearsal);
+        rc = ngx_pos_promotion_cases(stage->ctx, stage->id, stage->row, &cases);
+        if (rc == POS_OK) {
+            rc = ngx_pos_rehearse_open(stage->generation, stage->shop, stage->ctx->arena, &check->rehearsal);
+        }
         if (rc == POS_OK) {
             pos_faults_init(&faults, stage->ctx->arena);
-            rc = pos_rehearsal_add(check->rehearsal, stage->row, pos_str(""), &faults);
+            rc = pos_rehearsal_add(check->rehearsal, stage->row, cases, &faults);
         }
         if (rc != POS_OK) {
             return rc;
@@ -97,6 +101,7 @@ ngx_pos_check_begin(ngx_pos_check_t *check)
     options.id = stage->id;
     options.now = ngx_pos_promotion_now();
     options.margin_ppm = ngx_pos_check_margin(check);
+    options.show_costs = ngx_pos_key_may(stage->ctx, ngx_pos_worker.conf->contract->may_cost);
 
     rc = pos_check_create(&options, &check->check);
     if (rc != POS_OK) {
@@ -185,6 +190,15 @@ ngx_pos_check_work(ngx_pos_stage_t *stage)
     }
 
     return POS_OK;
+}
+
+/* What was priced by then is told, and that it is not all. */
+static bool
+ngx_pos_check_late(ngx_pos_stage_t *stage)
+{
+    ngx_pos_check_t *check = stage->data;
+
+    return check->phase == NGX_POS_CHECK_PRICE;
 }
 
 /* ---- what was found ---- */
@@ -282,10 +296,17 @@ ngx_pos_check_publish(ngx_pos_stage_t *stage)
     } else {
         pos_write_null(&w);
     }
+    /* What the book says by then is checked against what it says when this is written. */
+    pos_write_key(&w, "revision");
+    if (stage->shop != NULL && !stage->behind) {
+        pos_write_int(&w, stage->shop->head.rev);
+    } else {
+        pos_write_null(&w);
+    }
     pos_write_object_end(&w);
 
     ctx->prepared = pos_writer_result(&w);
-    stage->drop(stage);
+    ngx_pos_stage_close(stage);
 
     if (w.status != POS_OK) {
         ngx_pos_promotion_fail(ctx, w.status);
@@ -307,6 +328,7 @@ ngx_pos_check_create(ngx_pos_ctx_t *ctx)
 
     check->stage.any_arm = true;
     check->stage.work = ngx_pos_check_work;
+    check->stage.late = ngx_pos_check_late;
     check->stage.drop = ngx_pos_check_drop;
     check->stage.data = check;
 
@@ -368,7 +390,7 @@ ngx_pos_check_answer(ngx_pos_stage_t *stage)
         ctx->revision = pos_arena_str(ctx->arena, stage->shop->revision);
     }
 
-    stage->drop(stage);
+    ngx_pos_stage_close(stage);
 
     if (w.status != POS_OK) {
         ngx_pos_promotion_fail(ctx, w.status);
@@ -403,6 +425,7 @@ void
 ngx_pos_promotion_tried(ngx_pos_check_t *check, pos_writer_t *w)
 {
     ngx_pos_check_findings(check, w);
+    ngx_pos_stage_close(&check->stage);
 }
 
 void

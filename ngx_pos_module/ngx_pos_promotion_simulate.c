@@ -16,19 +16,21 @@ typedef struct {
 } ngx_pos_simulate_sum_t;
 
 typedef struct {
+    pos_str_t   text;
+    pos_json_t *json;
+} ngx_pos_simulated_t;
+
+typedef struct {
     ngx_pos_stage_t         stage;
     const pos_json_t       *cart;       /* the next                             */
     uint32_t                number;     /* of it                                */
     bool                    refused;    /* some cart cannot be priced           */
+    pos_json_t             *request;    /* of the cart at hand, which is priced with; or NULL */
+    ngx_pos_simulated_t     with;       /* of it                                */
     pos_writer_t            w;          /* the list of what came of them        */
     uint32_t                sum_count;
     ngx_pos_simulate_sum_t  sums[NGX_POS_SIMULATE_CURRENCIES];
 } ngx_pos_simulate_t;
-
-typedef struct {
-    pos_str_t   text;
-    pos_json_t *json;
-} ngx_pos_simulated_t;
 
 /* The cart, explained, and at a time that is said, so that no price is promised: its
  * own, else the simulation's, else now. */
@@ -100,6 +102,7 @@ ngx_pos_simulate_price(ngx_pos_simulate_t *s, const pos_json_t *request, const p
     options.may_override = true;
     options.may_customer = true;
     options.may_shipping = true;
+    options.trial = true;
     options.pointer = pos_arena_printf(ctx->arena, "/carts/%u", s->number);
 
     pos_writer_init(&w, ctx->arena, POS_QUOTE_ROOM, NGX_POS_SIMULATE_MAX);
@@ -175,39 +178,48 @@ ngx_pos_simulate_write(ngx_pos_simulate_t *s, const ngx_pos_simulated_t *with, c
     pos_write_object_end(w);
 }
 
-/* One cart, twice. One that cannot be priced is told with all others that cannot. */
+/* A step is one pricing: first with the version ... */
 static pos_status_t
-ngx_pos_simulate_cart(ngx_pos_simulate_t *s)
+ngx_pos_simulate_with(ngx_pos_simulate_t *s)
 {
-    pos_json_t           *request;
-    pos_faults_t          again;
-    pos_status_t          rc;
-    ngx_pos_stage_t      *stage = &s->stage;
-    ngx_pos_simulated_t   with, without;
+    pos_json_t      *request;
+    pos_status_t     rc;
+    ngx_pos_stage_t *stage = &s->stage;
 
     rc = ngx_pos_simulate_request(s, &request);
     if (rc == POS_OK) {
-        rc = ngx_pos_simulate_price(s, request, stage->with_book, &stage->with_source, &stage->ctx->faults, &with);
+        rc = ngx_pos_simulate_price(s, request, stage->with_book, &stage->with_source, &stage->ctx->faults, &s->with);
     }
     if (rc == POS_OK) {
-        pos_faults_init(&again, stage->ctx->arena);
-        rc = ngx_pos_simulate_price(s, request, stage->without_book, &stage->without_source, &again, &without);
-    }
-
-    if (rc == POS_OK) {
-        ngx_pos_simulate_add(s, &with, &without);
-        ngx_pos_simulate_write(s, &with, &without);
-        rc = s->w.status;
-    }
-
-    if (rc == POS_INVALID) {
-        s->refused = true;
-        rc = POS_OK;
+        s->request = request;
     }
 
     return rc;
 }
 
+/* ... and then without the promotion. */
+static pos_status_t
+ngx_pos_simulate_without(ngx_pos_simulate_t *s)
+{
+    pos_faults_t          again;
+    pos_status_t          rc;
+    ngx_pos_stage_t      *stage = &s->stage;
+    ngx_pos_simulated_t   without;
+
+    pos_faults_init(&again, stage->ctx->arena);
+    rc = ngx_pos_simulate_price(s, s->request, stage->without_book, &stage->without_source, &again, &without);
+    s->request = NULL;
+
+    if (rc == POS_OK) {
+        ngx_pos_simulate_add(s, &s->with, &without);
+        ngx_pos_simulate_write(s, &s->with, &without);
+        rc = s->w.status;
+    }
+
+    return rc;
+}
+
+/* A cart that cannot be priced is told with all others that cannot. */
 static pos_status_t
 ngx_pos_simulate_work(ngx_pos_stage_t *stage)
 {
@@ -218,9 +230,17 @@ ngx_pos_simulate_work(ngx_pos_stage_t *stage)
         return POS_OK;
     }
 
-    rc = ngx_pos_simulate_cart(s);
-    s->cart = s->cart->next;
-    s->number++;
+    rc = s->request == NULL ? ngx_pos_simulate_with(s) : ngx_pos_simulate_without(s);
+
+    if (rc == POS_INVALID) {
+        s->refused = true;
+        rc = POS_OK;
+    }
+
+    if (s->request == NULL) {
+        s->cart = s->cart->next;
+        s->number++;
+    }
 
     return rc == POS_OK ? POS_AGAIN : rc;
 }
@@ -312,6 +332,7 @@ ngx_pos_simulate_answer(ngx_pos_stage_t *stage)
     pos_write_object_end(&w);
 
     ctx->revision = pos_arena_str(ctx->arena, stage->shop->revision);
+    ngx_pos_stage_close(stage);
 
     if (s->w.status != POS_OK || w.status != POS_OK) {
         ngx_pos_problem(ctx, 422, "too_large", "The answer would be larger than an answer may be; send fewer carts.");

@@ -11,15 +11,33 @@
 
 #define NGX_POS_STAGE_SLICE_US  1000
 #define NGX_POS_STAGE_ROWS      20
-#define NGX_POS_STAGE_TIMEOUT   (30 * 1000)   /* ms, of all of it             */
+#define NGX_POS_STAGE_TIMEOUT   (30 * 1000)   /* ms, of its turn              */
+#define NGX_POS_STAGE_PATIENCE  (60 * 1000)   /* ms, until its turn           */
+#define NGX_POS_STAGE_WAITING   32            /* stages, of a kind            */
 #define NGX_POS_STAGE_WAIT      10            /* ms between two looks at the book */
 #define NGX_POS_STAGE_WAITS     200           /* looks                        */
 
-static void
-ngx_pos_stage_cleanup(void *data)
-{
-    ngx_pos_stage_t *stage = data;
+/* Each stage takes its slice of every turn of the event loop: of several at once all
+ * quotes wait for each. So one runs, and the others wait in the order they came. */
+typedef struct {
+    ngx_queue_t      waiting[2];      /* those that publish; the others       */
+    ngx_uint_t       count[2];
+    ngx_pos_stage_t *running;         /* or NULL                              */
+    ngx_event_t      next;            /* posted when one has had its turn     */
+} ngx_pos_stages_t;
 
+static ngx_pos_stages_t  ngx_pos_stages;
+
+static ngx_uint_t
+ngx_pos_stage_kind(const ngx_pos_stage_t *stage)
+{
+    return stage->publishing ? 0 : 1;
+}
+
+/* Out of the queue, or off the worker. */
+static void
+ngx_pos_stage_leave(ngx_pos_stage_t *stage)
+{
     if (stage->event.timer_set) {
         ngx_del_timer(&stage->event);
     }
@@ -32,9 +50,27 @@ ngx_pos_stage_cleanup(void *data)
         ngx_del_timer(&stage->wait);
     }
 
+    if (stage->state == NGX_POS_STAGE_WAITING) {
+        ngx_queue_remove(&stage->queue);
+        ngx_pos_stages.count[ngx_pos_stage_kind(stage)]--;
+    }
+
+    if (stage->state == NGX_POS_STAGE_RUNNING) {
+        ngx_pos_stages.running = NULL;
+        ngx_post_event(&ngx_pos_stages.next, &ngx_posted_next_events);
+    }
+
+    stage->state = NGX_POS_STAGE_WORKED;
+}
+
+void
+ngx_pos_stage_close(ngx_pos_stage_t *stage)
+{
+    ngx_pos_stage_leave(stage);
+    stage->state = NGX_POS_STAGE_CLOSED;
+
     if (stage->drop != NULL) {
         stage->drop(stage);
-        stage->drop = NULL;
     }
 
     pos_book_builder_destroy(stage->builder);
@@ -54,6 +90,14 @@ ngx_pos_stage_cleanup(void *data)
         ngx_pos_generation_release(stage->generation);
         stage->generation = NULL;
     }
+
+    stage->shop = NULL;
+}
+
+static void
+ngx_pos_stage_cleanup(void *data)
+{
+    ngx_pos_stage_close(data);
 }
 
 static void
@@ -61,8 +105,24 @@ ngx_pos_stage_fail(ngx_pos_stage_t *stage, pos_status_t rc)
 {
     ngx_log_error(NGX_LOG_ERR, stage->ctx->request->connection->log, 0,
                   "pos: a promotion could not be tried in its book: status %d", (int) rc);
-    ngx_pos_stage_cleanup(stage);
+    ngx_pos_stage_close(stage);
     ngx_pos_promotion_fail(stage->ctx, rc == POS_INVALID ? POS_BROKEN : rc);
+}
+
+static void
+ngx_pos_stage_overloaded(ngx_pos_stage_t *stage)
+{
+    ngx_pos_stage_close(stage);
+    ngx_pos_problem_unavailable(stage->ctx, "overloaded",
+        "Too many promotions are being tried at once. Try again shortly.");
+}
+
+/* The turn is over before the answer is written: the next may go on. */
+static void
+ngx_pos_stage_done(ngx_pos_stage_t *stage)
+{
+    ngx_pos_stage_leave(stage);
+    stage->done(stage);
 }
 
 /* ---- the books ---- */
@@ -176,11 +236,21 @@ ngx_pos_stage_run(ngx_pos_stage_t *stage)
         return;
     }
 
-    if (stage->event.timer_set) {
-        ngx_del_timer(&stage->event);
+    ngx_pos_stage_done(stage);
+}
+
+static void
+ngx_pos_stage_late(ngx_pos_stage_t *stage)
+{
+    ngx_log_error(NGX_LOG_ERR, stage->event.log, 0, "pos: trying a promotion in its book took longer than it may");
+
+    if (stage->late != NULL && stage->late(stage)) {
+        ngx_pos_stage_done(stage);
+        return;
     }
 
-    stage->done(stage);
+    ngx_pos_stage_close(stage);
+    ngx_pos_promotion_fail(stage->ctx, POS_AGAIN);
 }
 
 static void
@@ -188,41 +258,24 @@ ngx_pos_stage_event(ngx_event_t *ev)
 {
     ngx_pos_stage_t *stage = ev->data;
 
-    if (ev->timedout) {
-        ngx_log_error(NGX_LOG_ERR, ev->log, 0, "pos: trying a promotion in its book took longer than it may");
-        ngx_pos_stage_cleanup(stage);
-        ngx_pos_promotion_fail(stage->ctx, POS_AGAIN);
+    if (!ev->timedout) {
+        ngx_pos_stage_run(stage);
         return;
     }
 
-    ngx_pos_stage_run(stage);
+    if (stage->state == NGX_POS_STAGE_WAITING) {
+        ngx_pos_stage_overloaded(stage);
+        return;
+    }
+
+    ngx_pos_stage_late(stage);
 }
 
 /* ---- the book, as new as the version ---- */
 
+/* This node's newest, in place of what the stage has. */
 static void
-ngx_pos_stage_open(ngx_pos_stage_t *stage)
-{
-    pos_status_t rc;
-
-    if (stage->row != NULL && stage->shop != NULL) {
-        stage->with = (pos_overlay_t) { .base = stage->shop->source, .id = stage->id, .coupon = stage->any_arm };
-        stage->without = stage->with;
-        rc = ngx_pos_stage_text(stage, &stage->with.row);
-        if (rc != POS_OK) {
-            ngx_pos_stage_fail(stage, rc);
-            return;
-        }
-        pos_overlay_source(&stage->with, &stage->with_source);
-        pos_overlay_source(&stage->without, &stage->without_source);
-    }
-
-    ngx_add_timer(&stage->event, NGX_POS_STAGE_TIMEOUT);
-    ngx_pos_stage_run(stage);
-}
-
-static void
-ngx_pos_stage_look(ngx_pos_stage_t *stage)
+ngx_pos_stage_acquire(ngx_pos_stage_t *stage)
 {
     int64_t               rev = 0;
     const pos_json_t     *wanted = pos_json_get(stage->said, "revision");
@@ -244,15 +297,119 @@ ngx_pos_stage_look(ngx_pos_stage_t *stage)
     }
 
     stage->behind = stage->shop == NULL || stage->shop->head.rev < rev;
+}
 
-    if (stage->row != NULL && stage->behind && ngx_pos_worker.conf->replica.len
-        && stage->waited++ < NGX_POS_STAGE_WAITS)
-    {
+static pos_status_t
+ngx_pos_stage_overlay(ngx_pos_stage_t *stage)
+{
+    pos_status_t rc;
+
+    if (stage->shop == NULL) {
+        return POS_OK;
+    }
+
+    stage->with = (pos_overlay_t) { .base = stage->shop->source, .id = stage->id, .coupon = stage->any_arm };
+    stage->without = stage->with;
+    rc = ngx_pos_stage_text(stage, &stage->with.row);
+    pos_overlay_source(&stage->with, &stage->with_source);
+    pos_overlay_source(&stage->without, &stage->without_source);
+
+    return rc;
+}
+
+/* ---- its turn ---- */
+
+static void
+ngx_pos_stage_start(ngx_pos_stage_t *stage)
+{
+    pos_status_t rc;
+
+    ngx_pos_stage_leave(stage);
+    ngx_pos_stages.running = stage;
+    stage->state = NGX_POS_STAGE_RUNNING;
+    ngx_pos_stage_acquire(stage);
+
+    rc = ngx_pos_stage_overlay(stage);
+    if (rc != POS_OK) {
+        ngx_pos_stage_fail(stage, rc);
+        return;
+    }
+
+    ngx_add_timer(&stage->event, NGX_POS_STAGE_TIMEOUT);
+    ngx_pos_stage_run(stage);
+}
+
+static void
+ngx_pos_stage_next(ngx_event_t *ev)
+{
+    ngx_uint_t   kind;
+    ngx_queue_t *q;
+
+    for (kind = 0; kind < 2; kind++) {
+        q = &ngx_pos_stages.waiting[kind];
+
+        if (ngx_pos_stages.running == NULL && !ngx_queue_empty(q)) {
+            ngx_pos_stage_start(ngx_queue_data(ngx_queue_head(q), ngx_pos_stage_t, queue));
+            return;
+        }
+    }
+}
+
+void
+ngx_pos_stage_init_worker(ngx_cycle_t *cycle)
+{
+    ngx_memzero(&ngx_pos_stages, sizeof(ngx_pos_stages));
+    ngx_queue_init(&ngx_pos_stages.waiting[0]);
+    ngx_queue_init(&ngx_pos_stages.waiting[1]);
+    ngx_pos_stages.next.handler = ngx_pos_stage_next;
+    ngx_pos_stages.next.log = cycle->log;
+}
+
+/* Who waits pins no generation: it takes the newest when its turn comes. */
+static void
+ngx_pos_stage_queue(ngx_pos_stage_t *stage)
+{
+    ngx_uint_t kind = ngx_pos_stage_kind(stage);
+
+    if (ngx_pos_stages.running == NULL && !ngx_pos_stages.next.posted) {
+        ngx_pos_stage_start(stage);
+        return;
+    }
+
+    if (ngx_pos_stages.count[kind] == NGX_POS_STAGE_WAITING) {
+        ngx_pos_stage_overloaded(stage);
+        return;
+    }
+
+    if (stage->generation != NULL) {
+        ngx_pos_generation_release(stage->generation);
+        stage->generation = NULL;
+        stage->shop = NULL;
+    }
+
+    ngx_queue_insert_tail(&ngx_pos_stages.waiting[kind], &stage->queue);
+    ngx_pos_stages.count[kind]++;
+    stage->state = NGX_POS_STAGE_WAITING;
+    ngx_add_timer(&stage->event, NGX_POS_STAGE_PATIENCE);
+}
+
+static void
+ngx_pos_stage_look(ngx_pos_stage_t *stage)
+{
+    /* there is nothing to try, or it was tried, and answered, before */
+    if (stage->row == NULL) {
+        ngx_pos_stage_done(stage);
+        return;
+    }
+
+    ngx_pos_stage_acquire(stage);
+
+    if (stage->behind && ngx_pos_worker.conf->replica.len && stage->waited++ < NGX_POS_STAGE_WAITS) {
         ngx_add_timer(&stage->wait, NGX_POS_STAGE_WAIT);
         return;
     }
 
-    ngx_pos_stage_open(stage);
+    ngx_pos_stage_queue(stage);
 }
 
 static void
@@ -308,7 +465,7 @@ ngx_pos_stage_fetched(ngx_pos_pg_call_t *call)
     stage->ctx->call = NULL;
 
     if (call->outcome != NGX_POS_PG_DONE) {
-        ngx_pos_stage_cleanup(stage);
+        ngx_pos_stage_close(stage);
         ngx_pos_sql_failed(stage->ctx, call);
         return;
     }
@@ -322,7 +479,7 @@ ngx_pos_stage_fetched(ngx_pos_pg_call_t *call)
     ngx_pos_stage_look(stage);
 }
 
-/* What the body says of it, with its id; zero-terminated. */
+/* What the body says of it, with its id and the request's key; zero-terminated. */
 static const char *
 ngx_pos_stage_request(ngx_pos_stage_t *stage)
 {
@@ -337,6 +494,12 @@ ngx_pos_stage_request(ngx_pos_stage_t *stage)
     pos_write_string(&w, stage->id);
     pos_write_key(&w, "publishing");
     pos_write_bool(&w, stage->publishing);
+    pos_write_key(&w, "idempotency_key");
+    if (stage->publishing && stage->ctx->idempotency_key.len > 0) {
+        pos_write_string(&w, stage->ctx->idempotency_key);
+    } else {
+        pos_write_null(&w);
+    }
 
     for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         v = stage->ctx->json != NULL ? pos_json_get(stage->ctx->json, names[i]) : NULL;
@@ -375,6 +538,20 @@ ngx_pos_stage_init(ngx_pos_ctx_t *ctx, ngx_pos_stage_t *stage)
     return true;
 }
 
+/* That a client went away is told once. Who was gone with the last of the request does
+ * not wait for a turn. */
+static void
+ngx_pos_stage_suspend(ngx_pos_ctx_t *ctx)
+{
+    ngx_event_t *read = ctx->request->connection->read;
+
+    ngx_pos_request_suspend(ctx);
+
+    if (read->pending_eof) {
+        ngx_post_event(read, &ngx_posted_events);
+    }
+}
+
 void
 ngx_pos_stage_given(ngx_pos_ctx_t *ctx, ngx_pos_stage_t *stage, pos_str_t id, const pos_json_t *row,
     const pos_json_t *summary)
@@ -387,7 +564,7 @@ ngx_pos_stage_given(ngx_pos_ctx_t *ctx, ngx_pos_stage_t *stage, pos_str_t id, co
     stage->id = id;
     stage->row = row;
     stage->summary = summary;
-    ngx_pos_request_suspend(ctx);
+    ngx_pos_stage_suspend(ctx);
     ngx_pos_stage_look(stage);
 }
 
@@ -425,7 +602,7 @@ ngx_pos_stage_begin(ngx_pos_ctx_t *ctx, ngx_pos_stage_t *stage)
     stage->call.data = stage;
     ctx->call = &stage->call;
 
-    ngx_pos_request_suspend(ctx);
+    ngx_pos_stage_suspend(ctx);
     ngx_pos_pg_submit(ngx_pos_worker.pg, &stage->call);
 }
 

@@ -97,7 +97,7 @@ answers(200, 'get_promotion_version', path => { id => 'second-half', version => 
 answers(200, 'diff_promotion_versions', path => { id => 'second-half', version => 2 });
 answers(200, 'submit_promotion', %half);
 my $other = $pos->post('/v1/keys', { name => 'reviewer', scopes => ['promotions:approve'] }, key => $admin)->{json}{secret};
-$pos->wait_for('the reviewer\'s key', 10, sub { !grep { $pos->post('/v1/promotions/none/approve', {}, key => $other)->{status} != 404 } 1 .. 8 });
+$pos->wait_for('the reviewer\'s key', 10, sub { !grep { $pos->post('/v1/promotions/none/approve', { version => 1 }, key => $other)->{status} != 404 } 1 .. 8 });
 answers(200, 'approve_promotion', %half, key => $other);
 answers(200, 'reject_promotion', %half, key => $other);
 answers(200, 'check_promotion', %half);

@@ -22,7 +22,7 @@ subtest 'a draft and the steps that are possible' => sub {
     my $r = step('ann', 'suspend');
     PosTest::is_problem($r, 409, 'illegal_state', 'a draft is not suspended');
     is_deeply([$r->{json}{state}, $r->{json}{allowed}], ['draft', $p->{steps}], 'it says what could be done');
-    PosTest::is_problem(step('bob', 'approve'), 409, 'illegal_state', 'nor approved before anybody asked');
+    PosTest::is_problem(step('bob', 'approve', { version => 1 }), 409, 'illegal_state', 'nor approved before anybody asked');
     ok(!$p->{needs_approval}, 'this retailer asks for no approvals');
 };
 
@@ -34,14 +34,19 @@ subtest 'approval by another key, of one version' => sub {
     $r = step('ann', 'submit', { reason => 'for spring' });
     is($r->{json}{state}, 'in_review', 'submitted');
     is_deeply([@{ $r->{json}{review} }{qw(version state note)}], [1, 'requested', 'for spring'], 'what is asked for');
-    is(step('ann', 'approve')->{status}, 403, 'its author has no scope for that');
+    is(step('ann', 'approve', { version => 1 })->{status}, 403, 'its author has no scope for that');
     put('eve', 12);
     is($pos->get($path)->{json}{state}, 'draft', 'a new version is not under review');
     is(step('ann', 'submit')->{json}{review}{version}, 2, 'it is submitted by another than its author');
-    PosTest::is_problem(step('eve', 'approve'), 403, 'own_work', 'whoever wrote it does not approve it, whatever the scopes');
+    PosTest::is_problem(step('eve', 'approve', { version => 2 }), 403, 'own_work', 'whoever wrote it does not approve it, whatever the scopes');
     is($pos->get($path)->{json}{review}{state}, 'requested', 'nothing changed');
     PosTest::is_problem(step('bob', 'approve', { version => 1 }), 409, 'other_version', 'nor is another version approved than was looked at');
-    $r = step('bob', 'reject', { reason => 'too much' });
+    for my $s (qw(approve reject)) {
+        my $blind = step('bob', $s, { reason => 'sight unseen' });
+        PosTest::is_problem($blind, 422, 'invalid_request', "nor does anybody $s what was not looked at");
+        is_deeply([map { "$_->{pointer} $_->{code}" } @{ $blind->{json}{errors} }], ['/version required'], 'which version?');
+    }
+    $r = step('bob', 'reject', { version => 2, reason => 'too much' });
     is_deeply([$r->{json}{state}, @{ $r->{json}{review} }{qw(state reason)}], ['draft', 'rejected', 'too much'], 'rejected, and why');
     is(step('ann', 'submit')->{json}{state}, 'in_review', 'asked for again');
     $r = step('bob', 'approve', { version => 2, reason => 'fine' });
@@ -68,12 +73,59 @@ subtest 'approval above a budget' => sub {
         'a limit of a day is none over the years' => [1, [{ of => 'amount', max => 100, window => 'day' }]],
         'nor is one of a customer' => [1, [{ of => 'amount', max => 100, per => 'customer' }]],
         'or of uses' => [1, [{ of => 'uses', max => 1 }]],
+        'none counts points' => [1, [{ of => 'amount', max => 1 }], class => 'order', then => [{ points => { add => 1_000_000 } }]],
     );
     for my $name (sort keys %needs) {
-        my ($needed, $limits) = @{ $needs{$name} };
-        my $r = put('ann', 20, limits => $limits);
+        my ($needed, $limits, @more) = @{ $needs{$name} };
+        my $r = put('ann', 20, limits => $limits, @more);
         is($r->{json}{needs_approval} ? 1 : 0, $needed, $name) or diag($r->{body});
     }
+    my $r = $pos->put_lua('generous', "return promotion {\n  id = 'generous', class = 'order', limits = { { of = 'amount', max = 1 } },\n"
+        . "  apply = function(cart) cart:points(1000000) end,\n}\n");
+    is_deeply([$r->{status}, $r->{json}{needs_approval}], [201, Cpanel::JSON::XS::true], 'which a script may give') or diag($r->{body});
+    $pos->patch('/v1/retailer', { promotion_approval => 'never', promotion_budget => undef });
+};
+
+subtest 'an approval is by none who ever submitted it' => sub {
+    $pos->patch('/v1/retailer', { promotion_approval => 'always' });
+    my $n = put('ann', 25)->{json}{version};
+    is(step('eve', 'submit')->{status}, 200, 'eve submits it');
+    is(step('bob', 'reject', { version => $n })->{status}, 200, 'bob rejects it');
+    is(step('ann', 'submit')->{status}, 200, 'ann submits it again');
+    PosTest::is_problem(step('eve', 'approve', { version => $n }), 403, 'own_work', 'eve still does not approve it');
+    is(step('bob', 'approve', { version => $n })->{json}{review}{state}, 'approved', 'bob does');
+};
+
+subtest 'an approval is of the times in the version' => sub {
+    my %day = (from => '2031-01-01T00:00:00', until => '2031-01-02T00:00:00');
+    my $n = put('ann', 26, active => \%day)->{json}{version};
+    step('ann', 'submit');
+    is(step('bob', 'approve', { version => $n })->{status}, 200, 'for a day of 2031');
+    for my $wider ({ from => '2020-01-01T00:00:00' }, { until => '2031-01-02T00:00:01' }, { from => '2020-01-01T00:00:00', until => '2099-01-01T00:00:00' }) {
+        my $r = step('ann', 'publish', acknowledging(%$wider));
+        PosTest::is_problem($r, 409, 'approval_required', 'not for ' . join ' to ', map { $wider->{$_} // '' } qw(from until));
+        like($r->{json}{detail}, qr/times/, 'it says why');
+        my $check = $pos->post("$path/check", { version => $n, %$wider }, key => $key{ann});
+        ok(!$check->{json}{approved}, 'a check says so, too') or diag($check->{body});
+    }
+    is($pos->get("$path/versions/$n")->{json}{publications}[0], undef, 'nothing was published');
+    my $r = step('ann', 'publish', acknowledging(from => '2031-01-01T12:00:00'));
+    is($r->{json}{state}, 'scheduled', 'for half of it') or diag($r->{body});
+    is(step('ann', 'publish', acknowledging())->{json}{schedule}, undef, 'and for all of it');
+    $pos->patch('/v1/retailer', { promotion_approval => 'never' });
+    my %year = (from => '2031-01-01T00:00:00', until => '2032-01-01T00:00:00');
+    is(step('ann', 'publish', acknowledging(%year))->{json}{state}, 'scheduled', 'for a year, while nobody asks');
+    $pos->patch('/v1/retailer', { promotion_approval => 'always' });
+    is(step('ann', 'suspend', { reason => 'r' })->{status}, 200, 'suspended');
+    is(step('ann', 'publish', acknowledging(%year))->{json}{state}, 'scheduled', 'what it was published for, it may be again');
+};
+
+subtest 'what an import brought was live' => sub {
+    my $home = '/v1/promotions/welcome-10';
+    is($pos->get("$home/versions/1")->{json}{publications}[0]{reason} =~ s/_\w+//r, 'import job', 'a publication says so');
+    is($pos->post("$home/suspend", { reason => 'r' })->{json}{state}, 'suspended', 'suspended');
+    my $r = $pos->post("$home/publish", { acknowledge => [qw(overlap unbounded_stacking below_cost no_coupon coupon_shared)] });
+    is($r->{json}{state}, 'active', 'it goes back without an approval') or diag($r->{body});
     $pos->patch('/v1/retailer', { promotion_approval => 'never', promotion_budget => undef });
 };
 
@@ -128,7 +180,7 @@ subtest 'nobody overwrites another' => sub {
     my $tag = $pos->get($path)->{headers}{etag};
     put('eve', 40);
     for my $s (qw(submit publish suspend approve)) {
-        my $r = step($s eq 'approve' ? 'bob' : 'ann', $s, {}, $tag);
+        my $r = step($s eq 'approve' ? ('bob', $s, { version => 1 }) : ('ann', $s, {}), $tag);
         PosTest::is_problem($r, 412, 'precondition_failed', "$s by what was read before");
     }
     is($pos->get($path)->{json}{published_version}, 2, 'nothing changed');
@@ -184,6 +236,7 @@ sub step {
 sub amount {
     my ($at) = @_;
     my $q = $pos->quote({ lines => PosTest::lines('TEA', 1), $at ? (at => $at) : () });
-    my ($p) = grep { $_->{id} eq 'towels' } @{ ($q->{json} || {})->{promotions} || [] };
+    die "no quote: $q->{body}" if $q->{status} != 200;
+    my ($p) = grep { $_->{id} eq 'towels' } @{ $q->{json}{promotions} };
     return $p ? $p->{amount} : 0;
 }

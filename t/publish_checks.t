@@ -59,6 +59,23 @@ subtest 'below the margin wanted' => sub {
     is($pos->patch('/v1/retailer', { promotion_margin_percent => undef })->{status}, 200, 'it is not any more');
 };
 
+subtest 'costs are for those who may see them' => sub {
+    draft('half', [{ percent_off => 50, items => { category => ['appliances'] } }], stacking => 'exclusive');
+    my %keys = map { my $scopes = $_; ($_ => $pos->post('/v1/keys', { name => $scopes, scopes => [split / /, $scopes] })->{json}{secret}) }
+        'promotions:read', 'promotions:read products:read';
+    my %seen;
+    for my $scopes (sort keys %keys) {
+        my $r;
+        $pos->wait_for("a key of $scopes", 10, sub { $r = $pos->post('/v1/promotions/half/check', {}, key => $keys{$scopes}); $r->{status} == 200 }) or diag($r->{body});
+        $seen{$scopes} = finding($r->{json}, 'below_cost');
+    }
+    my ($poor, $rich) = @seen{sort keys %keys};
+    is_deeply([sort keys %{ $poor->{products}[0] }], [qw(quantity sku)], 'not for one that may not read products') or diag(PosTest::json($poor));
+    unlike($poor->{message}, qr/leaves|cost of/, 'nor in words');
+    is_deeply([sort keys %{ $rich->{products}[0] }], [qw(cost net quantity sku)], 'for one that may');
+    is_deeply($poor->{related}, $rich->{related}, 'the products are the same');
+};
+
 subtest 'overlap with what is live' => sub {
     live('tea-5', [{ percent_off => 5, items => { sku => ['TEA'] } }]);
     my $c = check(draft('tea-3', [{ percent_off => 3, items => { sku => ['TEA'] } }]));
@@ -72,11 +89,13 @@ subtest 'overlap with what is live' => sub {
 
 subtest 'always beaten' => sub {
     live('cups-20', [{ percent_off => 20, items => { category => ['tableware'] } }], stacking => 'exclusive');
-    my @never = ('worse' => [{ percent_off => 15, items => { category => ['tableware'] } }]);
+    my @never = ('worse' => [{ percent_off => 20, items => { category => ['tableware'] } }]);
     is_deeply(finding(check(draft(@never, stacking => 'exclusive')), 'always_beaten')->{related}, ['cups-20'], 'it never saves more');
     my $q = simulate('worse', { lines => PosTest::lines('MUG-RED', 1) })->{carts}[0];
     is_deeply([grep { $_->{id} eq 'worse' } @{ $q->{with}{promotions} }], [], 'nor is it given');
     ok(!finding(check(draft(@never)), 'always_beaten'), 'with others it may come to more');
+    ok(!finding(check(draft('worse', [{ percent_off => 15, items => { category => ['tableware'] } }], stacking => 'exclusive')), 'always_beaten'),
+        'so may less, where an order must come to something after it');
     ok(!finding(check(draft('worse', [{ percent_off => 25, items => { category => ['tableware'] } }], stacking => 'exclusive')), 'always_beaten'), 'nor is one that saves more');
     ok(!finding(check(draft('worse', [{ percent_off => 15, items => { sku => ['TEA'] } }], stacking => 'exclusive')), 'always_beaten'), 'or other goods');
     ok(finding(check(draft(@never, stacking => 'exclusive', when => { channel => ['web'] })), 'always_beaten'), 'a condition of its own does not help');
@@ -141,6 +160,20 @@ subtest 'a script that fails is told' => sub {
     my $f = finding(check('frail'), 'script_error');
     like($f->{message}, qr/customer/, 'with what fails');
     is($f->{severity}, 'warning', 'a quote goes on without it');
+};
+
+subtest 'what a script says of itself is tried again' => sub {
+    my $lua = sub { "return promotion { id = 'halves', class = 'line', apply = function(cart) cart:items { sku = { 'TEA' } }:percent_off(50) end,\n"
+        . "  cases = { { name = 'half', cart = { lines = { { sku = 'TEA', quantity = 1, price = 400 } } }, expect = { discount = $_[0] } } } }" };
+    $pos->put_lua('halves', $lua->(200));
+    is(finding(check('halves'), 'case_failed'), undef, 'as it says');
+    my $r = $pos->put_lua('halves', $lua->(150));
+    is($r->{status}, 200, 'a version that does not do as it says') or diag($r->{body});
+    my $f = finding(check('halves'), 'case_failed');
+    is_deeply([@$f{qw(severity pointer message)}], ['warning', '/cases/0/expect/discount', 'case 1 (half): discount is 200 instead of 150'], 'is told') or diag(PosTest::json($f));
+    $r = $pos->post('/v1/promotions/halves/publish', { acknowledge => [qw(overlap unbounded_stacking below_cost)] });
+    PosTest::is_problem($r, 409, 'not_acknowledged', 'nor goes live unseen');
+    is_deeply($r->{json}{acknowledge}, ['case_failed'], 'for that');
 };
 
 subtest 'validate finds the same, before anything is stored' => sub {

@@ -7,10 +7,11 @@ use warnings;
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
+use IO::Select;
 use PosTest;
 use Test::More;
 
-my $pos  = PosTest->start;
+my $pos  = PosTest->start(workers => 1);
 my $path = '/v1/promotions/tea';
 my %cart = (currency => 'GBP', store => 'london', channel => 'web');
 
@@ -83,18 +84,66 @@ subtest 'refused' => sub {
     PosTest::is_problem($pos->post("$path/simulations", { carts => [$carts[0]] }, key => $pos->key('storefront')), 403, 'scope_required', 'not for a storefront');
 };
 
+subtest 'a script that is live is not tried in earnest' => sub {
+    # It fails on tea for nobody, and a hundred quotes in a row suspend it.
+    $pos->put_lua('frail', "return promotion { id = 'frail', class = 'line', apply = function(cart) if cart:items { sku = { 'TEA' } }:quantity() > 0 then local x = cart.customer.id end end }");
+    my $r = $pos->publish('frail', {});
+    my ($rev) = $r->{headers}{'pos-revision'} =~ /^(\d+)/;
+    $pos->wait_for('the book', 10, sub { $pos->at_revision($rev) });
+    my $fails = sub { $pos->quote({ lines => PosTest::lines('TEA', 2) }) for 1 .. shift };
+    $pos->quote({ lines => PosTest::lines('BISCUITS', 1) });    # and once more from the start
+    $fails->(1);
+    # 98 calls that fail; and two that do not, which excuse nothing either.
+    $r = simulate({ carts => [($carts[0]) x 49, $carts[1]] });
+    is(explained($r->{json}{carts}[0]{without}, 'frail')->{reason}, 'script_error', 'it fails in a simulation of another') or diag($r->{body});
+    $fails->(98);
+    is($pos->get('/v1/promotions/frail')->{json}{state}, 'active', 'which counts for nothing: 99 quotes');
+    $fails->(1);
+    $pos->wait_for('the hundredth', 10, sub { $pos->get('/v1/promotions/frail')->{json}{state} eq 'suspended' }) or fail('nor is it forgotten: the hundredth suspends');
+};
+
+# Sends them all at once, and quotes one after the other until all are answered: how many
+# were answered by the first answer, and by the last.
+sub quotes_during {
+    my ($body, $count) = @_;
+    my $till = $pos->connect;
+    my %waits = map { $_ => $_ } map { $pos->connect } 1 .. $count;
+    my $text = $pos->request_text('POST', "$path/simulations", json => $body);
+    my ($first, $quotes, @answered) = (undef, 0);
+    PosTest::send_all($_, $text, 20) for values %waits;
+    while (%waits) {
+        my $r = $pos->quote({ lines => PosTest::lines('BISCUITS', 1) }, socket => $till);
+        die "a quote failed: $r->{status} $r->{body}" if $r->{status} != 200;
+        $quotes++;
+        for my $s (IO::Select->new(values %waits)->can_read(0)) {
+            $first //= $quotes;
+            push @answered, delete $waits{$s};
+        }
+    }
+    # Read now: they are long, and the till would stand still meanwhile.
+    my @statuses = map { PosTest::read_answer($_, 'POST', 20)->{status} } @answered;
+    return { first => $first, last => $quotes, statuses => join(' ', @statuses) };
+}
+
 subtest 'the worker sells meanwhile' => sub {
-    my $load = $pos->load(clients => 2, pause => 0.001, cart => { lines => PosTest::lines('BISCUITS', 1) });
-    my @big = map { { %cart, lines => PosTest::lines('TEA', $_, 'BISCUITS', 2, 'MUG-RED', 3) } } 1 .. 50;
-    is(simulate({ carts => \@big })->{status}, 200, 'fifty carts at once') for 1 .. 5;
+    my @goods = map { $_->{sku} } grep { ($_->{unit} // '') eq 'each' } @{ $pos->get('/v1/products?limit=200')->{json}{data} };
+    my @big = map { { %cart, lines => PosTest::lines(map { $_ => 2 } @goods) } } 1 .. 50;
+    cmp_ok(scalar @goods, '>', 100, 'carts of many lines');
+    is(simulate({ carts => [$carts[0]] })->{status}, 200, 'the book is as new as the shop');
+    my $one  = quotes_during({ carts => \@big }, 1);
+    my $many = quotes_during({ carts => \@big }, 8);
+    is($many->{statuses}, join(' ', (200) x 8), 'eight at once');
+    # All at once they would leave a till as few turns as one does; and end together.
+    cmp_ok($one->{last}, '>', 10, 'quotes beside one');
+    cmp_ok($many->{last}, '>', 4 * $one->{last}, "and beside eight for as much longer ($one->{last}, $many->{last})");
+    cmp_ok(2 * $many->{first}, '<', $many->{last}, "the first does not wait for the others ($many->{first})");
     # A client that goes away leaves nothing behind: the end of this test looks for it.
     for (1 .. 5) {
         my $s = $pos->connect;
         print $s $pos->request_text('POST', "$path/simulations", json => { carts => \@big });
         close $s;
     }
-    my @failed = grep { $_->[2] != 200 } @{ $load->stop };
-    is(scalar @failed, 0, 'no quote failed');
+    is(simulate({ carts => [$carts[0]] })->{status}, 200, 'nor does it keep its turn');
 };
 
 done_testing;

@@ -366,6 +366,8 @@ begin
         perform pos.new_version(p.id, p.document, p.summary, p.script, author, reason);
         update pos.promotion o set state = 'active', suspended_reason = null, schedule = null, published_version = o.version
          where o.retailer_id = me and o.promotion_id = p.id;
+        perform pos.publication_kept(o, '{}', author, import_put_promotions.reason)
+           from pos.promotion o where o.retailer_id = me and o.promotion_id = p.id;
         insert into pg_temp.book_change values ('promotion', p.id);
     end loop;
     with gone as (

@@ -1,6 +1,6 @@
 -- Imports: a whole book as one revision, all faults at once, sections kept apart.
 begin;
-select plan(26);
+select plan(28);
 
 select (pos.create_retailer('{"code": "acme", "currency": "GBP"}') #>> '{sandbox,retailer_id}') as me \gset
 select set_config('pos.retailer', :'me', true) \gset
@@ -67,6 +67,7 @@ select cmp_ok((select finished_at from pos.job where retailer_id = pos.current_r
     'when it was done, not when its transaction began');
 select is((select type from pos.event where retailer_id = pos.current_retailer() and aggregate like 'job/%'), 'import.completed', 'and said so');
 select is((select state || ' ' || published_version from pos.promotion where retailer_id = pos.current_retailer()), 'active 1', 'the promotion is live');
+select is((select array_agg(version || ' ' || (reason ~ '^import job_')) from pos.promotion_publication where promotion_id = 'p1'), '{1 true}', 'as one that was published');
 select is((select key from pos.book_small where kind = 'coupon'), 'SAVE10', 'the coupon is found in upper case');
 
 select pg_temp.import('{"prices": [{"sku": "S1", "list": "base", "amount": 4999}, {"sku": "S2", "list": "base", "amount": 90},
@@ -95,6 +96,7 @@ select pg_temp.import('{"promotions": [{"id": "p2", "class": "order", "then": []
 select is((select array_agg(promotion_id || ' ' || state order by promotion_id) from pos.promotion where retailer_id = pos.current_retailer()),
     '{"p1 archived","p2 active"}', 'a section that is present is replaced whole');
 select is(pg_temp.keys(), '[["coupon", "SAVE10"], ["promotion", "p1"], ["promotion", "p2"]]', 'and the feed is told what went');
+select is((select string_agg(promotion_id || ' ' || ordinal || ' ' || version, ', ' order by promotion_id, ordinal) from pos.promotion_publication), 'p1 1 1, p2 1 1', 'what stayed as it was is not published again');
 
 select pg_temp.import(jsonb_build_object('products', (select jsonb_agg(jsonb_build_object('sku', 'N' || i)) from generate_series(1, 6000) i),
     'prices', '[]'::jsonb)) as fifth \gset

@@ -1,5 +1,6 @@
 # A PostgreSQL of a test's own, with the schema in it. Where PGHOST is set, the
-# caller's cluster is used (as a superuser), and only a database is made.
+# caller's cluster is used (as a superuser), and only a database is made. Other files
+# than today's schema are the caller's.
 package PosSql;
 use strict;
 use warnings;
@@ -10,13 +11,13 @@ use Cpanel::JSON::XS ();
 my $bin = '/usr/lib/postgresql/15/bin';
 
 sub start {
-    my ($class, $root) = @_;
+    my ($class, $root, @files) = @_;
     my $self = bless { root => $root, db => "pos_test_$$", pid => $$ }, $class;
     $self->_cluster unless $ENV{PGHOST};
     $self->_psql('postgres', '-c', "create database $self->{db}");
     $self->{made} = 1;
-    my @files = (sort(glob "$root/sql/migrations/*.sql"), sort(glob "$root/sql/api/*.sql"));
-    $self->_psql($self->{db}, '-1', map { ('-f', $_) } @files);
+    @files = (sort(glob "$root/sql/migrations/*.sql"), sort(glob "$root/sql/api/*.sql")) unless @files;
+    $self->load(@files);
     return $self;
 }
 
@@ -51,6 +52,9 @@ sub _psql {
     my ($self, $db, @args) = @_;
     return _run('psql', '-qXAt', '-v', 'ON_ERROR_STOP=1', '-d', $db, @args);
 }
+
+# Schema files, in one transaction, as posd applies them.
+sub load { my ($self, @paths) = @_; return $self->_psql($self->{db}, '-1', map { ('-f', $_) } @paths) }
 
 sub file  { my ($self, $path) = @_; return $self->_psql($self->{db}, '-f', $path) }
 sub query { my ($self, $sql)  = @_; my $t = $self->_psql($self->{db}, '-c', $sql); chomp $t; return $t }
