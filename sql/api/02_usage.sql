@@ -281,6 +281,54 @@ begin
 end
 $$;
 
+-- 50, 80 or 100: how much of a limit is used, in per cent, as events tell of it.
+create or replace function pos.usage_reached(used bigint, most bigint) returns smallint
+language sql immutable parallel safe set search_path = ''
+as $$
+    select case when used >= most then 100 when used::numeric * 100 >= most::numeric * 80 then 80
+                when used::numeric * 100 >= most::numeric * 50 then 50 else 0 end::smallint
+$$;
+
+-- What orders used of a promotion's limit has grown since the counter was as given, under
+-- its lock: an event where it came to 50, 80 or 100 per cent, once. A limit that was raised
+-- tells anew; what is given back and used again does not.
+create or replace function pos.usage_tell(was pos.usage_counter) returns void
+language plpgsql set search_path = ''
+as $$
+declare
+    most    bigint := (
+        select min((l ->> 'max')::bigint)
+          from pos.promotion p
+          join pos.promotion_version v on (v.retailer_id, v.promotion_id, v.version) = (p.retailer_id, p.promotion_id, p.published_version)
+         cross join jsonb_array_elements(coalesce(nullif(v.summary -> 'limits', 'null'), '[]')) l
+         where p.retailer_id = pos.current_retailer() and p.promotion_id = was.name
+           and coalesce(l ->> 'of', 'uses') = was.of and coalesce(l ->> 'per', 'all') = 'all'
+           and coalesce(l ->> 'window', 'none') = was.span);
+    c       pos.usage_counter;
+    known   smallint;
+    reached smallint;
+begin
+    if most is null then
+        return;
+    end if;
+    select * into strict c from pos.usage_counter x
+     where (x.retailer_id, x.kind, x.name, x.of, x.per, x.subject, x.span, x.since)
+         = (pos.current_retailer(), 'promotion', was.name, was.of, 'all', '', was.span, was.since);
+    reached := pos.usage_reached(c.used, most);
+    known := case when c.told_most is not distinct from most then c.told else least(c.told, pos.usage_reached(was.used, most)) end;
+    if reached > known then
+        perform pos.emit('promotion.limit_reached', concat_ws('/', 'limit', was.name, was.of, was.span),
+            jsonb_build_object('promotion', was.name, 'percent', reached, 'of', was.of, 'window', was.span,
+                               'since', case when was.span <> 'none' then was.since end, 'max', most, 'used', c.used));
+    end if;
+    if c.told_most is distinct from most or reached > c.told then
+        update pos.usage_counter x set told = greatest(known, reached), told_most = most
+         where (x.retailer_id, x.kind, x.name, x.of, x.per, x.subject, x.span, x.since)
+             = (c.retailer_id, c.kind, c.name, c.of, c.per, c.subject, c.span, c.since);
+    end if;
+end
+$$;
+
 -- Brings a usage, whose row and counters this transaction has locked, to its state with
 -- what `wants` says; what it had of other counters goes back. Gives the faults of what
 -- there is no room for.
@@ -329,6 +377,9 @@ begin
                     + case u.state when 'held' then coalesce(w.quantity, 0) else 0 end
          where (x.retailer_id, x.kind, x.name, x.of, x.per, x.subject, x.span, x.since)
              = (u.retailer_id, w.kind, w.name, w.of, w.per, w.subject, w.span, w.since);
+        if u.state = 'committed' and w.quantity > 0 and w.kind = 'promotion' and w.per = 'all' then
+            perform pos.usage_tell(c);
+        end if;
         insert into pos.usage_line as l (retailer_id, usage_id, kind, name, of, per, subject, span, since, quantity, state, expires_at)
         values (u.retailer_id, u.usage_id, w.kind, w.name, w.of, w.per, w.subject, w.span, w.since, coalesce(w.quantity, had),
                 case when w.quantity is null then 'released' else u.state end, case when w.quantity is not null then expires end)
