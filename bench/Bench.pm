@@ -126,6 +126,17 @@ sub workers_cpu {
     return $ns / 1e9;
 }
 
+# What the largest worker shares with no other process.
+sub private_mb {
+    my ($pos) = @_;
+    my $kb = 0;
+    for my $pid ($pos->workers) {
+        my ($dirty) = (PosTest::slurp("/proc/$pid/smaps_rollup") // '') =~ /^Private_Dirty:\s+(\d+)/m;
+        $kb = $dirty if ($dirty // 0) > $kb;
+    }
+    return $kb / 1024;
+}
+
 sub post_script {
     my ($key, $body) = @_;
     $body =~ s/([\\'])/\\$1/g;

@@ -39,7 +39,7 @@ Bench::row("quotes of 10 random SKUs of $count", $large->{rps}, '/s');
 Bench::row('processor time a quote, small book', $small->{cpu}, 'µs');
 Bench::row("processor time a quote, $count", $large->{cpu}, 'µs');
 Bench::row('what a million costs more, a quote', $large->{cpu} - $small->{cpu}, 'µs', ['<=', 15]);
-Bench::row('private memory of the worker', private_mb(), 'MB', ['<=', 40]);
+Bench::row('private memory of the worker', Bench::private_mb($pos), 'MB', ['<=', 40]);
 
 # All of it again, every price a penny more, while the small retailer publishes: until
 # it is imported, copied beside what is served, and what it replaced is swept.
@@ -62,7 +62,7 @@ Bench::row('all of it again, every price changed, until it is sold by', time - $
 Bench::row("another retailer's publish during the import, median of " . @ms, Bench::percentile(50, @ms), 'ms');
 Bench::row("another retailer's publish during the import, p99", Bench::percentile(99, @ms), 'ms', ['<=', 100]);
 Bench::row('replica after importing it all again', replica_mb(), 'MB', ['<=', 1400]);
-Bench::row('private memory of the worker', private_mb(), 'MB', ['<=', 40]);
+Bench::row('private memory of the worker', Bench::private_mb($pos), 'MB', ['<=', 40]);
 Bench::table('A million SKUs');
 
 # Streamed: neither Perl nor curl holds it all.
@@ -144,11 +144,3 @@ sub replica_mb {
 }
 
 # Pages of the replica are shared with the file; what is dirty and ours alone is private.
-sub private_mb {
-    my $kb = 0;
-    for my $pid ($pos->workers) {
-        my ($dirty) = (PosTest::slurp("/proc/$pid/smaps_rollup") // '') =~ /^Private_Dirty:\s+(\d+)/m;
-        $kb = $dirty if ($dirty // 0) > $kb;
-    }
-    return $kb / 1024;
-}

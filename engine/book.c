@@ -90,3 +90,9 @@ pos_book_promotions(const pos_book_t *book)
 {
     return book->promotion_count;
 }
+
+pos_str_t
+pos_book_promotion_id(const pos_book_t *book, size_t place)
+{
+    return book->promotions[place]->id;
+}

@@ -143,6 +143,8 @@ void pos_book_release(pos_book_t *book);       /* frees at the last one */
 bool pos_book_release_some(pos_book_t *book, unsigned rows);
 const pos_book_report_t *pos_book_reports(const pos_book_t *book);
 size_t pos_book_promotions(const pos_book_t *book);   /* live ones compiled */
+/* The id of one, by its place below that; lives as long as the book. */
+pos_str_t pos_book_promotion_id(const pos_book_t *book, size_t place);
 
 /* ---- a book from one JSON document (poscalc, validate, tests) ---- */
 

@@ -108,6 +108,7 @@ run_script(pos_plan_t *plan, uint32_t looked, pos_candidate_t *c, bool *willing)
     pos_work_t            *w = plan->work;
     pos_script_result_t    r = { 0 };
     pos_effect_t          *all;
+    uint64_t               begun = w->options->clock ? w->options->clock() : 0;
     pos_status_t           status;
 
     *willing = false;
@@ -119,6 +120,7 @@ run_script(pos_plan_t *plan, uint32_t looked, pos_candidate_t *c, bool *willing)
     if (status != POS_OK) {
         return status;
     }
+    plan->looked[looked].script_ns = w->options->clock ? w->options->clock() - begun : 0;
     if (r.failed) {
         return script_failed(plan, looked, &r);
     }
@@ -262,7 +264,9 @@ pos_candidates(pos_plan_t *plan)
             at++;
         }
         plan->looked[i].promotion = w->book->promotions[all[i]];
-        status = look_at(plan, i, at < found_count && found[at] == all[i]);
+        plan->looked[i].number = all[i];
+        plan->looked[i].reachable = at < found_count && found[at] == all[i];
+        status = look_at(plan, i, plan->looked[i].reachable);
         if (status != POS_OK) {
             return status;
         }

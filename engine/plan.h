@@ -68,6 +68,9 @@ typedef struct {
 /* A promotion that was looked at, for explain. */
 typedef struct {
     const pos_promotion_t *promotion;
+    uint32_t               number;         /* its place in the book          */
+    bool                   reachable;      /* the cart could bring it        */
+    uint64_t               script_ns;
     const char            *reason;       /* why it is no candidate, or NULL  */
     pos_str_t              missing;
     const char            *said;         /* by a script that proposed; NULL: nothing */

@@ -10,6 +10,32 @@ too_large(pos_work_t *w)
 }
 
 static pos_status_t
+note_promotions(const pos_quoted_t *q, pos_quote_stats_t *stats)
+{
+    const pos_plan_t      *plan = q->plan;
+    const pos_state_t     *s = q->solution.state;
+    pos_quote_promotion_t *all = pos_arena_array(q->w->arena, plan->looked_count, sizeof(*all));
+    uint32_t               error = 0;
+
+    if (all == NULL) {
+        return POS_NO_MEMORY;
+    }
+    for (uint32_t i = 0; i < plan->looked_count; i++) {
+        const pos_looked_t *l = &plan->looked[i];
+        bool                applied = l->candidate != POS_NIL && s->worked[l->candidate];
+        bool                failed = error < plan->script_error_count && plan->script_errors[error] == i;
+
+        error += failed;
+        if (l->reachable) {
+            all[stats->promotion_count++] = (pos_quote_promotion_t) { .promotion = l->number, .applied = applied,
+                .failed = failed, .discount = applied ? s->saved[l->candidate] : 0, .script_ns = l->script_ns };
+        }
+    }
+    stats->promotions = all;
+    return POS_OK;
+}
+
+static pos_status_t
 note_stats(pos_quoted_t *q, pos_quote_stats_t *stats)
 {
     const pos_work_t *w = q->w;
@@ -26,6 +52,11 @@ note_stats(pos_quoted_t *q, pos_quote_stats_t *stats)
     stats->compare_differs = w->cart.has_compare && w->cart.compare_total != q->totals.total;
     for (uint32_t k = 0; k < plan->candidate_count; k++) {
         stats->applied += q->solution.state->worked[k];
+    }
+    memcpy(stats->currency, w->cart.currency.data,
+        w->cart.currency.len < sizeof(stats->currency) ? w->cart.currency.len : sizeof(stats->currency) - 1);
+    if (w->options->tally && plan->looked_count > 0 && note_promotions(q, stats) != POS_OK) {
+        return POS_NO_MEMORY;
     }
     if (plan->script_error_count == 0) {
         return POS_OK;

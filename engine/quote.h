@@ -31,6 +31,8 @@ typedef struct {
                                               what each run of units bore of it */
     bool                     trial;        /* nobody buys by it: a script that fails in it, or does
                                               not, counts for nothing          */
+    bool                     tally;        /* the stats say what each promotion did  */
+    uint64_t               (*clock)(void); /* ns, for the time that scripts took; NULL: none is told */
     bool                     spent;        /* the request's tree is not looked at again: its memory
                                               is used once it is read */
     uint64_t                 node_budget;       /* steps of the solver; 0: default (docs/solver.md) */
@@ -45,6 +47,15 @@ typedef struct {
     const uint8_t *source;        /* SHA-256; lives as long as the book       */
 } pos_script_failure_t;
 
+/* What became of a promotion that could have touched the cart. */
+typedef struct {
+    uint32_t promotion;           /* its place in the book                    */
+    bool     applied;
+    bool     failed;              /* its script                               */
+    int64_t  discount;            /* minor units of the quote's currency      */
+    uint64_t script_ns;           /* what its script took                     */
+} pos_quote_promotion_t;
+
 /* Filled beside the answer, for counters and logs. */
 typedef struct {
     uint32_t lines, candidates, applied, script_errors;
@@ -54,6 +65,9 @@ typedef struct {
     int64_t  total;
     bool     compare_differs;
     bool     forbidden;       /* the faults are scope_required ones: 403     */
+    char                        currency[4];
+    uint32_t                    promotion_count;
+    const pos_quote_promotion_t *promotions;   /* in the arena; by options->tally */
     uint32_t                    failure_count;
     const pos_script_failure_t *failures;      /* in the arena               */
 } pos_quote_stats_t;

@@ -287,6 +287,7 @@ ngx_pos_generation_add_shop(const pos_head_t *head)
 
     *slot = shop;
     shop->head = *head;
+    shop->pool = edge.next->pool;
 
     pos_snapshot_source(edge.next->snapshot, head, &shop->context,
                         &shop->source);

@@ -26,6 +26,8 @@ typedef struct {
     pos_book_source_t      source;
     pos_str_t              revision;
     u_char                 revision_text[NGX_POS_REVISION_MAX];
+    ngx_pool_t            *pool;     /* its generation's                      */
+    void                 **tallies;  /* ngx_pos_tally's, by promotion; NULL: none yet */
 } ngx_pos_shop_t;
 
 typedef struct ngx_pos_generation_s ngx_pos_generation_t;

@@ -8,6 +8,7 @@
 #include "ngx_pos_generation.h"
 #include "ngx_pos_metrics.h"
 #include "ngx_pos_pg.h"
+#include "ngx_pos_tally.h"
 #include "ngx_pos_watchdog.h"
 
 #include <openssl/rand.h>
@@ -363,7 +364,7 @@ ngx_pos_init_process(ngx_cycle_t *cycle)
 
     if (conf->conninfo.len) {
         worker->pg = ngx_pos_pg_create(cycle, conf);
-        if (worker->pg == NULL) {
+        if (worker->pg == NULL || ngx_pos_tally_init_worker(cycle) != NGX_OK) {
             return NGX_ERROR;
         }
     }
@@ -388,6 +389,7 @@ ngx_pos_exit_process(ngx_cycle_t *cycle)
 
     if (worker->pg != NULL) {
         ngx_pos_pg_destroy(worker->pg);
+        ngx_pos_tally_exit_worker();
     }
 
     if (worker->conf->replica.len) {

@@ -23,6 +23,7 @@
 #define NGX_POS_PG_ROOM_INDEX     (NGX_POS_PG_STATEMENTS - 1)   /* how many connections there are */
 #define NGX_POS_PG_SUSPEND_INDEX  (NGX_POS_PG_STATEMENTS - 2)   /* suspends a promotion */
 #define NGX_POS_PG_STAGE_INDEX    (NGX_POS_PG_STATEMENTS - 3)   /* reads a promotion's version */
+#define NGX_POS_PG_TALLY_INDEX    (NGX_POS_PG_STATEMENTS - 4)   /* counts what promotions did  */
 
 typedef enum {
     NGX_POS_PG_CLOSED,        /* no PGconn; perhaps waiting out a back-off   */
@@ -55,7 +56,7 @@ typedef struct ngx_pos_pg_conn_s ngx_pos_pg_conn_t;
 struct ngx_pos_pg_call_s {
     /* set by the caller */
     const char *statement;      /* its name, the same for the process's life */
-    ngx_uint_t  statement_index;   /* from 1, below NGX_POS_PG_STAGE_INDEX */
+    ngx_uint_t  statement_index;   /* from 1, below NGX_POS_PG_TALLY_INDEX */
     const char *sql;
     const char *retailer;       /* zero-terminated; "" for none              */
     const char *request;        /* zero-terminated JSON                      */

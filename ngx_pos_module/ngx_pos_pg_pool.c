@@ -583,8 +583,8 @@ ngx_pos_pg_create(ngx_cycle_t *cycle, ngx_pos_main_conf_t *conf)
     ngx_uint_t         i;
     ngx_pos_pg_pool_t *pool;
 
-    if (conf->contract->operation_count >= NGX_POS_PG_STAGE_INDEX) {
-        ngx_log_error(NGX_LOG_EMERG, cycle->log, 0, "the contract has more than %d operations", NGX_POS_PG_STAGE_INDEX - 1);
+    if (conf->contract->operation_count >= NGX_POS_PG_TALLY_INDEX) {
+        ngx_log_error(NGX_LOG_EMERG, cycle->log, 0, "the contract has more than %d operations", NGX_POS_PG_TALLY_INDEX - 1);
         return NULL;
     }
 

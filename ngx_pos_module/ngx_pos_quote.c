@@ -6,6 +6,7 @@
 
 #include "ngx_pos_metrics.h"
 #include "ngx_pos_pricing.h"
+#include "ngx_pos_tally.h"
 
 #define NGX_POS_QUOTE_MAX   (64 * 1024 * 1024)
 #define NGX_POS_STALE_AFTER (3 * 1000000)        /* µs; posd says it each second */
@@ -56,6 +57,8 @@ ngx_pos_pricing_begin(ngx_pos_ctx_t *ctx, pos_quote_options_t *options)
     options->vm = ngx_pos_generation_vm();
     options->revision = shop->revision;
     options->now = clock.now;
+    options->tally = ngx_pos_worker.pg != NULL;
+    options->clock = ngx_pos_tally_clock;
     options->may_simulate = ngx_pos_key_may(ctx, contract->may_simulate);
     options->may_override = ngx_pos_key_may(ctx, contract->may_override);
     options->may_customer = ngx_pos_key_may(ctx, contract->may_customer);
@@ -108,6 +111,8 @@ ngx_pos_pricing_count(ngx_pos_ctx_t *ctx, const pos_quote_stats_t *stats)
     mine->script_errors += stats->script_errors;
     mine->compare_differs += stats->compare_differs;
     mine->not_optimal += !stats->optimal;
+
+    ngx_pos_tally_count(ngx_pos_generation_shop(ctx->generation, ctx->key->retailer_no), stats);
 
     if (stats->failure_count > 0) {
         ngx_pos_suspend_look(ctx, stats);

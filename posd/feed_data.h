@@ -42,6 +42,7 @@ typedef struct {
     int64_t     source_time;
     pos_map_t   keys;                      /* "kind\x1fkey", each once       */
     bool        bulk, retailer, places;    /* what the keys touch            */
+    bool        coupons;                   /* their times mean others        */
     pos_str_t   json;                      /* the distinct keys, JSON        */
 } pos_feed_log_t;
 
@@ -52,6 +53,11 @@ pos_status_t pos_feed_poll(pos_feed_t *f) POS_MUSTCHECK;
 /* feed_log.c: reads the rows from `have` to the head that `log` names. POS_INVALID:
  * they do not lead there. What it gathers lives in the poll's arena. */
 pos_status_t pos_feed_log_read(pos_feed_t *f, const pos_head_t *have,
+    pos_feed_log_t *log) POS_MUSTCHECK;
+
+/* feed_rows.c: do the settings since `have` move the retailer's coupons? Sets
+ * `log->coupons`, and `log->bulk` where there are too many to read at once. */
+pos_status_t pos_feed_settings(pos_feed_t *f, const pos_head_t *have,
     pos_feed_log_t *log) POS_MUSTCHECK;
 
 /* feed_rows.c: brings the replica to the log's head by the current rows of its keys. */

@@ -69,6 +69,13 @@ feed_retailer(pos_feed_t *f, pos_feed_log_t *log)
         feed_want_copy(f, log->id, "a large import");
         return POS_OK;
     }
+    if (status == POS_OK && log->retailer) {
+        status = pos_feed_settings(f, have, log);
+    }
+    if (status == POS_OK && log->bulk) {
+        feed_want_copy(f, log->id, "its settings bear on many coupons");
+        return POS_OK;
+    }
 
     return status == POS_OK ? pos_feed_apply(f, log) : status;
 }

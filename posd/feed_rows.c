@@ -5,6 +5,10 @@
 
 #include "posd/feed_data.h"
 
+#include <stdio.h>
+
+#define ROWS_COUPONS  "5001"     /* so many are copied with all the rest */
+
 
 /* ---- shared with the bulk copy and the check ---- */
 
@@ -104,8 +108,39 @@ rows_query(pos_feed_t *f, const char *id, const pos_zone_t *zone,
 }
 
 
-/* A retailer's zone is part of what its coupons' times mean: with its settings
- * the coupons are read again. */
+/* A retailer's zone is part of what its coupons' times mean; no other setting is. The
+ * log proves that the replica has what history says of its revision. */
+pos_status_t
+pos_feed_settings(pos_feed_t *f, const pos_head_t *have, pos_feed_log_t *log)
+{
+    char        rev[24];
+    const char *params[] = { log->id, rev, ROWS_COUPONS };
+    PGresult   *r;
+
+    snprintf(rev, sizeof(rev), "%lld", (long long) have->rev);
+    r = pos_pg_query(&f->pg, POS_FEED_TIMEOUT,
+        "select case when z.moved then (select count(*) from (select"
+        " from pos.coupon where retailer_id = $1::bigint limit $3::bigint) c)"
+        " else 0 end, $3::bigint from (select timezone is distinct from"
+        " (select h.value::jsonb ->> 'timezone' from pos.book_history h"
+        " where h.retailer_id = $1::bigint and h.kind = 'retailer'"
+        " and h.key = '' and h.rev <= $2::bigint order by h.rev desc limit 1)"
+        " as moved from pos.retailer where retailer_id = $1::bigint) z",
+        3, params);
+    if (r == NULL) {
+        return POS_FEED_LOST;
+    }
+
+    if (PQntuples(r) == 1) {
+        log->coupons = pos_pg_int(r, 0, 0) > 0;
+        log->bulk = pos_pg_int(r, 0, 0) == pos_pg_int(r, 0, 1);
+    }
+
+    PQclear(r);
+    return POS_OK;
+}
+
+
 static pos_status_t
 rows_read(pos_feed_t *f, const pos_feed_log_t *log)
 {
@@ -123,7 +158,7 @@ rows_read(pos_feed_t *f, const pos_feed_log_t *log)
     status = rows_query(f, log->id, zone,
         "select kind, key, value from pos.book_rows($1::bigint, $2::jsonb)",
         2, params);
-    if (status == POS_OK && log->retailer) {
+    if (status == POS_OK && log->coupons) {
         status = rows_query(f, log->id, zone,
             "select kind, key, value from pos.book_small"
             " where retailer_id = $1::bigint and kind = 'coupon'", 1, params);

@@ -90,6 +90,37 @@ subtest "$count codes" => sub {
     is_deeply([map { $_->{code} } @{ $list->{data} }], [(sort @codes)[0, 1]], 'and they are listed');
 };
 
+# Coupons that anybody read of the tables, as PostgreSQL counts them: each session tells so
+# a second later, or ten where it has nothing to do, so a few of the exports' may come late.
+sub coupons_read { return $pos->sql(q(select seq_tup_read + idx_tup_fetch from pg_stat_user_tables where schemaname = 'pos' and relname = 'coupon')) }
+
+sub settings {
+    my ($change) = @_;
+    my $r = $pos->patch('/v1/retailer', $change);
+    my ($rev) = ($r->{headers}{'pos-revision'} // '') =~ /^(\d+)/;
+    return $r->{status} == 200 && defined $rev && $pos->wait_for("revision $rev", 60, sub { $pos->at_revision($rev) });
+}
+
+subtest 'the shop\'s settings' => sub {
+    my $ending = sub { return PosTest::json([$pos->put('/v1/coupons/LOCAL', { promotions => ['ten-off'], until => $_[0] })->{status}]) };
+    is($ending->('2999-01-01T00:00:00'), '[201]', 'a coupon ends by the shop\'s clock');
+    sleep 2;
+    my $before = coupons_read();
+    for my $name ('Acme & Daughters', 'Acme & Sons', 'Acme & Company', 'Acme') {
+        ok(settings({ name => $name }), "it is called $name");
+        sleep 2;
+    }
+    cmp_ok(coupons_read() - $before, '<', 2 * $count, 'for which nobody reads all its coupons four times');
+    my $said = () = $pos->log_text =~ /its settings bear on many coupons/g;
+    is($said, 0, 'nor are they copied');
+    for my $zone ('Pacific/Auckland', 'Europe/London') {
+        ok(settings({ timezone => $zone }), "its clock is $zone\'s");
+        $pos->check_replica('each coupon ends by it');
+    }
+    $said = () = $pos->log_text =~ /its settings bear on many coupons/g;
+    is($said, 2, 'so many are copied, not kept in memory');
+};
+
 subtest 'one by one' => sub {
     my $code = $codes[1];
     my $tag = $pos->get("/v1/coupons/$code")->{headers}{etag};
@@ -117,11 +148,29 @@ subtest 'what is refused changes nothing' => sub {
         [$pos->post('/v1/coupon-reservations', { id => 'x', coupons => ['NONE'] }), '/coupons/0 unknown_coupon'],
         [$pos->post('/v1/coupon-reservations', { id => 'x', promotions => [{ id => 'none' }] }), '/promotions/0/id unknown_promotion'],
         [$pos->post('/v1/coupon-reservations', { id => 'x', expires_in => 0 }), '/expires_in min'],
+        [$pos->post('/v1/coupon-reservations', { id => 'x', promotions => [{ id => 'ten-off', amount => 1 }], at => '2031-01-01T00:00:00Z' }), '/at unknown_field'],
+        [$pos->post('/v1/coupon-reservations', { id => 'ord_1', coupons => [$codes[2]] }), '/id reserved'],
+        [$pos->post('/v1/coupon-reservations/ord_1/release', undef), '/path/id reserved'],
     );
     is(join(' ', $_->[0]{status}, map { "$_->{pointer} $_->{code}" } @{ $_->[0]{json}{errors} }), "422 $_->[1]", $_->[1]) for @refused;
     is($rows->(), $before, 'nothing is there that was not');
     my $storefront = $pos->key('storefront');
     PosTest::is_problem($pos->post('/v1/coupon-batches', { count => 1, pattern => 'A######', promotions => ['ten-off'] }, key => $storefront), 403, 'scope_required', 'a storefront makes no codes');
+};
+
+# A key of its own for a till that only redeems.
+sub redeemer { return $pos->post('/v1/keys', { name => $_[0], scopes => ['coupons:redeem'] })->{json}{secret} }
+
+subtest 'a reservation is its key\'s' => sub {
+    my ($one, $other) = (redeemer('one'), redeemer('other'));
+    my $cart = { id => 'till-1', coupons => [$codes[4]] };
+    ok($pos->wait_for('the keys', 10, sub { $pos->get('/v1/coupon-reservations/none', key => $_)->{status} == 404 }), 'a key works') for $one, $other;
+    is($pos->post('/v1/coupon-reservations', $cart, key => $one)->{status}, 201, 'a till reserves');
+    PosTest::is_problem($pos->post('/v1/coupon-reservations', $cart, key => $other), 409, 'reservation_taken', 'another cannot under the same id');
+    PosTest::is_problem($pos->post("/v1/coupon-reservations/till-1/$_", undef, key => $other), 404, 'not_found', "nor $_ it") for qw(commit release);
+    is($pos->get('/v1/coupon-reservations/till-1', key => $other)->{status}, 404, 'nor read it');
+    is($pos->get('/v1/coupon-reservations/till-1')->{json}{state}, 'held', 'who keeps the coupons reads it');
+    is($pos->post('/v1/coupon-reservations/till-1/release', undef, key => $one)->{json}{state}, 'released', 'and it is still the first one\'s');
 };
 
 subtest 'a batch is revoked' => sub {
@@ -146,8 +195,46 @@ subtest 'one that is cancelled is not made' => sub {
     is($pos->post("/v1/coupon-batches/$r->{json}{batch}/revoke", {})->{json}{state}, 'revoked', 'another is revoked before it is made');
     $pos->start_posd;
     my $job = job($r->{json}{id});
-    is("$job->{status} $job->{result}{code}", 'failed illegal_state', 'and never is');
+    is($job->{status}, 'cancelled', 'and never is');
     is($pos->sql("select count(*) from pos.coupon where batch_id = '$r->{json}{batch}'"), 0, 'no code of it');
+};
+
+# Another change of the book holds it, so that no attempt ends before posd is dead; an attempt
+# that is over, its connection may go on and find so when the book is free.
+subtest 'posd is killed while it makes a batch' => sub {
+    my $id = $pos->sql("select retailer_id from pos.retailer where mode = 'test'");
+    open my $change, '|-', PosTest::service_user(), 'psql', '-Xq', '-o', '/dev/null', '-h', "$pos->{state}/run", '-U', 'pos_super', '-d', 'pos'
+        or die "psql: $!";
+    $change->autoflush(1);
+    print $change "begin; select from pos.revision where retailer_id = $id for update;\n";
+    my $holds = q(select count(*) from pg_stat_activity where state = 'idle in transaction' and query like '%for update%');
+    ok($pos->wait_for('the change', 5, sub { $pos->sql($holds) == 1 }), 'the book is held');
+    my $r = batch(count => $count, pattern => 'KILLED-####-####');
+    is($r->{status}, 202, "$count codes are asked for");
+    my $job = "select state || ' ' || attempts from pos.job where job_id = '$r->{json}{id}'";
+    my $makes = "select count(*) from pg_stat_activity where state = 'active' and query like 'select pos.make_coupon_batch(''$r->{json}{id}'', %'";
+    for my $attempt (1, 2) {
+        ok($pos->wait_for('the attempt', 30, sub { $pos->sql($job) eq "running $attempt" }), "attempt $attempt begins");
+        # The first is killed wherever it is, the second when its codes are drawn.
+        ok($attempt == 1 || $pos->wait_for('its codes', 30, sub { $pos->sql("$makes and wait_event_type = 'Lock' and query like '%, $attempt)%'") == 1 }), 'and comes as far as it should');
+        my $posd = $pos->pid('posd');
+        my @children = PosTest::children($posd);
+        $pos->kill9($_) for $posd, @children;
+        is($pos->sql($job), "running $attempt", 'posd is killed in the middle of it');
+        # Half a minute would pass until its lease is over. Its last word may renew it once more.
+        $pos->wait_for('its last words', 10, sub { $pos->sql("select count(*) from pg_stat_activity where application_name = 'posd jobs'") == 0 });
+        $pos->sql("update pos.job set leased_until = now() where job_id = '$r->{json}{id}'");
+        $pos->start_posd;
+    }
+    is($pos->sql("select count(*) from pos.coupon where code like 'KILLED-%'"), 0, 'no code is there yet');
+    ok($pos->wait_for('the attempt', 30, sub { $pos->sql($job) eq 'running 3' }), 'the third attempt begins');
+    close $change;
+    is(job($r->{json}{id})->{status}, 'succeeded', 'and makes it');
+    ok($pos->wait_for('those before', 60, sub { $pos->sql($makes) == 0 }), 'the others are gone');
+    is($pos->sql("select count(*) || ' ' || count(distinct code) from pos.coupon where code like 'KILLED-%'"), "$count $count", 'exactly as many codes as were asked for, all different');
+    is($pos->sql("select count(*) from pos.coupon where batch_id = '$r->{json}{batch}'"), $count, 'all of the batch');
+    is($pos->get("/v1/coupon-batches/$r->{json}{batch}")->{json}{state}, 'active', 'which is live');
+    $pos->check_replica('the replica has them');
 };
 
 done_testing;

@@ -59,7 +59,7 @@ as $$
 $$;
 
 -- One guess in 500 finds a code at most, those of earlier batches of the pattern
--- counted: so many places must it have.
+-- counted, but for batches that were never made: so many places must it have.
 create or replace function pos.pattern_faults(pattern text, codes int) returns jsonb
 language sql stable set search_path = ''
 as $$
@@ -69,7 +69,9 @@ as $$
                                 ceil(ln(500 * x.codes) / ln(19::numeric))::int + 1, x.places))) end
       from (select length(pattern) - length(replace(pattern, '#', '')) as places,
                    codes + coalesce((select sum(b.codes) from pos.coupon_batch b
-                                      where b.retailer_id = pos.current_retailer() and b.pattern = pattern_faults.pattern), 0)::numeric as codes) x
+                                       join pos.job j on j.retailer_id = b.retailer_id and j.job_id = b.job_id
+                                      where b.retailer_id = pos.current_retailer() and b.pattern = pattern_faults.pattern
+                                        and j.state not in ('failed', 'cancelled')), 0)::numeric as codes) x
 $$;
 
 -- create_coupon_batch: POST /v1/coupon-batches. posd makes the codes.
@@ -148,8 +150,25 @@ begin
 end
 $$;
 
+-- Ends the job of a batch that is still being made: who makes it can commit no
+-- more. False: it has ended already.
+create or replace function pos.batch_unmade(the pos.coupon_batch) returns boolean
+language plpgsql set search_path = ''
+as $$
+begin
+    update pos.job j set state = 'cancelled', finished_at = clock_timestamp(), lease = j.lease + 1
+     where j.retailer_id = the.retailer_id and j.job_id = the.job_id and j.state in ('queued', 'running');
+    if not found then
+        return false;
+    end if;
+    perform pos.emit('coupon_batch.cancelled', 'job/' || the.job_id, jsonb_build_object('id', the.job_id));
+    return true;
+end
+$$;
+
 -- revoke_coupon_batch: POST /v1/coupon-batches/{id}/revoke. No code of it can be
 -- reserved or committed from here on, and all leave the book in this one revision.
+-- One that is being made has none in the book, whose lock its job may hold for long.
 create or replace function api.revoke_coupon_batch(request jsonb) returns pos.response
 language plpgsql set search_path = ''
 as $$
@@ -164,12 +183,16 @@ begin
     if old.status is not null then
         return old;
     end if;
-    perform pos.lock_book();
-    select * into the from pos.coupon_batch b where b.retailer_id = me and b.batch_id = request #>> '{path,id}' for update;
+    select * into the from pos.coupon_batch b where b.retailer_id = me and b.batch_id = request #>> '{path,id}';
     if the.batch_id is null then
         perform pos.refuse_not_found('coupon batch', request #>> '{path,id}');
     end if;
     was := pos.batch_resource(the);
+    if the.state <> 'pending' or not pos.batch_unmade(the) then
+        perform pos.lock_book();
+        select * into strict the from pos.coupon_batch b where b.retailer_id = me and b.batch_id = the.batch_id for update;
+        was := pos.batch_resource(the);
+    end if;
     perform pos.check_match(request, was);
     if was ->> 'state' in ('revoked', 'failed') then
         perform pos.refuse_state('coupon batch', was ->> 'state', '{}');
@@ -237,7 +260,7 @@ begin
     end if;
     analyze pg_temp.coupon_code;
     perform pos.lock_book();
-    select * into strict the from pos.coupon_batch b where b.retailer_id = me and b.batch_id = job.params ->> 'batch' for update;
+    select * into strict the from pos.coupon_batch b where b.retailer_id = me and b.batch_id = job.params ->> 'batch';
     if the.state <> 'pending' then
         perform pos.refuse_state('coupon batch', the.state, '{}');
     end if;
@@ -251,6 +274,11 @@ begin
     get diagnostics made = row_count;
     if made < the.codes then
         perform pos.refuse('POS09', 'pattern_used_up', format('the pattern %L has no %s codes left that are new', the.pattern, the.codes));
+    end if;
+    -- Until here whoever revokes it has it at once; from here on, when it is made.
+    perform from pos.job j where j.retailer_id = me and j.job_id = the_job and j.lease = the_lease and j.state = 'running' for update;
+    if not found then
+        perform pos.refuse('POS09', 'lease_lost', 'the job is no longer this worker''s');
     end if;
     update pos.coupon_batch b set state = 'active', in_book = true where b.retailer_id = me and b.batch_id = the.batch_id
     returning * into the;

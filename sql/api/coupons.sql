@@ -30,15 +30,19 @@ as $$
       left join pos.coupon_batch b on b.retailer_id = c.retailer_id and b.batch_id = c.batch_id
 $$;
 
--- list_coupons: GET /v1/coupons
+-- list_coupons: GET /v1/coupons. A batch's are found by its own index: one condition
+-- for with and without would keep it from being used.
 create or replace function api.list_coupons(request jsonb) returns pos.response
 language sql stable set search_path = ''
 as $$
-    select pos.answer_page(request, jsonb_agg(jsonb_build_object('key', t.code, 'doc', pos.coupon_resource(t)) order by t.code))
-      from (select x.* from pos.coupon x
-             where x.retailer_id = pos.current_retailer() and x.code > pos.cursor_read(request)
-               and (request #>> '{query,batch}' is null or x.batch_id = request #>> '{query,batch}')
-             order by x.code limit pos.page_limit(request) + 1) t
+    select pos.answer_page(request, jsonb_agg(jsonb_build_object('key', (t.c).code, 'doc', pos.coupon_resource(t.c)) order by (t.c).code))
+      from ((select x as c from pos.coupon x
+              where request #>> '{query,batch}' is null and x.retailer_id = pos.current_retailer() and x.code > pos.cursor_read(request)
+              order by x.code limit pos.page_limit(request) + 1)
+            union all
+            (select x from pos.coupon x
+              where x.retailer_id = pos.current_retailer() and x.batch_id = request #>> '{query,batch}' and x.code > pos.cursor_read(request)
+              order by x.code limit pos.page_limit(request) + 1)) t
 $$;
 
 -- get_coupon: GET /v1/coupons/{code}
@@ -95,7 +99,7 @@ begin
     was := pos.coupon_for_change(request);
     perform pos.check_match(request, case when was.code is not null then pos.coupon_resource(was) end);
     if was.code is not null and pos.coupon_standing(was) = 'revoked' then
-        perform pos.refuse_state('coupon', 'revoked', '{delete}');
+        perform pos.refuse_state('coupon', 'revoked', '{}');
     end if;
     perform pos.refuse_fields(pos.coupon_faults(document));
     insert into pos.coupon as x (retailer_id, code, document) values (me, the, document)
@@ -136,7 +140,7 @@ end
 $$;
 
 -- delete_coupon: DELETE /v1/coupons/{code}. A batch's code is revoked instead: past
--- revisions know it by its batch.
+-- revisions know it by its batch. A revoked one stays, or it could be given again.
 create or replace function api.delete_coupon(request jsonb) returns pos.response
 language plpgsql set search_path = ''
 as $$
@@ -155,6 +159,9 @@ begin
     perform pos.check_match(request, before);
     if was.batch_id is not null then
         perform pos.refuse('POS09', 'coupon_of_batch', format('the coupon belongs to the batch %s: it can be revoked', was.batch_id));
+    end if;
+    if was.revoked_at is not null then
+        perform pos.refuse_state('coupon', 'revoked', '{}');
     end if;
     delete from pos.coupon x where x.retailer_id = me and x.code = the;
     return pos.book_put(request, 'delete_coupon', 'coupon', the, jsonb_build_array(jsonb_build_array('coupon', the)),

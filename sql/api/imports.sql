@@ -129,6 +129,13 @@ begin
          where c.section = 'coupons'
            and not exists (select from pg_temp.import_name n where n.section = 'promotions' and n.code = e.v)
         union all
+        -- Codes of batches are their batch's, and revoked ones stay what they are.
+        select 'coupons', r.ordinal, '/code', case when c.batch_id is null then 'coupon_revoked' else 'coupon_of_batch' end,
+               format('the coupon %L is %s', c.code, case when c.batch_id is null then 'revoked' else 'its batch''s' end)
+          from pg_temp.import_row r join pos.coupon c on c.retailer_id = me and c.code = r.code
+         where r.section = 'coupons' and r.ordinal >= 0 and (c.batch_id is not null or c.revoked_at is not null)
+           and c.document <> r.value
+        union all
         select 'prices', p.ordinal, '/sku', 'unknown_sku', format('there is no product %L', p.sku)
           from pg_temp.import_price p
          where not exists (
@@ -149,6 +156,8 @@ begin
         union all
         select 'prices', p.ordinal, '/until', 'empty_period', 'it ends before it starts'
           from pg_temp.import_price p where p.valid_until <= p.valid_from
+        union all
+        select e.section, e.ordinal, e.field, e.code, e.message from pos.experiment_faults() e
         union all
         -- What is not imported and would be left pointing at nothing.
         select 'categories', null, '', 'in_use', format('category %L is in use by the product %L', e.v, p.sku)
@@ -174,13 +183,18 @@ begin
          where k.retailer_id = me and pos.imports('stores') and k.store is not null
            and not exists (select from pg_temp.import_name n where n.section = 'stores' and n.code = k.store)
         union all
-        select e.section, e.ordinal, e.field, e.code, e.message from pos.experiment_faults() e
-        union all
-        select 'promotions', null, '', 'in_use', format('promotion %L is in use by the coupon %L', e.v, c.code)
-          from pos.coupon c, jsonb_array_elements_text(
+        -- A batch says so once for all its codes, but for those that were changed by themselves.
+        select 'promotions', null, '', 'in_use', format('promotion %L is in use by the %s %L', e.v, c.what, c.name)
+          from (select 'coupon' as what, x.code as name, x.document from pos.coupon x
+                 where x.retailer_id = me and x.batch_id is null and x.revoked_at is null and not pos.imports('coupons')
+                union all
+                select 'coupon', x.code, x.document from pos.coupon x join pos.coupon_batch b using (retailer_id, batch_id)
+                 where x.retailer_id = me and b.in_book and x.revoked_at is null and x.document - 'code' <> b.document
+                union all
+                select 'coupon batch', b.batch_id, b.document from pos.coupon_batch b where b.retailer_id = me and b.in_book) c,
+               jsonb_array_elements_text(
                    case jsonb_typeof(c.document -> 'promotions') when 'array' then c.document -> 'promotions' else '[]' end) as e(v)
-         where c.retailer_id = me and pos.imports('promotions') and (not pos.imports('coupons') or c.batch_id is not null)
-           and c.revoked_at is null
+         where pos.imports('promotions')
            and not exists (select from pg_temp.import_name n where n.section = 'promotions' and n.code = e.v)
         union all
         select r.section, case r.section when 'stores' then r.ordinal end, '/timezone', 'unknown_timezone',
