@@ -144,6 +144,12 @@ ngx_pos_stage_text(ngx_pos_stage_t *stage, pos_str_t *out)
         }
     }
 
+    if (stage->any_arm) {
+        /* A script may name one in its source. */
+        pos_write_key(&w, "experiment");
+        pos_write_null(&w);
+    }
+
     pos_write_object_end(&w);
     *out = pos_writer_result(&w);
 

@@ -141,6 +141,7 @@ subtest 'a script gives its experiment up' => sub {
         . "  ['then'] = { { amount_off = 3, per = 'line', items = { sku = { 'TEA' } } } },\n}\n");
     my $r = $pos->publish('tea-lua');
     is($r->{status}, 200, 'live for those who are known') or diag($r->{body});
+    is_deeply([grep { $_->{code} eq 'never_applied' } @{ $r->{json}{findings} }], [], 'its check priced it as if for everybody');
     $r = $pos->post('/v1/experiments/lua/ship', { arm => 'all' });
     is_deeply($r->{json}{published}, [{ id => 'tea-lua', version => 2 }], 'shipped') or diag($r->{body});
     ok($pos->wait_for('everybody', 10, sub { grep({ $_->{id} eq 'tea-lua' } @{ quote(undef)->{promotions} }) == 1 }), 'and given to all');
@@ -161,6 +162,18 @@ subtest 'every command of docs/experiments.md works' => sub {
     is($? >> 8, 0, 'all of them succeed') or diag(substr $out, -3000);
     like($out, qr/=== $n done/, 'to the last');
     is($pos->get('/v1/experiments/kettles')->{json}{winner}, 'tenth', 'and ship the winner');
+};
+
+subtest 'an import without it' => sub {
+    $pos->put('/v1/experiments/spring', { arms => [{ code => 'a' }] });
+    $pos->put('/v1/experiments/unused', { arms => [{ code => 'a' }] });
+    my $job = $pos->import_book({ orders => [{ id => 'x1', at => '2026-01-01T00:00:00Z', experiments => [{ code => 'spring', arm => 'a' }], lines => [] }] });
+    is($job->{json}{status}, 'succeeded', 'an order of it') or diag($job->{body});
+    $job = $pos->import_book({ experiments => [] });
+    is($job->{json}{status}, 'succeeded', 'a book of none') or diag($job->{body});
+    is($pos->get('/v1/experiments/spring')->{json}{state}, 'ended', 'ends it');
+    is($pos->get('/v1/experiments/unused')->{status}, 404, 'what no order was part of is gone');
+    is($pos->get('/v1/experiments/spring/results')->{json}{orders}, 1, 'its results stay');
 };
 
 done_testing;

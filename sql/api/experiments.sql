@@ -72,6 +72,21 @@ begin
 end
 $$;
 
+-- For imports: what orders were part of and the import leaves out is ended by it.
+create or replace function pos.import_end_experiments(the_job text) returns void
+language plpgsql set search_path = ''
+as $$
+begin
+    if pos.imports('experiments') then
+        insert into pos.experiment_ended (retailer_id, code, document, started_at, reason)
+        select x.retailer_id, x.code, x.document, x.started_at, 'import ' || the_job
+          from pos.experiment x
+         where x.retailer_id = pos.current_retailer() and pos.experiment_exposed(x.code)
+           and not exists (select from pg_temp.import_row r where r.section = 'experiments' and r.ordinal >= 0 and r.code = x.code);
+    end if;
+end
+$$;
+
 -- list_experiments: GET /v1/experiments
 create or replace function api.list_experiments(request jsonb) returns pos.response
 language sql stable set search_path = ''

@@ -435,6 +435,7 @@ begin
     perform pos.import_put('coupons', 'coupon', 'code', 'coupon');
     perform pos.import_put('experiments', 'experiment', 'code', 'experiment');
     perform pos.import_prune('coupons', 'coupon', 'code', 'coupon');
+    perform pos.import_end_experiments(the_job);
     perform pos.import_prune('experiments', 'experiment', 'code', 'experiment');
     perform pos.import_prune('products', 'product', 'sku', 'sku');
     perform pos.import_prune('price_lists', 'price_list', 'code', 'price_list');
