@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "engine/decode.h"
 #include "engine/script_vm.h"
 
 #define POS_VM_HEAVY  (64u << 10)   /* a call that used more is cleaned after */
@@ -280,6 +281,29 @@ pos_script_message(const char *message, size_t len, char *out,
     outcome->text = pos_str_of(out, n);
 }
 
+/* "attempt to call global 'tostrng' (a nil value)" */
+static void
+add_meant(pos_script_vm_t *vm, pos_str_t *text)
+{
+    static const char *const names[] = {
+        "assert", "byte", "ceil", "char", "concat", "decode", "error", "find", "floor", "format", "insert", "ipairs",
+        "json", "lower", "match", "math", "next", "pairs", "pcall", "promotion", "remove", "reverse", "select", "setting",
+        "sort", "string", "table", "tonumber", "tostring", "type", "upper", NULL,
+    };
+    const char *end = strstr(text->data, "' (a nil value)"), *start = end, *near;
+
+    if (end == NULL || strstr(text->data, "attempt to ") == NULL) {
+        return;
+    }
+    while (start > text->data && start[-1] != '\'') {
+        start--;
+    }
+    near = pos_decode_meant(names, pos_str_of(start, (size_t) (end - start)));
+    if (near != NULL && text->len + strlen(near) + 16 < sizeof(vm->text)) {
+        text->len += (size_t) snprintf(vm->text + text->len, sizeof(vm->text) - text->len, "; is '%s' meant?", near);
+    }
+}
+
 static void
 outcome_of(pos_script_vm_t *vm, lua_State *L, int rc, pos_script_outcome_t *out)
 {
@@ -312,6 +336,7 @@ outcome_of(pos_script_vm_t *vm, lua_State *L, int rc, pos_script_outcome_t *out)
         len = strlen(message);
     }
     pos_script_message(message, len, vm->text, out);
+    add_meant(vm, &out->text);
 }
 
 /* The last block that a new thread takes is its stack. */

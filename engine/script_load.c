@@ -377,6 +377,7 @@ load_failed(load_t *load, const pos_script_outcome_t *outcome, pos_str_t base,
     pos_faults_t *faults)
 {
     const char *code = "script_error";
+    uint32_t    line = outcome->line;
     pos_str_t   word;
     bool        member = false;
 
@@ -392,7 +393,10 @@ load_failed(load_t *load, const pos_script_outcome_t *outcome, pos_str_t base,
     } else if (strcmp(outcome->failure, "error") != 0) {
         code = "script_limit";
     }
-    return fault_at(faults, base, code, outcome->line, load->column, without_line(outcome));
+    if (load->column == 0) {
+        pos_script_error_place(load->source, without_line(outcome), &line, &load->column);
+    }
+    return fault_at(faults, base, code, line, load->column, without_line(outcome));
 }
 
 static void

@@ -315,6 +315,10 @@ uint32_t pos_script_error_column(lua_State *L, pos_str_t source,
 
 /* ---- script_place.c ---- */
 
+/* Where an error while loading belongs, by the line it names (0: none) and its words. */
+void pos_script_error_place(pos_str_t source, const char *message, uint32_t *line,
+    uint32_t *column);
+
 /* The reserved word that a syntax error at this place (which moves to it) comes from,
  * since it stands as a name; empty: none. `member`: behind a dot. */
 pos_str_t pos_script_reserved_name(pos_str_t source, uint32_t line, uint32_t *column,
