@@ -3,6 +3,6 @@
 return promotion {
   id = "hostile", class = "line",
   apply = function(cart)
-    cart:items { sku = { "BOOT" } }:percent_off(5) cart:message(tostring(cart:items():first().cost))
+    cart:items { sku = { "BOOT" } }:percent_off(5) local l = cart:items():first() cart:message(tostring(l and l.cost))
   end,
 }

@@ -3,6 +3,6 @@
 return promotion {
   id = "hostile", class = "line",
   apply = function(cart)
-    cart:items { sku = { "BOOT" } }:amount_off(500, "x", 'unit","amount_off":900000,"label":"x')
+    cart:items():amount_off(500, "x", 'unit","amount_off":900000,"label":"x')
   end,
 }
