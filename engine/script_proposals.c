@@ -149,6 +149,14 @@ append_members(lua_State *L, int index, pos_script_export_t *e, pos_writer_t *w)
     }
 }
 
+static const pos_effect_t *
+compiled_effect(lua_State *L, const pos_writer_t *w, const char *method)
+{
+    const pos_script_content_t *content = pos_script_compile(L, pos_writer_result(w), method);
+
+    return content->out;
+}
+
 /* The effect of a call with options: (value, label, per or options). */
 static void
 reduce_by_options(lua_State *L, reduce_by_t by, bool items, int label, int per,
@@ -180,7 +188,7 @@ reduce_by_options(lua_State *L, reduce_by_t by, bool items, int label, int per,
     if (w.status != POS_OK) {
         pos_script_no_memory(L);
     }
-    *out = *(const pos_effect_t *) pos_script_compile(L, pos_writer_result(&w), reduce_names[by])->out;
+    *out = *compiled_effect(L, &w, reduce_names[by]);
 }
 
 /* The compiled pattern of a call without options. */
@@ -336,7 +344,7 @@ propose(lua_State *L, int index, const char *method)
     pos_script_writer(L, &w, pos_script_class_letter(class_of(L)));
     e.writer = &w;
     pos_script_export(L, index, &e);
-    effect = *(const pos_effect_t *) pos_script_compile(L, pos_writer_result(&w), method)->out;
+    effect = *compiled_effect(L, &w, method);
     for (i = 0; i < e.hole_count; i++) {
         fill_hole(L, &e.holes[i], &effect);
     }
