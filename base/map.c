@@ -138,11 +138,11 @@ pos_map_grow(pos_map_t *map)
 
 
 pos_status_t
-pos_map_set(pos_map_t *map, pos_str_t key, void *value, void **old)
+pos_map_set_hashed(pos_map_t *map, pos_str_t key, uint64_t hash, void *value, void **old)
 {
-    uint64_t        hash = pos_map_hash(key);
     pos_map_slot_t *slot;
 
+    hash += hash == 0;
     if (map->count * 2 >= map->mask + 1 && pos_map_grow(map) != POS_OK) {
         return POS_NO_MEMORY;
     }
@@ -162,4 +162,11 @@ pos_map_set(pos_map_t *map, pos_str_t key, void *value, void **old)
     slot->value = value;
 
     return POS_OK;
+}
+
+
+pos_status_t
+pos_map_set(pos_map_t *map, pos_str_t key, void *value, void **old)
+{
+    return pos_map_set_hashed(map, key, pos_hash64(key), value, old);
 }

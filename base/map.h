@@ -37,5 +37,8 @@ void *pos_map_get_hashed(const pos_map_t *map, pos_str_t key, uint64_t hash);
 /* Sets or replaces; `*old` (may be NULL) is the value before, or NULL. */
 pos_status_t pos_map_set(pos_map_t *map, pos_str_t key, void *value,
     void **old) POS_MUSTCHECK;
+/* `hash` is pos_hash64() of the key. */
+pos_status_t pos_map_set_hashed(pos_map_t *map, pos_str_t key, uint64_t hash, void *value,
+    void **old) POS_MUSTCHECK;
 
 #endif

@@ -61,6 +61,7 @@ struct pos_book_builder_s {
     growing_t           categories, lists, taxes;
     growing_t           promotions;     /* chunks, as pos_ranking_create() takes */
     uint32_t            promotion_count;
+    uint32_t            previous_at;    /* of its rows, the next             */
     uint32_t            at;             /* within a phase: the next element  */
     size_t              cleared;        /* slots of the map by id            */
     void               *spare;          /* of the phase that sorts or walks  */

@@ -146,6 +146,10 @@ pos_builder_sort_promotions(pos_book_builder_t *b, unsigned rows)
     pos_status_t status = POS_OK;
 
     if (b->ranking == NULL) {
+        book->promotion_rows = pos_arena_array(book->arena, b->promotions.count + 1, sizeof(*book->promotion_rows));
+        if (book->promotion_rows == NULL) {
+            return POS_NO_MEMORY;
+        }
         status = pos_ranking_create(b->promotions.items, b->promotion_count, book->arena,
             &b->ranking);
     }
@@ -154,6 +158,9 @@ pos_builder_sort_promotions(pos_book_builder_t *b, unsigned rows)
     }
     if (status != POS_OK) {
         return status;
+    }
+    for (uint32_t i = 0; i < b->promotions.count; i++) {
+        book->promotion_rows[i] = ((pos_promotion_t ***) b->promotions.items)[i];
     }
     book->promotion_count = b->promotion_count;
     b->promotion_count = 0;             /* the book holds the references now */
@@ -168,8 +175,9 @@ pos_builder_name_promotions(pos_book_builder_t *b, unsigned rows)
     pos_status_t status = POS_OK;
 
     for (; b->at < book->promotion_count && status == POS_OK && rows > 0; rows--) {
-        status = pos_map_set(&book->promotion_by_id, book->promotions[b->at]->id,
-            (void *) (uintptr_t) (b->at + 1), NULL);
+        const pos_promotion_t *p = book->promotions[b->at];
+
+        status = pos_map_set_hashed(&book->promotion_by_id, p->id, p->id_hash, (void *) (uintptr_t) (b->at + 1), NULL);
         b->at++;
     }
     if (status == POS_OK && b->at < book->promotion_count) {

@@ -12,15 +12,25 @@
 
 
 static pos_promotion_t *
-previous_promotion(const pos_book_builder_t *b, pos_str_t id)
+row_of(const pos_book_t *book, uint32_t i)
 {
-    uintptr_t found;
+    return book->promotion_rows[i / POS_RANKING_CHUNK][i % POS_RANKING_CHUNK];
+}
 
-    if (b->previous == NULL) {
-        return NULL;
+
+/* Rows come by key in both books: they are walked side by side. */
+static pos_promotion_t *
+previous_promotion(pos_book_builder_t *b, pos_str_t id)
+{
+    const pos_book_t *before = b->previous;
+    int               order = -1;
+
+    while (before != NULL && b->previous_at < before->promotion_count
+           && (order = pos_str_cmp(row_of(before, b->previous_at)->id, id)) < 0)
+    {
+        b->previous_at++;
     }
-    found = (uintptr_t) pos_map_get(&b->previous->promotion_by_id, id);
-    return found ? b->previous->promotions[found - 1] : NULL;
+    return order == 0 ? row_of(before, b->previous_at++) : NULL;
 }
 
 
@@ -28,19 +38,19 @@ previous_promotion(const pos_book_builder_t *b, pos_str_t id)
 
 /* Promotions are many: one array of them, grown, would be copied in one step. */
 static pos_status_t
-add_chunk(growing_t *chunks)
+add_chunk(pos_book_builder_t *b)
 {
     pos_promotion_t **chunk;
-    pos_status_t      status = pos_builder_grow(chunks, sizeof(chunk));
+    pos_status_t      status = pos_builder_grow(&b->promotions, sizeof(chunk));
 
     if (status != POS_OK) {
         return status;
     }
-    chunk = malloc(POS_RANKING_CHUNK * sizeof(*chunk));
+    chunk = pos_arena_alloc(b->book->arena, POS_RANKING_CHUNK * sizeof(*chunk));
     if (chunk == NULL) {
         return POS_NO_MEMORY;
     }
-    ((pos_promotion_t ***) chunks->items)[chunks->count++] = chunk;
+    ((pos_promotion_t ***) b->promotions.items)[b->promotions.count++] = chunk;
     return POS_OK;
 }
 
@@ -57,7 +67,7 @@ static pos_status_t
 keep_promotion(pos_book_builder_t *b, pos_promotion_t *p)
 {
     if (b->promotion_count == b->promotions.count * POS_RANKING_CHUNK
-        && add_chunk(&b->promotions) != POS_OK)
+        && add_chunk(b) != POS_OK)
     {
         return POS_NO_MEMORY;
     }
@@ -72,24 +82,22 @@ pos_builder_drop_promotions(pos_book_builder_t *b)
     for (uint32_t i = 0; i < b->promotion_count; i++) {
         pos_promotion_release(*promotion_place(b, i));
     }
-    for (uint32_t i = 0; i < b->promotions.count; i++) {
-        free(((pos_promotion_t ***) b->promotions.items)[i]);
-    }
     free(b->promotions.items);
 }
 
 
 /* ---- taken over or compiled ---- */
 
+/* 128 bits that tell one version of a retailer's own row from the next; who finds two that
+ * are alike keeps his own shop at the first. SHA-256 would be a quarter of a change's work. */
 static void
-content_digest(const pos_book_builder_t *b, pos_str_t value, uint8_t *out)
+content_of(const pos_book_builder_t *b, pos_str_t value, uint64_t out[2])
 {
-    pos_sha256_t ctx;
+    uint64_t seeds[2];
 
-    pos_sha256_init(&ctx);
-    pos_sha256_update(&ctx, pos_str_of((const char *) b->zone_digest, POS_SHA256_SIZE));
-    pos_sha256_update(&ctx, value);
-    pos_sha256_final(&ctx, out);
+    memcpy(seeds, b->zone_digest, sizeof(seeds));
+    out[0] = pos_hash64_seeded(value, seeds[0]);
+    out[1] = pos_hash64_seeded(value, seeds[1] ^ UINT64_C(0x9e3779b97f4a7c15));
 }
 
 
@@ -118,7 +126,7 @@ keep_predecessor(pos_book_builder_t *b, pos_str_t key, pos_promotion_t *before,
 
 static pos_status_t
 compile_promotion(pos_book_builder_t *b, pos_str_t key, pos_str_t value,
-    const uint8_t *digest, pos_promotion_t *before)
+    const uint64_t content[2], pos_promotion_t *before)
 {
     pos_promotion_t *made = NULL;
     pos_faults_t     faults;
@@ -137,7 +145,7 @@ compile_promotion(pos_book_builder_t *b, pos_str_t key, pos_str_t value,
     if (status != POS_OK) {
         return keep_predecessor(b, key, before, &faults);
     }
-    memcpy(made->digest, digest, POS_SHA256_SIZE);
+    memcpy(made->content, content, sizeof(made->content));
     status = keep_promotion(b, made);
     if (status != POS_OK) {
         pos_promotion_release(made);
@@ -151,15 +159,15 @@ pos_builder_add_promotion(pos_book_builder_t *b, pos_str_t key, pos_str_t value,
                           unsigned *cost)
 {
     pos_promotion_t *before = previous_promotion(b, key);
-    uint8_t          digest[POS_SHA256_SIZE];
+    uint64_t         content[2];
 
-    content_digest(b, value, digest);
-    if (before != NULL && memcmp(before->digest, digest, sizeof(digest)) == 0
+    content_of(b, value, content);
+    if (before != NULL && memcmp(before->content, content, sizeof(content)) == 0
         && may_take_over(b, before))
     {
         pos_promotion_retain(before);
         return keep_promotion(b, before);
     }
     *cost = COMPILE_ROWS;
-    return compile_promotion(b, key, value, digest, before);
+    return compile_promotion(b, key, value, content, before);
 }

@@ -90,6 +90,8 @@ struct pos_book_s {
     pos_price_list_t *list_array;          /* priority desc, then code       */
     pos_tax_row_t    *taxes;               /* by (region, category), ordinal */
     pos_promotion_t **promotions;          /* by (priority desc, id asc)     */
+    pos_promotion_t ***promotion_rows;     /* the same as their rows come, by key: in
+                                              chunks of POS_RANKING_CHUNK    */
     pos_map_t         promotion_by_id;     /* id to its index + 1            */
     pos_index_t      *index;
     pos_book_report_t *reports;

@@ -53,7 +53,6 @@ typedef enum {
 struct pos_index_building_s {
     pos_book_t  *book;
     pos_index_t *index;
-    pos_arena_t *scratch;
     stage_t      stage;
     uint32_t     next;                 /* promotion to ask                   */
     size_t       at;                   /* of the stage: slot or entry        */
@@ -106,27 +105,16 @@ gather(pos_index_building_t *g, uint64_t key, int64_t subtotal)
 static pos_status_t
 gather_next(pos_index_building_t *g)
 {
-    uint64_t     always = pos_anchor_key(POS_ANCHOR_ALWAYS, 0);
-    pos_anchor_t a;
-    pos_status_t status;
+    uint64_t            always = pos_anchor_key(POS_ANCHOR_ALWAYS, 0);
+    const pos_anchor_t *a = &g->book->promotions[g->next]->anchor;
+    bool                any = a->kind == POS_ANCHOR_ALWAYS, room = true;
 
-    pos_arena_reset(g->scratch);
-    status = pos_anchor_of(g->book->promotions[g->next], g->scratch, &a);
-    if (status != POS_OK) {
-        return status;
+    for (uint32_t k = 0; room && k < (any ? 1 : a->count); k++) {
+        room = gather(g, any ? always : a->keys[k], a->subtotal);
     }
-    if (a.kind == POS_ANCHOR_ALWAYS) {
-        a.keys = &always;
-        a.count = 1;
-    }
-    for (uint32_t k = 0; k < a.count; k++) {
-        if (!gather(g, a.keys[k], a.subtotal)) {
-            return POS_NO_MEMORY;
-        }
-    }
-    g->index->kinds |= a.kinds;
+    g->index->kinds |= a->kinds;
     g->next++;
-    return POS_OK;
+    return room ? POS_OK : POS_NO_MEMORY;
 }
 
 
@@ -375,9 +363,8 @@ pos_index_building_create(pos_book_t *book, pos_index_building_t **out)
     g->book = book;
     g->room = 4 * book->promotion_count + 64;    /* seldom grows; untouched it costs nothing */
     g->index = pos_arena_zalloc(book->arena, sizeof(*g->index));
-    g->scratch = pos_arena_create(16384, 0);
     g->gathered = malloc(g->room * sizeof(*g->gathered));
-    if (g->index == NULL || g->scratch == NULL || g->gathered == NULL) {
+    if (g->index == NULL || g->gathered == NULL) {
         pos_index_building_destroy(g);
         return POS_NO_MEMORY;
     }
@@ -408,7 +395,6 @@ pos_index_building_destroy(pos_index_building_t *g)
 {
     if (g != NULL) {
         free(g->gathered);
-        pos_arena_destroy(g->scratch);
         free(g);
     }
 }

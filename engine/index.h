@@ -13,34 +13,6 @@
 
 #include "engine/book_data.h"
 
-/* In order of selectivity: the best that a promotion offers is taken. */
-typedef enum {
-    POS_ANCHOR_COUPON,
-    POS_ANCHOR_SKU,
-    POS_ANCHOR_CUSTOMER,
-    POS_ANCHOR_GROUP,
-    POS_ANCHOR_ATTRIBUTE,
-    POS_ANCHOR_TAG,
-    POS_ANCHOR_BRAND,
-    POS_ANCHOR_CATEGORY,
-    POS_ANCHOR_CART_ATTRIBUTE,
-    POS_ANCHOR_STORE,
-    POS_ANCHOR_CHANNEL,
-    POS_ANCHOR_TENDER,
-    POS_ANCHOR_COUNTRY,
-    POS_ANCHOR_FULFILMENT,
-    POS_ANCHOR_ALWAYS
-} pos_anchor_kind_t;
-
-/* ALWAYS has one key of its own, COUPON none: coupons name promotions. */
-typedef struct {
-    pos_anchor_kind_t kind;        /* the least selective of its keys        */
-    uint32_t          kinds;       /* bit: keys of this kind are among them  */
-    uint32_t          count;
-    uint64_t         *keys;
-    int64_t           subtotal;    /* least value of goods needed; 0: none   */
-} pos_anchor_t;
-
 /* Equal values have equal keys; two values of one key only bring a promotion
  * in vain, so that keys are never compared by their text. */
 uint64_t pos_anchor_key(pos_anchor_kind_t kind, uint64_t value_hash);

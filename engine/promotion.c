@@ -5,6 +5,7 @@
 
 #include "engine/promotion.h"
 #include "base/json_write.h"
+#include "engine/index.h"
 #include "engine/promotion_decode.h"
 #include "engine/script.h"
 
@@ -520,11 +521,14 @@ pos_promotion_compile(const pos_json_t *json, const pos_zone_t *zone, pos_script
     }
     if (status == POS_OK) {
         decode_promotion(&d, &at, document, p);
-        pos_sha256(json->text, p->digest);
         status = pos_decoder_status(&d);
         if (status == POS_INVALID && document != json) {
             pos_script_locate(pos_member(json, "script")->text, base, json, *last);
         }
+    }
+    if (status == POS_OK) {
+        p->id_hash = pos_hash64(p->id);
+        status = pos_anchor_of(p, p->arena, &p->anchor);
     }
     if (status != POS_OK) {
         pos_promotion_release(p);

@@ -185,12 +185,43 @@ typedef struct { int32_t from, until; } pos_minutes_t;  /* of the day; until <= 
 /* A script's compiled code (script.h). */
 typedef struct pos_script_s pos_script_t;
 
+/* What a promotion is filed under in the index, in order of selectivity: the best
+ * that it offers is taken. */
+typedef enum {
+    POS_ANCHOR_COUPON,
+    POS_ANCHOR_SKU,
+    POS_ANCHOR_CUSTOMER,
+    POS_ANCHOR_GROUP,
+    POS_ANCHOR_ATTRIBUTE,
+    POS_ANCHOR_TAG,
+    POS_ANCHOR_BRAND,
+    POS_ANCHOR_CATEGORY,
+    POS_ANCHOR_CART_ATTRIBUTE,
+    POS_ANCHOR_STORE,
+    POS_ANCHOR_CHANNEL,
+    POS_ANCHOR_TENDER,
+    POS_ANCHOR_COUNTRY,
+    POS_ANCHOR_FULFILMENT,
+    POS_ANCHOR_ALWAYS
+} pos_anchor_kind_t;
+
+/* ALWAYS has one key of its own, COUPON none: coupons name promotions. */
+typedef struct {
+    pos_anchor_kind_t kind;        /* the least selective of its keys        */
+    uint32_t          kinds;       /* bit: keys of this kind are among them  */
+    uint32_t          count;
+    uint64_t         *keys;
+    int64_t           subtotal;    /* least value of goods needed; 0: none   */
+} pos_anchor_t;
+
 typedef struct pos_promotion_s pos_promotion_t;
 struct pos_promotion_s {
     pos_arena_t           *arena;        /* its own                          */
     uint32_t               refs;
-    uint8_t                digest[POS_SHA256_SIZE];  /* of its JSON text, script and zone included */
+    uint64_t               content[2];   /* the builder's, of its row and the zone */
+    pos_anchor_t           anchor;
     pos_str_t              id, name;
+    uint64_t               id_hash;      /* pos_hash64()                     */
     pos_class_t            class;
     int64_t                priority;
     pos_stacking_t         stacking;

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "engine/decode.h"
 #include "engine/script_vm.h"
 
 #define POS_VM_HEAVY  (64u << 10)   /* a call that used more is cleaned after */
@@ -52,9 +53,16 @@ string_over(size_t most, size_t old, size_t size)
     return !(size % 8 == 0 && power_of_two(size / 8 - 1));
 }
 
-/* Comparing long strings costs time that no hook sees: a call in which one comes up
- * has a part of its instructions from then on. What it leaves is collected, so that
- * the next call makes it anew and is counted alike. */
+/* The hash part of a large table: numbers can be chosen as names that all lie in one chain. */
+static bool
+hash_over(size_t old, size_t size)
+{
+    return old == 0 && size > POS_SCRIPT_NAMES_LONG * 24u && size % 24 == 0 && power_of_two(size / 24);
+}
+
+/* Comparing long strings, and looking along a long chain, costs time that no hook sees: a
+ * call in which one comes up has a part of its instructions from then on. What it leaves is
+ * collected, so that the next call makes it anew and is counted alike. */
 static void
 shorten(pos_script_vm_t *vm)
 {
@@ -85,7 +93,9 @@ may_grow(pos_script_vm_t *vm, const void *block, size_t old, size_t size)
     {
         return false;
     }
-    if (vm->phase != POS_PHASE_PARSE && string_over(POS_SCRIPT_STRING_LONG, old, size)) {
+    if ((vm->phase != POS_PHASE_PARSE && string_over(POS_SCRIPT_STRING_LONG, old, size))
+        || (vm->phase == POS_PHASE_CALL && hash_over(old, size)))
+    {
         shorten(vm);
     }
     vm->used += grow;
@@ -204,6 +214,17 @@ pos_script_charge(lua_State *L, size_t bytes)
         pos_script_stick(L, "memory");
     }
     vm->used += bytes;
+    vm->charged += bytes;
+}
+
+void
+pos_script_need(lua_State *L, size_t bytes)
+{
+    pos_script_vm_t *vm = pos_script_vm_of(L);
+
+    if (bytes > vm->used_max - vm->used) {
+        pos_script_stick(L, "memory");
+    }
 }
 
 void
@@ -260,6 +281,29 @@ pos_script_message(const char *message, size_t len, char *out,
     outcome->text = pos_str_of(out, n);
 }
 
+/* "attempt to call global 'tostrng' (a nil value)" */
+static void
+add_meant(pos_script_vm_t *vm, pos_str_t *text)
+{
+    static const char *const names[] = {
+        "assert", "byte", "ceil", "char", "concat", "decode", "error", "find", "floor", "format", "insert", "ipairs",
+        "json", "lower", "match", "math", "next", "pairs", "pcall", "promotion", "remove", "reverse", "select", "setting",
+        "sort", "string", "table", "tonumber", "tostring", "type", "upper", NULL,
+    };
+    const char *end = strstr(text->data, "' (a nil value)"), *start = end, *near;
+
+    if (end == NULL || strstr(text->data, "attempt to ") == NULL) {
+        return;
+    }
+    while (start > text->data && start[-1] != '\'') {
+        start--;
+    }
+    near = pos_decode_meant(names, pos_str_of(start, (size_t) (end - start)));
+    if (near != NULL && text->len + strlen(near) + 16 < sizeof(vm->text)) {
+        text->len += (size_t) snprintf(vm->text + text->len, sizeof(vm->text) - text->len, "; is '%s' meant?", near);
+    }
+}
+
 static void
 outcome_of(pos_script_vm_t *vm, lua_State *L, int rc, pos_script_outcome_t *out)
 {
@@ -292,6 +336,7 @@ outcome_of(pos_script_vm_t *vm, lua_State *L, int rc, pos_script_outcome_t *out)
         len = strlen(message);
     }
     pos_script_message(message, len, vm->text, out);
+    add_meant(vm, &out->text);
 }
 
 /* The last block that a new thread takes is its stack. */
@@ -341,11 +386,30 @@ collect_some(lua_State *L)
     return 0;
 }
 
+/* LuaJIT's buffer for texts grows with them, and a collection takes half of it away: it is made
+ * as wide as any text may be. By one that no script knows, since it lies about until the next. */
+static int
+widen_buffer(lua_State *L)
+{
+    uint64_t hash = pos_hash64(pos_str_of((const char *) &L, sizeof(L)));
+    char     text[POS_SCRIPT_STRING_MAX];
+
+    for (size_t i = 0; i < sizeof(text); i += sizeof(hash)) {
+        hash = hash * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+        memcpy(text + i, &hash, sizeof(hash));
+    }
+    lua_pushlstring(L, text, sizeof(text));
+    lua_pushliteral(L, "-");
+    lua_concat(L, 2);
+    return 0;
+}
+
 void
 pos_script_collect(pos_script_vm_t *vm)
 {
     vm->phase = POS_PHASE_HOST;
     (void) lua_cpcall(vm->state, collect_all, vm);
+    (void) lua_cpcall(vm->state, widen_buffer, vm);
     lua_settop(vm->state, 0);
     if (pos_pool_idle(&vm->pool) > vm->held + POS_VM_IDLE) {
         pos_pool_trim(&vm->pool);
@@ -354,17 +418,24 @@ pos_script_collect(pos_script_vm_t *vm)
     vm->collect_at = vm->held + vm->held / 2 + (256u << 10);
 }
 
+static bool
+heavy(const pos_script_vm_t *vm)
+{
+    return vm->used - vm->charged > POS_VM_HEAVY;
+}
+
 static void
 rest(pos_script_vm_t *vm)
 {
     vm->collecting |= vm->held > vm->collect_at;
-    if (vm->used > POS_VM_HEAVY || vm->stuck || vm->shortened) {
+    if (heavy(vm) || vm->stuck || vm->shortened) {
         /* A fresh stack and no garbage: what this call left (a grown stack,
          * strings already made) must not make the next one cheaper, or it
          * would not replay. */
         (void) lua_cpcall(vm->state, new_thread, vm);
         lua_settop(vm->state, 0);
         pos_script_collect(vm);
+        vm->held_clean = vm->held;
     } else if (vm->collecting) {
         (void) lua_cpcall(vm->state, collect_some, vm);
         lua_settop(vm->state, 0);
@@ -382,7 +453,7 @@ pos_script_enter(pos_script_vm_t *vm, pos_script_phase_t phase, size_t memory,
     vm->host_failed = false;
     vm->shortened = false;
     vm->threading = false;
-    vm->used = 0;
+    vm->used = vm->charged = 0;
     vm->used_max = memory;
     vm->work = 0;
     vm->work_max = vm->limits.instructions;
@@ -391,6 +462,7 @@ pos_script_enter(pos_script_vm_t *vm, pos_script_phase_t phase, size_t memory,
     }
     vm->depth = 0;
     vm->matches = NULL;
+    vm->contents.slots = NULL;
     vm->serial = vm->serial == UINT32_MAX ? 1 : vm->serial + 1;
     lua_sethook(L, instructions_over, LUA_MASKCOUNT, (int) vm->limits.instructions);
     vm->phase = phase;
@@ -399,6 +471,7 @@ pos_script_enter(pos_script_vm_t *vm, pos_script_phase_t phase, size_t memory,
     outcome_of(vm, L, rc, out);
     lua_settop(L, 0);
     pos_arena_reset(vm->scratch);
+    pos_arena_reset(vm->draft);
     rest(vm);
 }
 
@@ -441,7 +514,7 @@ open_state(pos_script_vm_t *vm)
     }
     lua_settop(vm->state, 0);
     pos_script_collect(vm);
-    vm->held_base = vm->held;
+    vm->held_base = vm->held_clean = vm->held;
     return POS_OK;
 }
 
@@ -458,8 +531,9 @@ pos_script_vm_create(const pos_script_limits_t *limits, pos_script_vm_t **out)
     vm->limits = *limits;
     vm->reader = pos_json_reader_create(POS_SCRIPT_EXPORT_MAX);
     vm->scratch = pos_arena_create(16u << 10, 0);
+    vm->draft = pos_arena_create(16u << 10, 0);
     vm->keep = pos_arena_create(4u << 10, 0);
-    rc = vm->reader && vm->scratch && vm->keep
+    rc = vm->reader && vm->scratch && vm->draft && vm->keep
          ? pos_map_init(&vm->templates, vm->keep, 16) : POS_NO_MEMORY;
     if (rc == POS_OK) {
         rc = pos_script_regexes_create(vm);
@@ -492,6 +566,9 @@ pos_script_vm_destroy(pos_script_vm_t *vm)
     }
     if (vm->scratch) {
         pos_arena_destroy(vm->scratch);
+    }
+    if (vm->draft) {
+        pos_arena_destroy(vm->draft);
     }
     if (vm->keep) {
         pos_arena_destroy(vm->keep);
@@ -585,6 +662,33 @@ count_failure(pos_script_t *script, const pos_script_vm_t *vm, const pos_cart_t 
     }
 }
 
+static void
+empty_result(pos_script_result_t *out)
+{
+    memset(out, 0, sizeof(*out));
+    out->eligible = true;
+    out->explain_reason = pos_str("");
+    out->explain_missing = pos_str("");
+    out->failure_text = pos_str("");
+}
+
+/* Texts that calls before have left need not be made again, so one that takes much memory
+ * would come to its limit later: where what is left could make the difference, it is called
+ * once more with nothing left. */
+static void
+call(pos_script_vm_t *vm, pos_script_outcome_t *outcome)
+{
+    size_t left = vm->held > vm->held_clean ? vm->held - vm->held_clean : 0;
+
+    vm->effect_room = 0;
+    pos_script_enter(vm, POS_PHASE_CALL, vm->limits.call_memory, call_body, vm, outcome);
+    if (left > vm->used_max - vm->used && heavy(vm) && !vm->host_failed) {
+        empty_result(vm->result);
+        vm->effect_room = 0;
+        pos_script_enter(vm, POS_PHASE_CALL, vm->limits.call_memory, call_body, vm, outcome);
+    }
+}
+
 pos_status_t
 pos_script_apply(pos_script_vm_t *vm, pos_script_t *script,
     const pos_promotion_t *promotion, const pos_cart_t *cart,
@@ -593,11 +697,7 @@ pos_script_apply(pos_script_vm_t *vm, pos_script_t *script,
     pos_script_outcome_t outcome;
     const char          *changed;
 
-    memset(out, 0, sizeof(*out));
-    out->eligible = true;
-    out->explain_reason = pos_str("");
-    out->explain_missing = pos_str("");
-    out->failure_text = pos_str("");
+    empty_result(out);
     if (pos_script_quarantined(vm, script->file)) {
         script->failures = 0;
         return keep_out(vm, cart, out);
@@ -606,9 +706,8 @@ pos_script_apply(pos_script_vm_t *vm, pos_script_t *script,
     vm->cart = cart;
     vm->script = script;
     vm->result = out;
-    vm->effect_room = 0;
     vm->promotion = promotion;
-    pos_script_enter(vm, POS_PHASE_CALL, vm->limits.call_memory, call_body, vm, &outcome);
+    call(vm, &outcome);
     vm->promotion = NULL;
 
     changed = pos_script_guard(vm, script->file);

@@ -6,8 +6,12 @@
  */
 
 #include <stdio.h>
+#include <stdlib.h>
 
+#include "engine/decode.h"
 #include "engine/script_cart.h"
+
+#define MEANT_MAX  40     /* names of a class */
 
 typedef enum {
     PLACE_AT = 1, PLACE_CUSTOMER, PLACE_SHIPPING, PLACE_SHIP_TO, PLACE_COUNT
@@ -251,11 +255,42 @@ customer_member(lua_State *L)
 
 /* ---- dispatch: a table of methods and field codes a class ---- */
 
-int
-pos_lua_unknown_field(lua_State *L, const char *what)
+static int
+by_name(const void *a, const void *b)
 {
+    return strcmp(*(const char *const *) a, *(const char *const *) b);
+}
+
+/* NULL: none is near. The table's own order goes by chance. */
+static const char *
+meant(lua_State *L, int fields, pos_str_t name)
+{
+    const char *names[MEANT_MAX + 1];
+    uint32_t    count = 0;
+
+    for (lua_pushnil(L); lua_next(L, fields); lua_pop(L, 1)) {
+        if (lua_type(L, -2) == LUA_TSTRING && count < MEANT_MAX) {
+            names[count++] = lua_tostring(L, -2);
+        }
+    }
+    qsort(names, count, sizeof(names[0]), by_name);
+    names[count] = NULL;
+    return pos_decode_meant(names, name);
+}
+
+int
+pos_lua_unknown_field(lua_State *L, int fields, const char *what)
+{
+    const char *near;
+    pos_str_t   name;
+
     pos_script_push_text(L, 2);
-    return luaL_error(L, "a %s has no '%s'", what, lua_tostring(L, -1));
+    name.data = lua_tolstring(L, -1, &name.len);
+    near = meant(L, fields, name);
+    if (near != NULL) {
+        return luaL_error(L, "a %s has no '%s'; is '%s' meant?", what, name.data, near);
+    }
+    return luaL_error(L, "a %s has no '%s'", what, name.data);
 }
 
 static int
@@ -281,7 +316,8 @@ place_index(lua_State *L)
     }
     field = (field_t) lua_tointeger(L, -1);
     if (field == 0) {
-        return pos_lua_unknown_field(L, names[place->which]);
+        lua_pop(L, 1);
+        return pos_lua_unknown_field(L, lua_gettop(L), names[place->which]);
     }
     return place_field(L, (place_t) place->which, field);
 }

@@ -57,8 +57,8 @@ pos_lua_push_quantity(lua_State *L, int64_t thousandths)
 
 /* ---- script_cart.c: tables of classes ---- */
 
-/* Raises for the name at 2. */
-int pos_lua_unknown_field(lua_State *L, const char *what);
+/* Raises for the name at 2, which is none of the table `fields`. */
+int pos_lua_unknown_field(lua_State *L, int fields, const char *what);
 /* To the table on top. */
 void pos_lua_add_fields(lua_State *L, const pos_lua_field_t *fields);
 
@@ -74,7 +74,7 @@ pos_lua_dispatch(lua_State *L, const char *what)
     case LUA_TNUMBER:
         return (int) lua_tointeger(L, -1);
     default:
-        return pos_lua_unknown_field(L, what);
+        return pos_lua_unknown_field(L, lua_upvalueindex(1), what);
     }
 }
 

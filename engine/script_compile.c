@@ -4,6 +4,7 @@
  * compiles its filters at the first.
  */
 
+#include "base/utf8.h"
 #include "engine/script_vm.h"
 
 #define POS_COMPILED_MAX    64              /* contents kept a file          */
@@ -15,10 +16,24 @@ pos_script_class_letter(pos_class_t class)
     return class == POS_CLASS_LINE ? 'l' : class == POS_CLASS_ORDER ? 'o' : 's';
 }
 
+bool
+pos_script_is_text(pos_str_t text)
+{
+    size_t i, n;
+
+    for (i = 0; i < text.len; i += n) {
+        n = text.data[i] == '\0' ? 0 : pos_utf8_len(text.data + i, text.len - i);
+        if (n == 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
 void
 pos_script_writer(lua_State *L, pos_writer_t *w, char kind)
 {
-    pos_writer_init(w, pos_script_vm_of(L)->scratch, 128, POS_SCRIPT_STRING_MAX);
+    pos_writer_init(w, pos_script_vm_of(L)->draft, 128, POS_SCRIPT_STRING_MAX);
     pos_write_bytes(w, pos_str_of(&kind, 1));
 }
 
@@ -67,9 +82,8 @@ compile_text(lua_State *L, pos_str_t text, pos_arena_t *arena, const char *metho
     const void      *out = NULL;
     pos_status_t     rc;
 
-    pos_script_work(L, 50 + text.len);
-    pos_faults_init(&faults, vm->scratch);
-    rc = pos_json_read(vm->reader, pos_str_of(text.data + 1, text.len - 1), vm->scratch, &faults, &json);
+    pos_faults_init(&faults, vm->draft);
+    rc = pos_json_read(vm->reader, pos_str_of(text.data + 1, text.len - 1), vm->draft, &faults, &json);
     if (rc == POS_OK) {
         rc = compile_json(text.data[0], json, arena, &faults, &out);
     }
@@ -97,63 +111,108 @@ pos_script_open_store(lua_State *L, pos_arena_t **arena, size_t block, pos_map_t
     *arena = made;
 }
 
-/* Where contents are kept; NULL when no more are: they are then compiled for
- * the quote alone. */
-static pos_map_t *
+/* ---- contents ---- */
+
+/* Nodes are counted by what stands before each. */
+size_t
+pos_script_tree(pos_str_t text)
+{
+    size_t nodes = 1;
+
+    for (size_t i = 0; i < text.len; i++) {
+        nodes += text.data[i] == ',' || text.data[i] == '[' || text.data[i] == '{';
+    }
+    return nodes * sizeof(pos_json_t) + 2 * text.len;
+}
+
+/* A script must not fare differently because an earlier call has compiled for it. */
+static void
+charge_first(lua_State *L, size_t len, size_t tree)
+{
+    pos_script_work(L, 50 + len);
+    pos_script_charge(L, 512 + 8 * len);
+    pos_script_need(L, tree);
+}
+
+void
+pos_script_first_use(lua_State *L, pos_script_content_t *content)
+{
+    uint32_t serial = pos_script_vm_of(L)->serial;
+
+    if (content->serial != serial) {
+        charge_first(L, content->len, content->tree);
+        content->serial = serial;
+    }
+}
+
+/* Contents are kept in the file, up to a number; the others in the call. */
+static bool
 room_in(lua_State *L, pos_script_file_t *file)
 {
     if (file->arena == NULL) {
         pos_script_open_store(L, &file->arena, 2048, &file->compiled, 16);
     }
-    if (file->compiled.count >= POS_COMPILED_MAX
-        || pos_arena_used(file->arena) > POS_COMPILED_BYTES)
-    {
-        return NULL;
-    }
-    return &file->compiled;
+    return file->compiled.count < POS_COMPILED_MAX && pos_arena_used(file->arena) <= POS_COMPILED_BYTES;
 }
 
-static const void *
-keep(lua_State *L, pos_map_t *map, pos_arena_t *arena, pos_str_t text,
-    const char *method)
+static pos_script_content_t *
+keep(lua_State *L, pos_map_t *map, pos_arena_t *arena, pos_arena_t *keys, pos_str_t text, const char *method)
 {
-    const void *out = compile_text(L, text, arena, method);
-    pos_str_t   key = pos_arena_str(arena, text);
+    pos_script_content_t *content;
+    const void           *out = compile_text(L, text, arena, method);
+    pos_str_t             key = pos_arena_str(keys, text);
 
-    if (key.data == NULL || pos_map_set(map, key, (void *) (uintptr_t) out, NULL) != POS_OK) {
+    content = pos_arena_alloc(keys, sizeof(*content));
+    if (key.data == NULL || content == NULL || pos_map_set(map, key, content, NULL) != POS_OK) {
         pos_script_no_memory(L);
     }
-    return out;
+    *content = (pos_script_content_t) { .out = out, .len = text.len, .tree = pos_script_tree(text), .serial = pos_script_vm_of(L)->serial,
+        .kept = arena == keys };
+    return content;
 }
 
-const void *
+static pos_script_content_t *
+for_this_call(lua_State *L, pos_str_t text, const char *method)
+{
+    pos_script_vm_t      *vm = pos_script_vm_of(L);
+    pos_script_content_t *content;
+
+    if (vm->contents.slots == NULL && pos_map_init(&vm->contents, vm->scratch, 16) != POS_OK) {
+        pos_script_no_memory(L);
+    }
+    content = pos_map_get(&vm->contents, text);
+    if (content == NULL) {
+        charge_first(L, text.len, pos_script_tree(text));
+        content = keep(L, &vm->contents, vm->cart->arena, vm->scratch, text, method);
+    }
+    return content;
+}
+
+pos_script_content_t *
 pos_script_compile(lua_State *L, pos_str_t text, const char *method)
 {
-    pos_script_vm_t   *vm = pos_script_vm_of(L);
-    pos_script_file_t *file = vm->script->file;
-    pos_map_t         *map;
-    const void        *out;
+    pos_script_vm_t      *vm = pos_script_vm_of(L);
+    pos_script_file_t    *file = vm->script->file;
+    pos_script_content_t *content;
 
     pos_script_work(L, pos_script_compile_work(text));
-    out = file->arena ? pos_map_get(&file->compiled, text) : NULL;
-    if (out) {
-        return out;
+    content = file->arena ? pos_map_get(&file->compiled, text) : NULL;
+    if (content) {
+        pos_script_first_use(L, content);
+        return content;
     }
-    map = room_in(L, file);
-    if (map == NULL) {
-        pos_script_charge(L, 512 + text.len);
-        return compile_text(L, text, vm->cart->arena, method);
+    if (!room_in(L, file)) {
+        return for_this_call(L, text, method);
     }
-    return keep(L, map, file->arena, text, method);
+    charge_first(L, text.len, pos_script_tree(text));
+    return keep(L, &file->compiled, file->arena, file->arena, text, method);
 }
 
 const pos_effect_t *
 pos_script_template(lua_State *L, pos_class_t class, const char *json)
 {
     pos_script_vm_t *vm = pos_script_vm_of(L);
-    pos_writer_t     w;
-    pos_str_t        text;
-    const void      *out;
+    pos_script_content_t *content;
     char             key[80];
     size_t           len = strlen(json);
 
@@ -162,14 +221,11 @@ pos_script_template(lua_State *L, pos_class_t class, const char *json)
     }
     key[0] = pos_script_class_letter(class);
     memcpy(key + 1, json, len);
-    out = pos_map_get(&vm->templates, pos_str_of(key, len + 1));
-    if (out) {
-        return out;
+    content = pos_map_get(&vm->templates, pos_str_of(key, len + 1));
+    if (content == NULL) {
+        content = keep(L, &vm->templates, vm->keep, vm->keep, pos_str_of(key, len + 1), "effect");
     }
-    pos_script_writer(L, &w, key[0]);
-    pos_write_bytes(&w, pos_str_of(json, len));
-    text = pos_writer_result(&w);
-    return keep(L, &vm->templates, vm->keep, text, "effect");
+    return content->out;
 }
 
 uint32_t
@@ -179,9 +235,10 @@ pos_script_filters(const pos_script_t *script, const pos_filter_t **out, uint32_
     uint32_t         count = 0;
 
     for (size_t i = 0; script->file->arena && i <= map->mask && count < most; i++) {
-        const pos_filter_t *filter = map->slots[i].value;
+        const pos_script_content_t *content = map->slots[i].value;
+        const pos_filter_t         *filter = map->slots[i].hash != 0 ? content->out : NULL;
 
-        if (map->slots[i].hash != 0 && map->slots[i].key.data[0] == 'f' && !filter->any) {
+        if (filter != NULL && map->slots[i].key.data[0] == 'f' && !filter->any) {
             out[count++] = filter;
         }
     }

@@ -107,6 +107,7 @@ env_tonumber(lua_State *L)
         return number_in_base(L, luaL_checkint(L, 2));
     }
     luaL_checkany(L, 1);
+    pos_script_work(L, lua_type(L, 1) == LUA_TSTRING ? lua_objlen(L, 1) / 32 : 0);
     if (lua_isnumber(L, 1)) {
         lua_pushnumber(L, lua_tonumber(L, 1));
     } else {

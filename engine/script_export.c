@@ -172,6 +172,9 @@ export_member(lua_State *L, int table, pos_str_t key, pos_script_export_t *e)
     if (left_out(e, key)) {
         return;
     }
+    if (!pos_script_is_text(key)) {
+        refuse(L, e, "a name that is not UTF-8, or with a zero byte");
+    }
     lua_pushlstring(L, key.data, key.len);
     lua_rawget(L, table);
     e->path[e->depth].key = key.data;
@@ -187,7 +190,7 @@ static void
 export_object(lua_State *L, int table, uint32_t count, pos_script_export_t *e)
 {
     pos_script_vm_t *vm = pos_script_vm_of(L);
-    pos_str_t       *keys = pos_arena_array(vm->scratch, count + 1, sizeof(*keys));
+    pos_str_t       *keys = pos_arena_array(vm->draft, count + 1, sizeof(*keys));
     uint32_t         i = 0;
 
     if (keys == NULL) {
@@ -324,6 +327,9 @@ export_value(lua_State *L, int index, pos_script_export_t *e)
     case LUA_TSTRING:
         s.data = lua_tolstring(L, index, &s.len);
         pos_script_work(L, s.len / 64);
+        if (!pos_script_is_text(s)) {
+            refuse(L, e, "a text that is not UTF-8, or with a zero byte");
+        }
         pos_write_string(e->writer, s);
         break;
     case LUA_TTABLE:

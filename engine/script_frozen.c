@@ -10,6 +10,9 @@
 
 #include "engine/script_vm.h"
 
+#define POS_NUMBERS_FREE  256    /* names that are numbers, looked up for nothing */
+#define POS_NUMBERS_STEP  64     /* of them, for a step of work               */
+
 static const char *const class_names[POS_LUA_CLASSES] = {
     "table", "table", "table", "cart", "table", "line", "selection",
     "setting", "null",
@@ -148,9 +151,15 @@ pos_lua_push_plain(lua_State *L, int index)
 
 /* ---- their metatables ---- */
 
+/* Numbers can be chosen as names that LuaJIT all keeps in one chain. */
 static int
 frozen_index(lua_State *L)
 {
+    const pos_lua_frozen_t *frozen = lua_touserdata(L, 1);
+
+    if (frozen->numbers > POS_NUMBERS_FREE && lua_type(L, 2) == LUA_TNUMBER) {
+        pos_script_work(L, frozen->numbers / POS_NUMBERS_STEP);
+    }
     lua_getfenv(L, 1);
     lua_pushvalue(L, 2);
     lua_rawget(L, -2);
@@ -286,12 +295,21 @@ check_text(lua_State *L, int index)
     }
 }
 
+static bool
+outside_list(lua_State *L, int index, size_t list)
+{
+    return lua_type(L, index) == LUA_TNUMBER
+           && !(lua_tonumber(L, index) >= 1 && lua_tonumber(L, index) <= (lua_Number) list);
+}
+
 /* Replaces the table on top of the stack by its view, frozen all through. */
 static void
 freeze_table(freeze_t *f)
 {
-    lua_State *L = f->L;
-    int        table = lua_gettop(L);
+    lua_State        *L = f->L;
+    int               table = lua_gettop(L);
+    size_t            list = lua_objlen(L, table);
+    pos_lua_frozen_t *view;
 
     lua_pushvalue(L, table);
     lua_rawget(L, f->memo);
@@ -301,10 +319,12 @@ freeze_table(freeze_t *f)
     }
     lua_pop(L, 1);
     pos_lua_push_frozen(L, table);
+    view = lua_touserdata(L, -1);
     lua_pushvalue(L, table);
     lua_pushvalue(L, -2);
     lua_rawset(L, f->memo);
     for (lua_pushnil(L); lua_next(L, table); lua_pop(L, 1)) {
+        view->numbers += outside_list(L, -2, list);
         check_text(L, -1);
         check_text(L, -2);
         if (lua_type(L, -1) == LUA_TTABLE) {
@@ -407,6 +427,20 @@ pos_script_freeze_table(lua_State *L, int memo, int guards)
     freeze_table(&f);
 }
 
+/* To the bit: 0 and -0 are equal, and can be told apart. */
+static bool
+same_value(lua_State *L, int a, int b)
+{
+    lua_Number x, y;
+
+    if (lua_type(L, a) != LUA_TNUMBER || lua_type(L, b) != LUA_TNUMBER) {
+        return lua_rawequal(L, a, b);
+    }
+    x = lua_tonumber(L, a);
+    y = lua_tonumber(L, b);
+    return memcmp(&x, &y, sizeof(x)) == 0;
+}
+
 const char *
 pos_script_guard(pos_script_vm_t *vm, const pos_script_file_t *file)
 {
@@ -429,7 +463,7 @@ pos_script_guard(pos_script_vm_t *vm, const pos_script_file_t *file)
             lua_replace(L, 4);
         }
         name = lua_getupvalue(L, 2, n);
-        if (!lua_rawequal(L, 4, 5)) {
+        if (!same_value(L, 4, 5)) {
             changed = name;
             lua_pop(L, 1);
             lua_setupvalue(L, 2, n);

@@ -32,8 +32,10 @@ json_decode(lua_State *L)
     }
     pos_script_work(L, 20 + text.len / 8);
     pos_script_charge(L, text.len * 2);
-    pos_faults_init(&faults, vm->scratch);
-    rc = pos_json_read(vm->reader, text, vm->scratch, &faults, &root);
+    pos_script_need(L, pos_script_tree(text));
+    pos_arena_reset(vm->draft);
+    pos_faults_init(&faults, vm->draft);
+    rc = pos_json_read(vm->reader, text, vm->draft, &faults, &root);
     if (rc == POS_NO_MEMORY) {
         pos_script_no_memory(L);
     }

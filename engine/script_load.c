@@ -239,22 +239,22 @@ static void
 take_result(lua_State *L, load_t *load, int result)
 {
     int      memo, guards, kept;
-    uint32_t i;
+    uint32_t i, count;
     bool     list;
 
     if (lua_type(L, result) != LUA_TTABLE) {
         luaL_error(L, "the file returns no promotion: end it with `return promotion { ... }`");
     }
     list = is_list(L, result);
-    load->count = list ? (uint32_t) lua_objlen(L, result) : 1;
-    if (load->count > 1000) {
+    count = list ? (uint32_t) lua_objlen(L, result) : 1;
+    if (count > 1000) {
         luaL_error(L, "more than 1000 promotions in one file");
     }
-    load->items = pos_arena_array(load->arena, load->count, sizeof(*load->items));
+    load->items = pos_arena_array(load->arena, count, sizeof(*load->items));
     if (load->items == NULL) {
-        load->count = 0;
         pos_script_no_memory(L);
     }
+    load->count = count;
     lua_newtable(L);
     memo = lua_gettop(L);
     lua_newtable(L);
@@ -377,6 +377,7 @@ load_failed(load_t *load, const pos_script_outcome_t *outcome, pos_str_t base,
     pos_faults_t *faults)
 {
     const char *code = "script_error";
+    uint32_t    line = outcome->line;
     pos_str_t   word;
     bool        member = false;
 
@@ -392,7 +393,10 @@ load_failed(load_t *load, const pos_script_outcome_t *outcome, pos_str_t base,
     } else if (strcmp(outcome->failure, "error") != 0) {
         code = "script_limit";
     }
-    return fault_at(faults, base, code, outcome->line, load->column, without_line(outcome));
+    if (load->column == 0) {
+        pos_script_error_place(load->source, without_line(outcome), &line, &load->column);
+    }
+    return fault_at(faults, base, code, line, load->column, without_line(outcome));
 }
 
 static void

@@ -4,6 +4,8 @@
  * in functions left out. A table that is put together elsewhere may not be found.
  */
 
+#include <stdio.h>
+
 #include "engine/script_vm.h"
 
 #define PLACE_LEVELS  40
@@ -100,6 +102,20 @@ skip_blank(pos_str_t s, size_t at)
         at = pos_script_skip_token(s, at, &text);
     }
     return at;
+}
+
+static size_t
+offset_of(pos_str_t s, uint32_t line, uint32_t column)
+{
+    size_t i = 0;
+
+    for (; line > 1 && i < s.len; i++) {
+        line -= s.data[i] == '\n';
+    }
+    for (; column > 1 && i < s.len; column--) {
+        for (i++; i < s.len && ((unsigned char) s.data[i] & 0xc0) == 0x80; i++) { }
+    }
+    return i;
 }
 
 static bool
@@ -219,6 +235,82 @@ find(pos_str_t source, pos_str_t pointer, const pos_json_t *over)
     return p.found ? p.found : p.named_count == 1 ? p.named : 0;
 }
 
+/* ---- errors while loading ---- */
+
+/* "when.items[2].category: why" as "/when/items/1/category"; false: it begins otherwise. */
+static bool
+pointer_of(const char *message, char *out, size_t size)
+{
+    size_t   n = 0;
+    unsigned index;
+    int      read;
+
+    for (; *message != ':' && *message != '\0' && n + 16 < size; ) {
+        if (*message == '[' && sscanf(message, "[%u]%n", &index, &read) == 1 && index > 0) {
+            n += (size_t) snprintf(out + n, size - n, "/%u", index - 1);
+            message += read;
+        } else if (pos_script_is_name(*message)) {
+            for (out[n++] = '/'; pos_script_is_name(*message) && n + 16 < size; message++) {
+                out[n++] = *message;
+            }
+        } else {
+            return false;
+        }
+        message += *message == '.';
+    }
+    out[n] = '\0';
+    return n > 0 && message[0] == ':' && message[1] == ' ';
+}
+
+/* The name that a message quotes, as a word of its own; `until` where it is not there. */
+static size_t
+quoted_word(pos_str_t source, size_t at, size_t until, const char *message)
+{
+    const char *from = strchr(message, '\''), *end = from ? strchr(from + 1, '\'') : NULL;
+    size_t      len = end ? (size_t) (end - from) - 1 : 0;
+
+    for (; len > 0 && at + len <= until; at++) {
+        if (memcmp(source.data + at, from + 1, len) == 0 && (at == 0 || !pos_script_is_name(source.data[at - 1]))
+            && (at + len == source.len || !pos_script_is_name(source.data[at + len])))
+        {
+            return at;
+        }
+    }
+    return until;
+}
+
+/* There, or at the line's beginning. */
+static size_t
+in_line(pos_str_t source, uint32_t line, const char *message)
+{
+    size_t at = skip_blank(source, offset_of(source, line, 1)), end, word;
+
+    for (end = at; end < source.len && source.data[end] != '\n'; end++) { }
+    word = quoted_word(source, at, end, message);
+    return word < end ? word : at;
+}
+
+/* What names neither a line nor a field is about the file's end, where it returns. */
+void
+pos_script_error_place(pos_str_t source, const char *message, uint32_t *line, uint32_t *column)
+{
+    char   pointer[200];
+    size_t at = 0;
+
+    if (*line > 0) {
+        at = in_line(source, *line, message) + 1;
+    } else if (pointer_of(message, pointer, sizeof(pointer))) {
+        at = find(source, pos_str_z(pointer), NULL);
+    } else if (quoted_word(source, 0, source.len, message) < source.len) {
+        at = quoted_word(source, 0, source.len, message) + 1;
+    }
+    if (at == 0) {
+        for (at = source.len; at > 1 && strchr(" \t\r\n", source.data[at - 1]) != NULL; at--) { }
+        for (; at > 1 && source.data[at - 2] != '\n'; at--) { }
+    }
+    pos_script_place(source, at > 0 ? at - 1 : 0, line, column);
+}
+
 void
 pos_script_locate(pos_str_t source, pos_str_t base, const pos_json_t *over, pos_fault_t *fault)
 {
@@ -249,20 +341,6 @@ is_reserved(pos_str_t token)
     };
 
     return is_word(token, words);
-}
-
-static size_t
-offset_of(pos_str_t s, uint32_t line, uint32_t column)
-{
-    size_t i = 0;
-
-    for (; line > 1 && i < s.len; i++) {
-        line -= s.data[i] == '\n';
-    }
-    for (; column > 1 && i < s.len; column--) {
-        for (i++; i < s.len && ((unsigned char) s.data[i] & 0xc0) == 0x80; i++) { }
-    }
-    return i;
 }
 
 /* The parser stops at the word, or at the `=` behind it. */

@@ -50,6 +50,8 @@ copy_text(lua_State *L, int index)
 
     text.data = luaL_checklstring(L, index, &text.len);
     luaL_argcheck(L, text.len <= POS_LABEL_MAX, index, "a text over 200 bytes");
+    luaL_argcheck(L, pos_script_is_text(text), index, "a text that is not UTF-8, or with a zero byte");
+    pos_script_charge(L, text.len);
     copy = pos_arena_str(pos_script_vm_of(L)->cart->arena, text);
     if (copy.data == NULL) {
         pos_script_no_memory(L);
@@ -147,6 +149,14 @@ append_members(lua_State *L, int index, pos_script_export_t *e, pos_writer_t *w)
     }
 }
 
+static const pos_effect_t *
+compiled_effect(lua_State *L, const pos_writer_t *w, const char *method)
+{
+    const pos_script_content_t *content = pos_script_compile(L, pos_writer_result(w), method);
+
+    return content->out;
+}
+
 /* The effect of a call with options: (value, label, per or options). */
 static void
 reduce_by_options(lua_State *L, reduce_by_t by, bool items, int label, int per,
@@ -156,6 +166,7 @@ reduce_by_options(lua_State *L, reduce_by_t by, bool items, int label, int per,
     pos_writer_t        w;
     pos_str_t           pattern = pos_str_z(patterns[by][items]), text;
 
+    pos_arena_reset(pos_script_vm_of(L)->draft);
     pos_script_writer(L, &w, pos_script_class_letter(class_of(L)));
     pos_write_bytes(&w, pos_str_of(pattern.data, pattern.len - 1));
     if (label) {
@@ -177,7 +188,7 @@ reduce_by_options(lua_State *L, reduce_by_t by, bool items, int label, int per,
     if (w.status != POS_OK) {
         pos_script_no_memory(L);
     }
-    *out = *(const pos_effect_t *) pos_script_compile(L, pos_writer_result(&w), reduce_names[by]);
+    *out = *compiled_effect(L, &w, reduce_names[by]);
 }
 
 /* The compiled pattern of a call without options. */
@@ -329,10 +340,11 @@ propose(lua_State *L, int index, const char *method)
     pos_writer_t        w;
     uint32_t            i;
 
+    pos_arena_reset(pos_script_vm_of(L)->draft);
     pos_script_writer(L, &w, pos_script_class_letter(class_of(L)));
     e.writer = &w;
     pos_script_export(L, index, &e);
-    effect = *(const pos_effect_t *) pos_script_compile(L, pos_writer_result(&w), method);
+    effect = *compiled_effect(L, &w, method);
     for (i = 0; i < e.hole_count; i++) {
         fill_hole(L, &e.holes[i], &effect);
     }
@@ -541,9 +553,11 @@ cart_explain(lua_State *L)
     }
     lua_getfield(L, table, "missing");
     if (!lua_isnil(L, -1)) {
+        pos_arena_reset(vm->draft);
         pos_script_writer(L, &w, ' ');
         e.writer = &w;
         pos_script_export(L, lua_gettop(L), &e);
+        pos_script_charge(L, pos_writer_result(&w).len);
         vm->result->explain_missing = pos_arena_str(vm->cart->arena,
             pos_str_of(pos_writer_result(&w).data + 1, pos_writer_result(&w).len - 1));
         if (vm->result->explain_missing.data == NULL) {

@@ -5,6 +5,9 @@
  *
  * A subject is at most 4 KiB and a pattern 256 bytes; a match costs the script
  * 100 steps and one a byte, so the count of matches in a call is bounded too.
+ *
+ * PCRE2's own limit starts anew at each place of the subject where a match may begin,
+ * and does not see how far one repeat runs: callouts before each item count both.
  */
 
 #define PCRE2_CODE_UNIT_WIDTH 8
@@ -21,21 +24,47 @@
 #define POS_RE_DEPTH_LIMIT  250
 #define POS_RE_HEAP_KIB     64
 #define POS_RE_GROUPS       16
+#define POS_RE_STEPS        20000   /* in one match                         */
+#define POS_RE_BYTES        (512u << 10)    /* of all that are kept          */
 
 struct pos_regex_s {
     uint64_t     hash;
     uint32_t     len;
+    uint32_t     serial;    /* of the last call that was charged for it      */
+    size_t       size;      /* of its code                                   */
+    bool         refers;    /* back to a group                               */
     char         pattern[POS_RE_PATTERN_MAX];
     pcre2_code  *code;
 };
+
+typedef struct {
+    size_t    at;           /* in the subject, at the last callout           */
+    uint64_t  steps, most;
+    uint64_t  each;         /* steps for an item                             */
+} steps_t;
 
 struct pos_regex_cache_s {
     pcre2_compile_context *compile;
     pcre2_match_context   *match;
     pcre2_match_data      *data;
+    steps_t                steps;
     uint32_t               count;
+    size_t                 bytes;
     pos_regex_t            kept[POS_RE_KEPT];
 };
+
+/* Before each item of a pattern. */
+static int
+count_step(pcre2_callout_block *block, void *data)
+{
+    steps_t *steps = data;
+    size_t   moved = block->current_position > steps->at ? block->current_position - steps->at
+                                                         : steps->at - block->current_position;
+
+    steps->at = block->current_position;
+    steps->steps += steps->each + moved / 8;
+    return steps->steps > steps->most ? PCRE2_ERROR_CALLOUT : 0;
+}
 
 pos_status_t
 pos_script_regexes_create(pos_script_vm_t *vm)
@@ -57,6 +86,7 @@ pos_script_regexes_create(pos_script_vm_t *vm)
     pcre2_set_match_limit(cache->match, POS_RE_MATCH_LIMIT);
     pcre2_set_depth_limit(cache->match, POS_RE_DEPTH_LIMIT);
     pcre2_set_heap_limit(cache->match, POS_RE_HEAP_KIB);
+    pcre2_set_callout(cache->match, count_step, &cache->steps);
     return POS_OK;
 }
 
@@ -66,6 +96,7 @@ forget(struct pos_regex_cache_s *cache)
     while (cache->count > 0) {
         pcre2_code_free(cache->kept[--cache->count].code);
     }
+    cache->bytes = 0;
 }
 
 void
@@ -83,38 +114,75 @@ pos_script_regexes_destroy(pos_script_vm_t *vm)
     free(cache);
 }
 
-static pcre2_code *
-compile(lua_State *L, struct pos_regex_cache_s *cache, pos_str_t pattern)
+static pos_regex_t *
+kept(struct pos_regex_cache_s *cache, pos_str_t pattern, uint64_t hash)
 {
-    uint64_t     hash = pos_hash64(pattern);
+    for (uint32_t i = 0; i < cache->count; i++) {
+        pos_regex_t *regex = &cache->kept[i];
+
+        if (regex->hash == hash && pos_str_eq(pos_str_of(regex->pattern, regex->len), pattern)) {
+            return regex;
+        }
+    }
+    return NULL;
+}
+
+static pos_regex_t *
+compile(lua_State *L, struct pos_regex_cache_s *cache, pos_str_t pattern, uint64_t hash)
+{
     pos_regex_t *regex;
     PCRE2_SIZE   offset;
     PCRE2_UCHAR  why[80];
-    uint32_t     i;
+    uint32_t     references = 0;
     int          code;
 
-    for (i = 0; i < cache->count; i++) {
-        regex = &cache->kept[i];
-        if (regex->hash == hash && pos_str_eq(pos_str_of(regex->pattern, regex->len), pattern)) {
-            return regex->code;
-        }
-    }
-    pos_script_work(L, 1000);
-    if (cache->count == POS_RE_KEPT) {
+    if (cache->count == POS_RE_KEPT || cache->bytes > POS_RE_BYTES) {
         forget(cache);
     }
     regex = &cache->kept[cache->count];
     regex->code = pcre2_compile((PCRE2_SPTR) pattern.data, pattern.len,
-        PCRE2_UTF | PCRE2_NEVER_BACKSLASH_C, &code, &offset, cache->compile);
+        PCRE2_UTF | PCRE2_NEVER_BACKSLASH_C | PCRE2_AUTO_CALLOUT, &code, &offset, cache->compile);
     if (regex->code == NULL) {
+        pos_script_work(L, 1000);
         pcre2_get_error_message(code, why, sizeof(why));
         luaL_error(L, "regular expression, at %d: %s", (int) offset + 1, (const char *) why);
     }
+    (void) pcre2_pattern_info(regex->code, PCRE2_INFO_SIZE, &regex->size);
+    (void) pcre2_pattern_info(regex->code, PCRE2_INFO_BACKREFMAX, &references);
+    regex->refers = references > 0;
     regex->hash = hash;
+    regex->serial = 0;
     regex->len = (uint32_t) pattern.len;
     memcpy(regex->pattern, pattern.data, pattern.len);
+    cache->bytes += regex->size;
     cache->count++;
-    return regex->code;
+    return regex;
+}
+
+/* Charged as if each call compiled it, whichever did. */
+static const pos_regex_t *
+regex_of(lua_State *L, struct pos_regex_cache_s *cache, pos_str_t pattern)
+{
+    uint32_t     serial = pos_script_vm_of(L)->serial;
+    uint64_t     hash = pos_hash64(pattern);
+    pos_regex_t *regex = kept(cache, pattern, hash);
+
+    if (regex == NULL) {
+        regex = compile(L, cache, pattern, hash);
+    }
+    if (regex->serial != serial) {
+        pos_script_work(L, 1000);
+        pos_script_charge(L, regex->size);
+        regex->serial = serial;
+    }
+    return regex;
+}
+
+static int
+match(struct pos_regex_cache_s *cache, const pos_regex_t *regex, pos_str_t subject)
+{
+    cache->steps = (steps_t) { .most = POS_RE_STEPS, .each = 1 + (regex->refers ? subject.len / 16 : 0) };
+    return pcre2_match(regex->code, (PCRE2_SPTR) subject.data, subject.len, 0, 0, cache->data, cache->match);
 }
 
 /* The number of groups and the whole; 0: no match. */
@@ -122,9 +190,9 @@ static int
 run(lua_State *L, pos_str_t *subject, size_t **vector)
 {
     struct pos_regex_cache_s *cache = pos_script_vm_of(L)->regexes;
+    const pos_regex_t        *regex;
     pos_str_t                 pattern;
     uint32_t                  groups = 0;
-    pcre2_code               *code;
     int                       rc;
 
     subject->data = luaL_checklstring(L, 1, &subject->len);
@@ -132,12 +200,13 @@ run(lua_State *L, pos_str_t *subject, size_t **vector)
     luaL_argcheck(L, subject->len <= POS_RE_SUBJECT_MAX, 1, "a subject over 4096 bytes");
     luaL_argcheck(L, pattern.len <= POS_RE_PATTERN_MAX, 2, "a pattern over 256 bytes");
     pos_script_work(L, 100 + subject->len);
-    code = compile(L, cache, pattern);
-    (void) pcre2_pattern_info(code, PCRE2_INFO_CAPTURECOUNT, &groups);
+    regex = regex_of(L, cache, pattern);
+    (void) pcre2_pattern_info(regex->code, PCRE2_INFO_CAPTURECOUNT, &groups);
     if (groups > POS_RE_GROUPS) {
         luaL_error(L, "regular expression: more than %d groups", POS_RE_GROUPS);
     }
-    rc = pcre2_match(code, (PCRE2_SPTR) subject->data, subject->len, 0, 0, cache->data, cache->match);
+    rc = match(cache, regex, *subject);
+    pos_script_work(L, cache->steps.steps);
     if (rc == PCRE2_ERROR_NOMATCH || (rc <= PCRE2_ERROR_UTF8_ERR1 && rc >= PCRE2_ERROR_UTF8_ERR21)) {
         return 0;
     }

@@ -81,29 +81,35 @@ pos_script_selection(lua_State *L, int index)
 static const pos_filter_t *
 compiled_filter(lua_State *L, int index, pos_lua_frozen_t *frozen, pos_str_t shape)
 {
-    pos_script_export_t e = { 0 };
-    pos_script_vm_t    *vm = pos_script_vm_of(L);
-    pos_script_file_t  *file = vm->script->file;
-    const pos_filter_t *filter;
-    pos_writer_t        w;
-    uint64_t            before = vm->work;
-    pos_str_t           text;
+    pos_script_export_t   e = { 0 };
+    pos_script_vm_t      *vm = pos_script_vm_of(L);
+    pos_script_content_t *filter;
+    pos_writer_t          w;
+    uint64_t              work = vm->work;
+    pos_str_t             text;
 
+    pos_arena_reset(vm->draft);
     pos_script_writer(L, &w, 'f');
     e.writer = &w;
     pos_script_export(L, index, &e);
     text = pos_writer_result(&w);
-    before = vm->work - before + pos_script_compile_work(text);
+    work = vm->work - work + pos_script_compile_work(text);
     filter = pos_script_compile(L, text, "filter");
-    if (file->arena == NULL || pos_map_get(&file->compiled, text) != filter) {
-        return filter;    /* it lives as long as the quote */
-    }
-    if (frozen) {
+    if (filter->kept && frozen) {
         frozen->filter = filter;
-    } else if (shape.len > 0) {
-        pos_script_keep_shape(L, shape, filter, before);
+        frozen->work = work;
+    } else if (filter->kept && shape.len > 0) {
+        pos_script_keep_shape(L, shape, filter, work);
     }
-    return filter;
+    return filter->out;
+}
+
+static const pos_filter_t *
+frozen_filter(lua_State *L, const pos_lua_frozen_t *frozen)
+{
+    pos_script_work(L, frozen->work);
+    pos_script_first_use(L, frozen->filter);
+    return frozen->filter->out;
 }
 
 const pos_filter_t *
@@ -118,7 +124,7 @@ pos_script_filter(lua_State *L, int index)
         return NULL;
     }
     if (frozen && frozen->filter) {
-        return frozen->filter;
+        return frozen_filter(L, frozen);
     }
     if (frozen == NULL && lua_type(L, index) != LUA_TTABLE) {
         luaL_error(L, "a filter is a table, such as { category = { \"shoes\" } }");

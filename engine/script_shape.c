@@ -12,8 +12,8 @@
 #define TEXT_MAX     63     /* bytes: nothing is charged for a text this short */
 
 typedef struct {
-    const pos_filter_t *filter;
-    uint64_t            work;
+    pos_script_content_t *filter;
+    uint64_t              work;
 } shape_t;
 
 typedef struct {
@@ -88,11 +88,12 @@ pos_script_of_shape(lua_State *L, pos_str_t shape)
         return NULL;
     }
     pos_script_work(L, found->work);
-    return found->filter;
+    pos_script_first_use(L, found->filter);
+    return found->filter->out;
 }
 
 void
-pos_script_keep_shape(lua_State *L, pos_str_t shape, const pos_filter_t *filter,
+pos_script_keep_shape(lua_State *L, pos_str_t shape, pos_script_content_t *filter,
     uint64_t work)
 {
     pos_script_file_t *file = pos_script_vm_of(L)->script->file;

@@ -201,16 +201,31 @@ same_error(lua_State *L, pos_str_t source, size_t len, const char *message)
     return same;
 }
 
+/* The n-th place of the token in the line, from 0; `end` where there are fewer. `*count`: how
+ * many there are up to it. */
+static size_t
+occurrence(pos_str_t source, size_t start, size_t end, pos_str_t token, size_t n, size_t *count)
+{
+    size_t i;
+
+    *count = 0;
+    for (i = start; i + token.len <= end; i++) {
+        if (memcmp(source.data + i, token.data, token.len) == 0 && (*count)++ == n) {
+            return i;
+        }
+    }
+    return end;
+}
+
 /* The token may stand in its line more than once: it is the first at which a
- * source cut off behind it fails in the same words. */
+ * source cut off behind it fails in the same words, as do all behind that one. */
 uint32_t
 pos_script_error_column(lua_State *L, pos_str_t source, const char *message,
     uint32_t line)
 {
     pos_str_t token = near_token(message);
-    size_t    start = 0, end, i;
+    size_t    start = 0, end, low = 0, high = 0, middle, at, count;
     uint32_t  n, column;
-    int       tries = 0;
 
     for (n = 1; n < line && start < source.len; start++) {
         n += source.data[start] == '\n';
@@ -220,14 +235,23 @@ pos_script_error_column(lua_State *L, pos_str_t source, const char *message,
         pos_script_place(source, end, &n, &column);
         return column;
     }
-    for (i = start; token.len && i + token.len <= end && tries < 50; i++) {
-        if (memcmp(source.data + i, token.data, token.len) == 0) {
-            tries++;
-            if (same_error(L, source, i + token.len, message)) {
-                pos_script_place(source, i, &n, &column);
-                return column;
-            }
+    if (token.len == 0) {
+        return 0;
+    }
+    (void) occurrence(source, start, end, token, SIZE_MAX, &high);
+    while (low < high) {
+        middle = (low + high) / 2;
+        at = occurrence(source, start, end, token, middle, &count);
+        if (same_error(L, source, at + token.len, message)) {
+            high = middle;
+        } else {
+            low = middle + 1;
         }
     }
-    return 0;
+    at = occurrence(source, start, end, token, low, &count);
+    if (at == end || !same_error(L, source, at + token.len, message)) {
+        return 0;
+    }
+    pos_script_place(source, at, &n, &column);
+    return column;
 }

@@ -48,19 +48,23 @@ string_find(lua_State *L)
 static size_t
 check_verb(lua_State *L, const char *s, size_t len, size_t i)
 {
-    int digits = 0;
+    unsigned digits = 0, number = 0;
 
     while (i < len && strchr("-+ #0", s[i]) && s[i]) {
         i++;
     }
     for (; i < len && ((s[i] >= '0' && s[i] <= '9') || s[i] == '.'); i++) {
         digits = s[i] == '.' ? 0 : digits + 1;
+        number = s[i] == '.' ? 0 : number * 10 + (unsigned) (s[i] - '0');
         if (digits > 2) {
             luaL_error(L, "format: a width over 99");
         }
     }
     if (i >= len || s[i] == '\0' || strchr("cdiouxXeEfgGs", s[i]) == NULL) {
         luaL_error(L, "format: a verb that is not one of %%c d i o u x X e f g s");
+    }
+    if (strchr("eEfgG", s[i]) != NULL) {
+        pos_script_work(L, 1 + number / 4);    /* each digit is a division of a long number */
     }
     return i;
 }

@@ -200,7 +200,8 @@ table_concat(lua_State *L)
     size_t      len;
     const char *between;
     luaL_Buffer buffer;
-    int         table, first, last, i;
+    int         table, first, last;
+    long        i;
 
     lua_settop(L, 4);
     between = luaL_optlstring(L, 2, "", &len);
@@ -213,9 +214,9 @@ table_concat(lua_State *L)
     luaL_buffinit(L, &buffer);
     for (i = first; i <= last; i++) {
         pos_script_work(L, 1 + len / 64);
-        lua_rawgeti(L, table, i);
+        lua_rawgeti(L, table, (int) i);
         if (!lua_isstring(L, -1)) {
-            return luaL_error(L, "concat: element %d is no text", i);
+            return luaL_error(L, "concat: element %d is no text", (int) i);
         }
         luaL_addvalue(&buffer);
         if (i < last) {
@@ -295,11 +296,16 @@ compare_keys(lua_State *L)
     return 1;
 }
 
-/* pairs' iterator: upvalues are the plain table, the sorted keys, the place. */
+/* pairs' iterator: upvalues are the plain table, the sorted keys, the place, and the call,
+ * since one that is kept from loading on would tell quotes apart. */
 static int
 pairs_step(lua_State *L)
 {
     int i = (int) lua_tointeger(L, lua_upvalueindex(3));
+
+    if (lua_tonumber(L, lua_upvalueindex(4)) != pos_script_vm_of(L)->serial) {
+        return luaL_error(L, "a walk through a table that began before this quote");
+    }
 
     for (;;) {
         lua_rawgeti(L, lua_upvalueindex(2), ++i);
@@ -337,7 +343,8 @@ table_pairs(lua_State *L)
     sort_list(L, keys, keys + 1);
     lua_settop(L, keys);
     lua_pushinteger(L, 0);
-    lua_pushcclosure(L, pairs_step, 3);
+    lua_pushnumber(L, pos_script_vm_of(L)->serial);
+    lua_pushcclosure(L, pairs_step, 4);
     lua_pushvalue(L, 1);
     lua_pushnil(L);
     return 3;

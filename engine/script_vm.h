@@ -30,6 +30,7 @@
 #define POS_SCRIPT_STRING_MAX    (32u << 10)  /* one string, in a call       */
 #define POS_SCRIPT_STRING_LONG   (4u << 10)   /* one that leaves a call …    */
 #define POS_SCRIPT_LONG_SHARE    8            /* … this part of its instructions */
+#define POS_SCRIPT_NAMES_LONG    2048         /* names of a table likewise    */
 #define POS_SCRIPT_STACK_MAX     (48u << 10)  /* bytes of the stack it runs on */
 #define POS_SCRIPT_EXPORT_DEPTH  16
 #define POS_SCRIPT_EXPORT_MAX    (256u << 10) /* bytes of a document's JSON  */
@@ -54,15 +55,27 @@ typedef enum {
     POS_LUA_CLASSES
 } pos_lua_class_t;
 
+/* What JSON text compiled to. What it is charged in a call is the same whether it was met in
+ * an earlier one or not. */
+typedef struct {
+    const void *out;        /* a filter or an effect                        */
+    size_t      len;        /* of the text                                  */
+    size_t      tree;       /* bytes that reading it took                   */
+    uint32_t    serial;     /* of the last call that was charged for it     */
+    bool        kept;       /* as long as the file; else for this call      */
+} pos_script_content_t;
+
 typedef struct {
     uint32_t class;     /* pos_lua_class_t                                  */
     uint32_t serial;    /* of the call it belongs to; 0: of all             */
 } pos_lua_head_t;
 
 typedef struct {
-    pos_lua_head_t      head;
-    const pos_filter_t *filter;   /* compiled when first used as one; lives in
-                                     the file's arena, as long as the view   */
+    pos_lua_head_t        head;
+    uint32_t              numbers; /* of its names, beside those of its list  */
+    pos_script_content_t *filter;  /* compiled when first used as one; lives in
+                                      the file's arena, as long as the view   */
+    uint64_t              work;    /* that using it as one is charged         */
 } pos_lua_frozen_t;
 
 typedef struct {
@@ -109,9 +122,9 @@ typedef struct {
     pos_script_vm_t *vm;
     uint32_t         refs;
     pos_arena_t     *arena;      /* compiled filters and effects; lazily    */
-    pos_map_t        compiled;   /* canonical JSON text to what it compiles to */
+    pos_map_t        compiled;   /* canonical JSON text to its content      */
     pos_arena_t     *shape_arena;
-    pos_map_t        shapes;     /* tables as they stand to their filter; lazily */
+    pos_map_t        shapes;     /* tables as they stand to their content; lazily */
     int              guards;     /* registry: {function, n, value, …}       */
     uint32_t         guard_count;
     uint8_t          source[POS_SHA256_SIZE];
@@ -140,13 +153,15 @@ struct pos_script_vm_s {
     pos_script_pool_t    pool;         /* what it holds them in             */
     size_t               held;         /* bytes the state holds             */
     size_t               held_base;    /* of them after creation            */
+    size_t               held_clean;   /* when nothing was left of a call    */
     size_t               used, used_max;     /* since the entry, gross      */
+    size_t               charged;      /* of them, what is not the state's  */
     uint64_t             work, work_max;     /* by C functions              */
     uint32_t             depth;
     uint32_t             serial;       /* of calls                          */
     void                *stack;        /* the thread's block, to bound it   */
     bool                 threading;    /* that block is about to be made    */
-    bool                 shortened;    /* a long string came up in this call */
+    bool                 shortened;    /* what is slow came up in this call  */
     size_t               collect_at;   /* held bytes that start a collection */
     bool                 collecting;
     const pos_script_file_t *file;     /* that runs in a phase but the host's */
@@ -159,6 +174,7 @@ struct pos_script_vm_s {
     pos_script_result_t   *result;
     uint32_t               effect_room;
     uint32_t              *matches;       /* room for every item, in scratch */
+    pos_map_t              contents;      /* compiled for this call alone; lazily */
     bool                   host_failed;   /* memory of our own ran out      */
     /* registry references */
     int                  metas[POS_LUA_CLASSES];
@@ -167,6 +183,7 @@ struct pos_script_vm_s {
     /* helpers */
     pos_json_reader_t   *reader;
     pos_arena_t         *scratch;      /* emptied after each entry          */
+    pos_arena_t         *draft;        /* emptied by each function that uses it */
     pos_arena_t         *keep;         /* as long as the VM                 */
     pos_map_t            templates;
     const pos_effect_t  *reductions[3][3][2];    /* of them, by class, kind and items */
@@ -200,6 +217,8 @@ int pos_script_stick(lua_State *L, const char *limit)
 /* Charges n steps of C work / n bytes of the cart's arena. */
 void pos_script_work(lua_State *L, uint64_t n);
 void pos_script_charge(lua_State *L, size_t bytes);
+/* Hits the limit where so many bytes would, which are not kept. */
+void pos_script_need(lua_State *L, size_t bytes);
 /* Memory of our own ran out: ends the call, which reports POS_NO_MEMORY. */
 int pos_script_no_memory(lua_State *L) __attribute__((noreturn));
 /* Pushes a text of the cart or the book. */
@@ -296,6 +315,10 @@ uint32_t pos_script_error_column(lua_State *L, pos_str_t source,
 
 /* ---- script_place.c ---- */
 
+/* Where an error while loading belongs, by the line it names (0: none) and its words. */
+void pos_script_error_place(pos_str_t source, const char *message, uint32_t *line,
+    uint32_t *column);
+
 /* The reserved word that a syntax error at this place (which moves to it) comes from,
  * since it stands as a name; empty: none. `member`: behind a dot. */
 pos_str_t pos_script_reserved_name(pos_str_t source, uint32_t line, uint32_t *column,
@@ -343,21 +366,25 @@ void pos_script_push_selection(lua_State *L, const uint32_t *items,
 size_t pos_script_shape(lua_State *L, int index, char room[POS_SCRIPT_SHAPE_MAX]);
 /* NULL: not seen yet. Charges what compiling it again would. */
 const pos_filter_t *pos_script_of_shape(lua_State *L, pos_str_t shape);
-/* `filter` must live as long as the file. */
-void pos_script_keep_shape(lua_State *L, pos_str_t shape, const pos_filter_t *filter,
+/* `filter` is one that is kept. */
+void pos_script_keep_shape(lua_State *L, pos_str_t shape, pos_script_content_t *filter,
     uint64_t work);
 
 /* ---- script_compile.c: JSON text to filters and effects, kept by content ---- */
 
 /* `text` is one byte that tells the kind ('f' a filter, 'l' 'o' 's' an effect
  * of that class) and then JSON. `method` names the caller in errors. */
-const void *pos_script_compile(lua_State *L, pos_str_t text, const char *method);
-/* What it charges for a text it has. */
+pos_script_content_t *pos_script_compile(lua_State *L, pos_str_t text, const char *method);
+/* What it charges each time … */
 static inline uint64_t
 pos_script_compile_work(pos_str_t text)
 {
     return 1 + text.len / 32;
 }
+/* … and the first time in a call. */
+void pos_script_first_use(lua_State *L, pos_script_content_t *content);
+/* Bytes that reading such a text takes, at the most. */
+size_t pos_script_tree(pos_str_t text);
 /* The same for the VM's own patterns, kept as long as the VM. */
 const pos_effect_t *pos_script_template(lua_State *L, pos_class_t class,
     const char *json);
@@ -365,6 +392,9 @@ const pos_effect_t *pos_script_template(lua_State *L, pos_class_t class,
 void pos_script_open_store(lua_State *L, pos_arena_t **arena, size_t block, pos_map_t *map,
     size_t expected);
 char pos_script_class_letter(pos_class_t class);
+/* In vm->draft, which whoever begins to use it empties. */
 void pos_script_writer(lua_State *L, pos_writer_t *w, char kind);
+/* An argument that comes into answers and documents: UTF-8 without zero bytes. */
+bool pos_script_is_text(pos_str_t text);
 
 #endif

@@ -1,4 +1,5 @@
-/* Merging runs of growing width, from below. */
+/* Merging runs of growing width, from below. What comes in order, as most of what is ordered
+ * anew after a change does, is only looked through. */
 
 #include "engine/sorter.h"
 
@@ -62,11 +63,33 @@ done(const pos_sorter_t *s)
 }
 
 
+/* Looks at most `moves` items further; true: all are in order. */
+static bool
+ascends(pos_sorter_t *s, uint32_t *moves)
+{
+    for (; s->ascend + 1 < s->count && *moves > 0; s->ascend++, --*moves) {
+        const char *item = s->items + s->ascend * s->size;
+
+        if (s->order(item, item + s->size) > 0) {
+            s->merging = true;
+            return false;
+        }
+    }
+    return s->ascend + 1 >= s->count;
+}
+
+
 bool
 pos_sorter_step(pos_sorter_t *s, uint32_t moves)
 {
     char *from;
 
+    if (!s->merging && ascends(s, &moves)) {
+        return true;
+    }
+    if (!s->merging) {
+        return false;
+    }
     while (!done(s)) {
         while (s->out < s->count && moves > 0) {
             move(s);

@@ -16,6 +16,8 @@ typedef struct {
     size_t       size;            /* of an item                              */
     uint32_t     count, width;    /* of the runs that are sorted             */
     uint32_t     left, left_end, right, right_end, out;
+    uint32_t     ascend;          /* so many are in order as they came       */
+    bool         merging;
     pos_order_pt order;
 } pos_sorter_t;
 

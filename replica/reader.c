@@ -413,6 +413,9 @@ pos_snapshot_close(pos_snapshot_t *s)
 
     pos_hot_destroy(s->hot);
     pos_found_destroy(s->found);
+    if (s->walk != NULL) {
+        mdb_cursor_close(s->walk);
+    }
     mdb_txn_abort(s->txn);
     book_release(s->book);
     free(s);

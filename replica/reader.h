@@ -29,6 +29,8 @@ struct pos_snapshot_s {
     pos_replica_t    *replica;
     pos_store_book_t *book;
     MDB_txn          *txn;
+    MDB_cursor       *walk;          /* over rows; NULL: none yet            */
+    MDB_val           walked;        /* the key that it stands on; empty: none */
     bool              asked;         /* for a product: the tables are made  */
     pos_hot_t        *hot;
     pos_found_t      *found;

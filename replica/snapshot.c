@@ -133,14 +133,32 @@ row_get(pos_snapshot_t *s, uint32_t no, uint32_t generation, pos_kind_t kind,
 }
 
 
+/* Rows are asked for one behind the other: where the cursor stands on the row that was given
+ * last, it has only to go on. */
+static int
+row_walk(pos_snapshot_t *s, const pos_store_key_t *row, size_t after_len, MDB_val *key,
+    MDB_val *value)
+{
+    bool next = after_len > 0 && s->walked.mv_size == after_len
+                && memcmp(s->walked.mv_data, row->bytes, after_len) == 0;
+    int  rc = s->walk != NULL ? 0 : mdb_cursor_open(s->txn, s->book->row, &s->walk);
+
+    if (rc == 0) {
+        rc = mdb_cursor_get(s->walk, key, value, next ? MDB_NEXT : MDB_SET_RANGE);
+    }
+    s->walked = rc == 0 ? *key : (MDB_val) { 0, NULL };
+    return rc;
+}
+
+
 /* The first row of a kind behind `after`. */
 static pos_status_t
 row_next(pos_snapshot_t *s, uint32_t no, uint32_t generation, pos_kind_t kind,
     const pos_str_t *after, pos_str_t *name, pos_str_t *payload)
 {
     pos_store_key_t  row;
-    MDB_cursor      *cursor;
     MDB_val          key, value;
+    size_t           after_len = 0;
     int              rc;
 
     if (!pos_store_row_key(&row, no, generation, kind,
@@ -150,17 +168,12 @@ row_next(pos_snapshot_t *s, uint32_t no, uint32_t generation, pos_kind_t kind,
     }
     if (after != NULL) {
         /* The least key above: one zero byte longer. */
+        after_len = row.len;
         row.bytes[row.len++] = 0;
     }
 
-    rc = mdb_cursor_open(s->txn, s->book->row, &cursor);
-    if (rc != 0) {
-        return snapshot_failed(s, "row", rc);
-    }
-
     key = pos_store_val(row.bytes, row.len);
-    rc = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
-    mdb_cursor_close(cursor);
+    rc = row_walk(s, &row, after_len, &key, &value);
     if (rc != 0) {
         return snapshot_failed(s, "row", rc);
     }

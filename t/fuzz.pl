@@ -15,7 +15,7 @@ my ($folder, @names) = @ARGV or die "usage: fuzz.pl FOLDER [NAME...]\n";
 my $seconds = $ENV{POS_FUZZ_SECONDS} || 60;
 my $jobs    = $ENV{POS_FUZZ_JOBS} || 1;
 my $root    = "$FindBin::Bin/..";
-my %largest = (book => 2200, json => 500, promotion => 600, quote => 600, return => 4000, schema => 500, script => 1500, zone => 4000);    # bytes, of what is kept
+my %largest = (book => 2200, json => 500, lua => 600, promotion => 600, quote => 600, return => 4000, schema => 500, script => 1500, zone => 4000);    # bytes, of what is kept
 my $bad     = 0;
 
 @names = sort map { m{/fuzz_(\w+)\.c$} } glob "$root/t/fuzz/fuzz_*.c" if !@names;

@@ -17,10 +17,10 @@ my @workers = $pos->workers;
 subtest 'refused at validation, with the line' => sub {
     my %bad = (
         'a syntax error'      => ["return promotion {\n  id = 'x',\n  class = = 'line'\n}", 'script_syntax', 3, qr/unexpected symbol near '='/],
-        'no promotion at all' => ["local x = 1", 'script_error', undef, qr/returns no promotion/],
+        'no promotion at all' => ["local x = 1", 'script_error', 1, qr/returns no promotion/],
         'bytecode'            => ["\x1bLJ\x02", 'script_bytecode', 1, qr/bytecode/],
         'an unknown field'    => ["return promotion { id = 'x', class = 'line',\n  priorty = 3 }", 'unknown_field', 2, qr/"priorty"/],
-        'an unknown function' => ["return promotion { id = 'x', class = 'line', aply = function() end }", 'script_error', undef, qr/aply/],
+        'an unknown function' => ["return promotion { id = 'x', class = 'line', aply = function() end }", 'script_error', 1, qr/aply/],
         'a global written'    => ["-- a\nx = 1\nreturn promotion { id = 'x', class = 'line' }", 'script_error', 2, qr/local x/],
         'an endless loop at load' => ["\nwhile true do end", 'script_limit', 2, qr/instructions/],
         'one in pcall'            => ["while true do pcall(function() while true do end end) end", 'script_limit', 1, qr/instructions/],

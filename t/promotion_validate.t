@@ -146,7 +146,53 @@ subtest 'slips' => sub {
     my $other = validate("return promotion { id = 'a',\nif x == 1 then return 2 end }")->{json}{diagnostics}[0];
     unlike($other->{message}, qr/cannot be a name/, 'which a stray statement is not told');
     my $name = validate("return promotion { id = 'a', class = 'line',\napply = function(cart)\nlocal x = cart.custmer\nend }")->{json}{diagnostics}[0];
-    is("$name->{line} $name->{message}", "3 a cart has no 'custmer'", 'a misspelt name in a script has its line');
+    is("$name->{line} $name->{message}", "3 a cart has no 'custmer'; is 'customer' meant?", 'a misspelt name in a script has its line, and what was meant');
+};
+
+# Each slip in a file: line and column, code, and a sentence that says what would be right.
+subtest 'slips in a script' => sub {
+    my $head = "return promotion {\n  id = 'a', class = 'line',\n  apply = function(cart)\n";
+    my @loading = (
+        ['no return',            "-- a\nlocal x = 1\n", '2:1 script_error', 'the file returns no promotion: end it with `return promotion { ... }`'],
+        ['no closing brace',     "return promotion {\n  id = 'a',\n", '3:1 script_syntax', "unexpected symbol near '<eof>'"],
+        ['one word too many',    "return promotion {\n  id = 'a' 5,\n}", '2:12 script_syntax', "'}' expected (to close '{' at line 1) near '5'"],
+        ['an unknown field',     "return promotion {\n  id = 'a', class = 'line', effects = { { percent_off = 10 } },\n  prioritty = 3 }", '3:3 unknown_field', 'there is no field "prioritty" here; is "priority" meant?'],
+        ['an unknown filter',    "return promotion {\n  id = 'a', class = 'line', effects = { { percent_off = 10, items = {\n  categry = { 'x' } } } } }", '3:3 unknown_field', 'there is no field "categry" here; is "category" meant?'],
+        ['a function misspelt',  "local x = 1\nlocal y = tostrng(x)\n", '2:11 script_error', "attempt to call global 'tostrng' (a nil value); is 'tostring' meant?"],
+        ['apply misspelt',       "return promotion {\n  id = 'a', class = 'line',\n  aply = function(cart) end }", '3:3 script_error', 'aply: a function can only be `apply` or `eligible`'],
+        ['a global',             "total = 5\nreturn promotion { id = 'a', class = 'line' }", '1:1 script_error', 'a promotion has no globals of its own: write `local total`'],
+        ['no number',            "return promotion { id = 'a', class = 'line',\n  effects = { { percent_off = 0 / 0 } } }", '2:17 script_error', 'effects[1].percent_off: not a number with at most 4 decimals'],
+        ['a setting of no type', "return promotion { id = 'a', class = 'line', settings = {\n  off = { type = 'percnt', default = 1 } } }", '2:3 script_error',
+            "setting 'off': its type is none of percent, amount, integer, quantity, number, boolean, text, list, choice, filter"],
+    );
+    for my $slip (@loading) {
+        my ($name, $source, $place, $message) = @$slip;
+        my $d = validate($source)->{json}{diagnostics}[0] || {};
+        is(join(':', map { $_ // '-' } @$d{qw(line column)}) . " $d->{code} $d->{message}", "$place $message", $name);
+    }
+    my @calling = (
+        ["cart:itms()", "a cart has no 'itms'; is 'items' meant?"],
+        ["cart:items():percent_of(5)", "a selection has no 'percent_of'; is 'percent_off' meant?"],
+        ["for l in cart:items():each() do local q = l.quantty end", "a line has no 'quantty'; is 'quantity' meant?"],
+        ["local h = cart.at.huor", "a time has no 'huor'"],
+        ["local h = cart.at.weekdy", "a time has no 'weekdy'; is 'weekday' meant?"],
+        ["cart:items { categry = { 'x' } }", 'filter: /categry there is no field "categry" here; is "category" meant?'],
+        ["cart:items('TEA')", 'a filter is a table, such as { category = { "shoes" } }'],
+        ["cart.items()", 'call it with a colon: cart:items { ... }'],
+        ["cart:items():percent_off('ten')", "bad argument #1 to 'percent_off' (number expected, got string)"],
+        ["cart:items():percent_off(110)", "bad argument #1 to 'percent_off' (a percentage is 0 to 100 with at most 4 decimals)"],
+        ["cart:items():amount_off(4.99)", "bad argument #1 to 'amount_off' (an amount is a whole number of minor units)"],
+        ["cart:percent_off(5)", 'cart:percent_off needs a promotion of class "order"'],
+        ["cart:items():percent_off(5, 'x', { whn = 1 })", 'percent_off: /whn there is no field "whn" here; is "when" meant?'],
+        ["cart:deal { by = 1 }", 'deal: /by there is no field "by" here; is "buy" meant?'],
+        ["local s = strin.format('%d', 1)", "attempt to index global 'strin' (a nil value); is 'string' meant?"],
+        ["local s = string.formt('%d', 1)", "attempt to call field 'formt' (a nil value); is 'format' meant?"],
+    );
+    for my $slip (@calling) {
+        my ($body, $message) = @$slip;
+        my $d = validate("$head    $body\n  end }")->{json}{diagnostics}[0] || {};
+        is(($d->{line} // '-') . " $d->{code} $d->{message}", "4 script_error $message", $body);
+    }
 };
 
 # A fault of a Lua file's table has the line of the field it names.

@@ -1,4 +1,5 @@
 #include "t/fuzz/fuzz.h"
+#include "engine/rehearse.h"
 #include "engine/returns.h"
 
 #include <stdio.h>
@@ -406,5 +407,98 @@ pos_fuzz_quote(pos_fuzz_t *f, pos_str_t request)
         must_come_back(f, quote, answer, request, arena);
     }
 
+    pos_arena_destroy(arena);
+}
+
+
+/* ---- scripts ---- */
+
+/* Alone, in a VM of its own. */
+static bool
+loads(pos_str_t source, pos_arena_t *arena)
+{
+    uint32_t                i, count = 0;
+    pos_status_t            status;
+    pos_faults_t            faults;
+    pos_script_vm_t        *vm;
+    pos_script_limits_t     limits;
+    pos_script_promotion_t *promotions = NULL;
+
+    pos_script_limits_default(&limits);
+    if (pos_script_vm_create(&limits, &vm) != POS_OK) {
+        abort();
+    }
+    pos_faults_init(&faults, arena);
+    status = pos_script_load(vm, source, pos_str("fuzz"), NULL, pos_str(""), arena, &faults, &promotions, &count);
+    must(status != POS_INVALID || faults.count > 0, "refused without a fault", source);
+    for (i = 0; i < count && status == POS_OK; i++) {
+        if (promotions[i].script) {
+            pos_script_release(promotions[i].script);
+        }
+    }
+    pos_script_vm_destroy(vm);
+
+    return status == POS_OK;
+}
+
+
+/* As validating it does, over made-up carts. */
+static void
+rehearse(const pos_json_t *document, pos_arena_t *arena)
+{
+    pos_status_t             status;
+    pos_faults_t             faults;
+    pos_rehearsal_t         *rehearsal;
+    pos_rehearsal_options_t  options = { .vm = pos_fuzz_vm(), .now = INT64_C(1795770000000000) };
+
+    pos_faults_init(&faults, arena);
+    if (pos_rehearsal_create(&options, &rehearsal) != POS_OK) {
+        abort();
+    }
+    status = pos_rehearsal_add(rehearsal, document, pos_str(""), &faults);
+    must(status != POS_INVALID || faults.count > 0, "refused without a fault", document->text);
+    if (status == POS_OK) {
+        do {
+            status = pos_rehearsal_step(rehearsal);
+        } while (status == POS_AGAIN);
+        must(status == POS_OK, "rehearsed in vain", document->text);
+    }
+    pos_rehearsal_destroy(rehearsal);
+}
+
+
+void
+pos_fuzz_script(pos_str_t source)
+{
+    pos_json_t   *document;
+    pos_fuzz_t    f;
+    pos_arena_t  *arena = pos_arena_create(65536, 64 << 20);
+    pos_writer_t  w;
+    pos_faults_t  faults;
+
+    pos_fuzz_takes_promotions();
+    if (loads(source, arena)) {
+        pos_writer_init(&w, arena, 4096, 1 << 20);
+        pos_write_object_begin(&w);
+        pos_write_key(&w, "id");
+        pos_write_string(&w, pos_str("p"));
+        pos_write_key(&w, "script");
+        pos_write_string(&w, source);
+        pos_write_object_end(&w);
+        if (w.status == POS_OK && pos_fuzz_open_promotions(&f, pos_writer_result(&w))) {
+            pos_fuzz_quote(&f, pos_str("{\"currency\":\"GBP\",\"store\":\"london\",\"channel\":\"web\",\"at\":\"2026-06-01T12:00:00Z\","
+                                       "\"customer\":{\"id\":\"c\",\"groups\":[\"staff\"]},\"explain\":true,"
+                                       "\"shipping\":{\"method\":\"m\",\"amount\":495},\"lines\":["
+                                       "{\"id\":\"1\",\"sku\":\"BOOT\",\"quantity\":2},{\"id\":\"2\",\"sku\":\"CHEESE\",\"quantity\":0.354},"
+                                       "{\"id\":\"3\",\"sku\":\"TEE\",\"quantity\":3,\"attributes\":{\"a\":\"b\"}}]}"));
+            pos_fuzz_close(&f);
+            pos_faults_init(&faults, arena);
+            if (source.len % 8 == 0
+                && pos_json_read(pos_fuzz_reader(), pos_writer_result(&w), arena, &faults, &document) == POS_OK)
+            {
+                rehearse(document, arena);
+            }
+        }
+    }
     pos_arena_destroy(arena);
 }

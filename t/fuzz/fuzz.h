@@ -35,6 +35,9 @@ void pos_fuzz_quote(pos_fuzz_t *f, pos_str_t request);
 /* Refused with faults, or an answer that refunds no less than nothing. */
 void pos_fuzz_return(pos_fuzz_t *f, const pos_json_t *document, pos_arena_t *arena, int64_t *refund);
 
+/* As a promotion: refused with faults, or it loads and prices a cart as above. */
+void pos_fuzz_script(pos_str_t source);
+
 /* Mutates JSON, values one behind the other, as JSON: copies values about, tweaks
  * numbers, adds and drops members. Now and then, and where it is no JSON, its bytes. */
 size_t pos_fuzz_mutate(uint8_t *data, size_t size, size_t max, unsigned seed);

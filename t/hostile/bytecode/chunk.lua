@@ -1,0 +1,3 @@
+LJ
+-- bytecode instead of a text: its verifier is none
+-- expect: refused script_bytecode 1

@@ -1,0 +1,8 @@
+-- more than there is money
+-- expect: skipped error a whole number of minor units
+return promotion {
+  id = "hostile", class = "line",
+  apply = function(cart)
+    cart:items():amount_off(2^62)
+  end,
+}

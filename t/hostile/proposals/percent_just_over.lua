@@ -1,0 +1,8 @@
+-- … a hair over a hundred
+-- expect: skipped error a percentage is 0 to 100
+return promotion {
+  id = "hostile", class = "line",
+  apply = function(cart)
+    cart:items():percent_off(100.00009)
+  end,
+}

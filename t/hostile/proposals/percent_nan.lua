@@ -1,0 +1,8 @@
+-- a percentage that is no number
+-- expect: skipped error a percentage is 0 to 100
+return promotion {
+  id = "hostile", class = "line",
+  apply = function(cart)
+    cart:items():percent_off(0 / 0)
+  end,
+}

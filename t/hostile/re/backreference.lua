@@ -1,0 +1,9 @@
+-- a reference back compares long texts in one step
+-- expect: skipped
+return promotion {
+  id = "hostile", class = "line",
+  apply = function(cart)
+    local s = "a" for i = 1, 12 do s = s .. s end s = s:sub(1, 4000)
+    for i = 1, 20 do pcall(re.match, s, "(?i)(a+)\\1[bc]") end
+  end,
+}

@@ -1,0 +1,8 @@
+-- an escape that is none
+-- expect: refused script_syntax
+return promotion {
+  id = "hostile", class = "line",
+  apply = function(cart)
+    local s = "\q"
+  end,
+}

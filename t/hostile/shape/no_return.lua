@@ -1,0 +1,3 @@
+-- returns nothing
+-- expect: refused script_error
+local x = 1

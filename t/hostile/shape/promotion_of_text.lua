@@ -1,0 +1,3 @@
+-- a promotion of a text
+-- expect: refused script_error
+return promotion "hostile"

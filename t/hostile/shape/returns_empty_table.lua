@@ -1,0 +1,3 @@
+-- returns a table with nothing in it
+-- expect: refused
+return {}

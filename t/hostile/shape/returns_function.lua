@@ -1,0 +1,3 @@
+-- returns a function
+-- expect: refused script_error
+return function() end

@@ -1,0 +1,3 @@
+-- a list of numbers
+-- expect: refused
+return { 1, 2, 3 }

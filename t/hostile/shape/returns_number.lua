@@ -1,0 +1,3 @@
+-- returns a number
+-- expect: refused script_error
+return 42

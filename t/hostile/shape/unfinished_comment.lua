@@ -1,0 +1,3 @@
+-- a comment that does not end
+-- expect: refused script_syntax
+--[==[ return promotion { id = "hostile" }

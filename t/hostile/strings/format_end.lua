@@ -1,0 +1,8 @@
+-- a verb cut off
+-- expect: skipped error a verb that is not one of
+return promotion {
+  id = "hostile", class = "line",
+  apply = function(cart)
+    string.format("100%")
+  end,
+}
