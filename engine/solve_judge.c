@@ -73,9 +73,7 @@ bars_idly(const pos_solve_t *z, uint32_t k)
         const pos_act_t *act = &plan->acts[a];
         uint32_t         other = act->candidate;
 
-        if (!pos_on_units(act) || act->picks || !z->allowed[other] || z->trial->saved[other] <= 0 || !pos_shuns(plan, k, other) ||
-            (plan->candidates[k].promotion->stacking == POS_STACK_COMBINE &&
-                plan->candidates[other].promotion->stacking != POS_STACK_COMBINE)) {
+        if (!pos_on_units(act) || act->picks || !z->allowed[other] || z->trial->saved[other] <= 0 || !pos_shuns(plan, k, other)) {
             continue;
         }
         for (uint32_t n = 0; n < c->count; n++) {

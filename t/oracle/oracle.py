@@ -1191,7 +1191,10 @@ class State:
                  for numbers, amount in parts]
         whole = sum(amount for _, amount in parts)
         allowed = self.within_limits(promotion, whole, cap)
+        most = {}
         if allowed < whole:
+            # Reading: what is capped leaves no class with less than the effect alone would.
+            most = {numbers[0]: amount for numbers, amount in parts if len(numbers) == 1}
             items = {}
             for numbers, amount in parts:
                 had, sum_of = items.get(self.classes[numbers[0]][0], ([], 0))
@@ -1200,7 +1203,7 @@ class State:
             shares = split_bearing(allowed, [sum(map(self.left, ns)) for ns, _ in parts], [a for _, a in parts])
             parts = [(numbers, share) for (numbers, _), share in zip(parts, shares)]
         for numbers, amount in parts:
-            self.take(promotion, numbers, amount)
+            self.take(promotion, numbers, amount, most)
 
     def over_items(self, promotion, numbers, amount):
         """One amount split over the items of these classes: 'parts sum to the whole exactly'.
@@ -1210,14 +1213,14 @@ class State:
                                [sum(self.bearable(n, promotion) for n in ns) for _, ns in items])
         return [(ns, share) for (_, ns), share in zip(items, shares)]
 
-    def take(self, promotion, numbers, amount):
+    def take(self, promotion, numbers, amount, most=None):
         """'a line's over its units'. Reading: over its classes, and 'splitting then gives each
         unit's share'."""
         if promotion and promotion.margin is not None:
             for n in numbers:
                 self.margins[n] = max(self.margins[n] or 0, promotion.margin)
         shares = split_bearing(amount, [self.left(n) for n in numbers],
-                               [self.bearable(n, promotion) for n in numbers])
+                               [min(self.bearable(n, promotion), (most or {}).get(n, math.inf)) for n in numbers])
         for n, share in zip(numbers, shares):
             self.lefts[n] = [left - part for left, part in zip(self.lefts[n], split(share, self.lefts[n]))]
             self.given[promotion, n] = self.given.get((promotion, n), 0) + share
