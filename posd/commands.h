@@ -15,6 +15,7 @@ typedef struct {
     const char *book;          /* a book document                            */
     const char *script_cpu;    /* ms of processor time a script's call has   */
     const char *instructions;  /* a script's call has; NULL: the default     */
+    const char *workers;       /* of a back-test; NULL: one a processor      */
 } pos_options_t;
 
 /* Brings the database's schema to this program's version, in one transaction. */
@@ -23,6 +24,8 @@ int pos_command_migrate(const pos_options_t *options);
 int pos_command_run(const pos_options_t *options);
 /* A child: leases jobs and does them. */
 int pos_command_jobs(const pos_options_t *options);
+/* A child: leases back-tests and runs them. */
+int pos_command_backtests(const pos_options_t *options);
 /* A child: numbers events. */
 int pos_command_events(const pos_options_t *options);
 /* A child: suspends promotions whose script is in quarantine. */

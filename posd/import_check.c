@@ -26,7 +26,8 @@ static const struct {
     { "taxes",       "Tax",              "code" },
     { "promotions",  NULL,               "id"   },   /* the engine's compiler checks */
     { "coupons",     "Coupon",           "code" },
-    { "experiments", "Experiment",       "code" }
+    { "experiments", "Experiment",       "code" },
+    { "orders",      "PastOrder",        "id"   }
 };
 
 

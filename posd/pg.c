@@ -289,7 +289,7 @@ pos_pg_receive(pos_pg_t *pg, int64_t timeout_us)
         }
         PQclear(last);
         last = r;
-        if (status == PGRES_COPY_IN) {
+        if (status == PGRES_COPY_IN || status == PGRES_COPY_OUT) {
             return last;
         }
     }
@@ -400,6 +400,35 @@ pos_pg_copy_end(pos_pg_t *pg, int64_t timeout_us)
     r = pos_pg_receive(pg, timeout_us);
     PQclear(r);
     return r != NULL;
+}
+
+
+int
+pos_pg_copy_get(pos_pg_t *pg, int64_t timeout_us, char **data)
+{
+    int64_t   deadline = pos_now() + timeout_us;
+    PGresult *r;
+    int       n;
+
+    while ((n = PQgetCopyData(pg->conn, data, 1)) == 0) {
+        if (!pg_wait(pg, POLLIN, deadline)) {
+            pos_pg_close(pg);
+            return -1;
+        }
+        if (PQconsumeInput(pg->conn) == 0) {
+            pg_fail(pg, PQerrorMessage(pg->conn));
+            pos_pg_close(pg);
+            return -1;
+        }
+    }
+
+    if (n > 0) {
+        return n;
+    }
+
+    r = pos_pg_receive(pg, timeout_us);
+    PQclear(r);
+    return r != NULL ? 0 : -1;
 }
 
 

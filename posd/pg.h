@@ -50,6 +50,9 @@ bool pos_pg_ready(pos_pg_t *pg);
 bool pos_pg_copy_put(pos_pg_t *pg, int64_t timeout_us, const char *data,
     size_t len) POS_MUSTCHECK;
 bool pos_pg_copy_end(pos_pg_t *pg, int64_t timeout_us) POS_MUSTCHECK;
+/* The next message of a COPY to here: its length, `*data` to be given to PQfreemem();
+ * 0: the end, and all went well; -1: failure. */
+int pos_pg_copy_get(pos_pg_t *pg, int64_t timeout_us, char **data) POS_MUSTCHECK;
 
 pos_str_t pos_pg_value(const PGresult *result, int row, int column);
 int64_t   pos_pg_int(const PGresult *result, int row, int column);

@@ -18,9 +18,11 @@ static const char usage[] =
     "usage: posd COMMAND [OPTION]...\n"
     "  migrate --database CONNINFO --sql DIR --functions FILE\n"
     "  run     --database CONNINFO --replica DIR --spool DIR [--contract FILE]\n"
-    "          [--script-cpu-time MS] [--script-instructions N]\n"
+    "          [--script-cpu-time MS] [--script-instructions N] [--workers N]\n"
     "  jobs    --database CONNINFO --spool DIR [--contract FILE]\n"
     "          [--replica DIR] [--script-cpu-time MS] [--script-instructions N]\n"
+    "  backtests --database CONNINFO --replica DIR [--workers N]\n"
+    "          [--script-cpu-time MS] [--script-instructions N]\n"
     "  events  --database CONNINFO\n"
     "  suspend --database CONNINFO --replica DIR\n"
     "  sweep   --database CONNINFO\n"
@@ -36,6 +38,7 @@ static const struct {
     { "migrate", pos_command_migrate, "dsf" },
     { "run",     pos_command_run,     "drp" },
     { "jobs",    pos_command_jobs,    "dp" },
+    { "backtests", pos_command_backtests, "dr" },
     { "events",  pos_command_events,  "d" },
     { "suspend", pos_command_suspend, "dr" },
     { "sweep",   pos_command_sweep,   "d" },
@@ -53,6 +56,7 @@ static const struct option long_options[] = {
     { "book",      required_argument, NULL, 'b' },
     { "script-cpu-time", required_argument, NULL, 'u' },
     { "script-instructions", required_argument, NULL, 'i' },
+    { "workers",   required_argument, NULL, 'w' },
     { "help",      no_argument,       NULL, 'h' },
     { NULL, 0, NULL, 0 }
 };
@@ -93,6 +97,7 @@ option_place(pos_options_t *o, int letter)
     case 'b': return &o->book;
     case 'u': return &o->script_cpu;
     case 'i': return &o->instructions;
+    case 'w': return &o->workers;
     default:  return NULL;
     }
 }

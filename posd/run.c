@@ -1,7 +1,8 @@
 /*
  * The daemon: follows the database here and keeps child processes, one that does
- * the jobs, one that numbers the events, one that suspends what is quarantined and one
- * that gives back what checkouts let expire, so that nothing they do can hold up or hurt the feed.
+ * the jobs, one that runs back-tests, one that numbers the events, one that suspends
+ * what is quarantined and one that gives back what checkouts let expire, so that
+ * nothing they do can hold up or hurt the feed.
  */
 
 #include <errno.h>
@@ -21,7 +22,7 @@
 #define CHILD_BACKOFF_US  1000000
 #define CHILD_END_US      8000000
 
-enum { CHILD_JOBS, CHILD_EVENTS, CHILD_SUSPEND, CHILD_SWEEP, CHILDREN };
+enum { CHILD_JOBS, CHILD_BACKTESTS, CHILD_EVENTS, CHILD_SUSPEND, CHILD_SWEEP, CHILDREN };
 
 typedef struct {
     const char *name;          /* the command                 */
@@ -44,11 +45,16 @@ child_exec(const pos_options_t *o, int which, const char *name, pid_t parent)
                            o->replica, "--script-cpu-time", o->script_cpu,
                            o->instructions != NULL ? "--script-instructions" : NULL,
                            o->instructions, NULL };
+    const char *backtests[] = { "posd", name, "--database", o->database, "--replica",
+                                o->replica, "--script-cpu-time", o->script_cpu,
+                                "--workers", o->workers != NULL ? o->workers : "0",
+                                o->instructions != NULL ? "--script-instructions" : NULL,
+                                o->instructions, NULL };
     const char *events[] = { "posd", name, "--database", o->database, NULL };
     const char *suspend[] = { "posd", name, "--database", o->database,
                               "--replica", o->replica, NULL };
     const char *sweep[] = { "posd", name, "--database", o->database, NULL };
-    const char *const *list[CHILDREN] = { jobs, events, suspend, sweep };
+    const char *const *list[CHILDREN] = { jobs, backtests, events, suspend, sweep };
 
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (getppid() != parent) {
@@ -145,6 +151,7 @@ pos_command_run(const pos_options_t *o)
     }
 
     children.list[CHILD_JOBS].name = "jobs";
+    children.list[CHILD_BACKTESTS].name = "backtests";
     children.list[CHILD_EVENTS].name = "events";
     children.list[CHILD_SUSPEND].name = "suspend";
     children.list[CHILD_SWEEP].name = "sweep";

@@ -12,9 +12,11 @@
 #define WATCH_LEAST    20        /* ms; the kernel counts by up to 10 */
 #define WATCH_MOST     60000
 
-static struct {
+static pos_quarantine_t *quarantine;       /* of the process              */
+
+/* Of the thread; its tick comes to it alone. */
+static _Thread_local struct {
     const pos_script_vm_t *vm;
-    pos_quarantine_t      *quarantine;
     pos_script_watch_t     watch;
     timer_t                timer;
     bool                   ticking;
@@ -53,7 +55,7 @@ on_tick(int signal)
 {
     (void) signal;
     if (pos_script_watch(&watch.watch, watch.vm, WATCH_PERIODS)) {
-        say(pos_quarantine_add(watch.quarantine, pos_script_running_source(watch.vm),
+        say(pos_quarantine_add(quarantine, pos_script_running_source(watch.vm),
                                pos_script_running(watch.vm)));
         abort();
     }
@@ -104,18 +106,33 @@ pos_watch_limits(const char *instructions, pos_script_limits_t *out)
 
 
 bool
-pos_watch_start(pos_script_vm_t *vm, long ms, const char *replica)
+pos_watch_open(const char *replica)
 {
     static pos_quarantine_t own;
 
-    watch.vm = vm;
-    watch.quarantine = &own;
-    if (replica != NULL && pos_quarantine_open(replica, &watch.quarantine) != POS_OK) {
+    if (quarantine != NULL) {
+        return true;
+    }
+    if (replica != NULL && pos_quarantine_open(replica, &quarantine) != POS_OK) {
         pos_log("error", "the quarantine in %s: %s", replica, strerror(errno));
+        quarantine = NULL;
         return false;
     }
 
-    pos_script_vm_quarantine(vm, watch.quarantine);
+    quarantine = quarantine != NULL ? quarantine : &own;
+    return true;
+}
+
+
+bool
+pos_watch_start(pos_script_vm_t *vm, long ms, const char *replica)
+{
+    if (!pos_watch_open(replica)) {
+        return false;
+    }
+
+    watch.vm = vm;
+    pos_script_vm_quarantine(vm, quarantine);
     if (ms == 0) {
         return true;
     }
@@ -128,6 +145,17 @@ pos_watch_start(pos_script_vm_t *vm, long ms, const char *replica)
 
     watch.ticking = true;
     return true;
+}
+
+
+void
+pos_watch_leave(void)
+{
+    if (watch.ticking) {
+        (void) timer_delete(watch.timer);
+        watch.ticking = false;
+    }
+    watch.vm = NULL;
 }
 
 

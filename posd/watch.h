@@ -18,12 +18,18 @@ bool pos_watch_limit(const char *text, long *ms) POS_MUSTCHECK;
 bool pos_watch_limits(const char *instructions, pos_script_limits_t *out)
     POS_MUSTCHECK;
 
-/* `ms` is what one call has; `replica` the folder whose quarantine is shared with
+/* The process's quarantine, once; a process with several threads that run scripts opens
+ * it before them. False: logged. */
+bool pos_watch_open(const char *replica) POS_MUSTCHECK;
+
+/* Watches what the calling thread runs in `vm`. `ms` is what one call has; `replica` the folder whose quarantine is shared with
  * nginx (NULL: this process has one of its own). False: logged. */
 bool pos_watch_start(pos_script_vm_t *vm, long ms, const char *replica)
     POS_MUSTCHECK;
 
 /* Before the VM goes: no tick looks at it any more. */
 void pos_watch_stop(void);
+/* The same of one thread of several: the others are watched on. */
+void pos_watch_leave(void);
 
 #endif

@@ -93,11 +93,11 @@ begin
     with duplicate as (
         select r.section, r.code, min(r.ordinal) as first from pg_temp.import_row r
          where r.ordinal >= 0
-           and r.section in ('stores', 'categories', 'products', 'price_lists', 'promotions', 'coupons', 'experiments')
+           and r.section in ('stores', 'categories', 'products', 'price_lists', 'promotions', 'coupons', 'experiments', 'orders')
          group by r.section, r.code having count(*) > 1
     ), fault as (
         select r.section, r.ordinal,
-               case r.section when 'promotions' then '/id' when 'products' then '/sku' else '/code' end as field,
+               case r.section when 'promotions' then '/id' when 'orders' then '/id' when 'products' then '/sku' else '/code' end as field,
                'duplicate' as code, format('%L is at %s already', r.code, d.first) as message
           from duplicate d join pg_temp.import_row r on r.section = d.section and r.code = d.code and r.ordinal > d.first
         union all
@@ -400,8 +400,14 @@ begin
         perform pos.refuse('POS09', 'lease_lost', 'the job is no longer this worker''s');
     end if;
     perform pos.close_import();
+    -- Past orders change no book: they come before its lock, and alone need none.
+    if pos.imports('orders') then
+        perform pos.import_orders();
+    end if;
     -- One import of a retailer at a time; its other writes wait here too.
-    perform pos.lock_book();
+    if exists (select from pg_temp.import_section s where s.section <> 'orders') then
+        perform pos.lock_book();
+    end if;
     perform pos.import_names();
     perform pos.import_prices();
     faults := pos.import_faults();

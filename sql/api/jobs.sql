@@ -86,8 +86,9 @@ begin
 end
 $$;
 
--- For posd: the oldest job that waits, or whose worker went silent. No row: none.
-create or replace function pos.claim_job(lease_seconds int default 60)
+-- For posd: the oldest job that waits, or whose worker went silent, of those that are
+-- back-tests or of all others, since these have a process of their own. No row: none.
+create or replace function pos.claim_job_of(backtests boolean, lease_seconds int)
 returns table (retailer_id bigint, job_id text, kind text, params jsonb, lease bigint, attempts int)
 language sql volatile set search_path = ''
 as $$
@@ -96,10 +97,21 @@ as $$
            leased_until = clock_timestamp() + make_interval(secs => lease_seconds)
      where (j.retailer_id, j.job_id) = (
            select w.retailer_id, w.job_id from pos.job w
-            where w.state = 'queued' or (w.state = 'running' and w.leased_until < clock_timestamp())
+            where (w.state = 'queued' or (w.state = 'running' and w.leased_until < clock_timestamp()))
+              and (w.kind = 'backtest') = backtests
             order by w.created_at limit 1 for update skip locked)
     returning j.retailer_id, j.job_id, j.kind, j.params, j.lease, j.attempts
 $$;
+
+create or replace function pos.claim_job(lease_seconds int default 60)
+returns table (retailer_id bigint, job_id text, kind text, params jsonb, lease bigint, attempts int)
+language sql volatile set search_path = ''
+as $$ select * from pos.claim_job_of(false, lease_seconds) $$;
+
+create or replace function pos.claim_backtest(lease_seconds int default 60)
+returns table (retailer_id bigint, job_id text, kind text, params jsonb, lease bigint, attempts int)
+language sql volatile set search_path = ''
+as $$ select * from pos.claim_job_of(true, lease_seconds) $$;
 
 -- For posd: says how far it is and renews the lease. False: the job is no
 -- longer this worker's (cancelled, final, or taken over).
