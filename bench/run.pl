@@ -8,7 +8,7 @@ use Cwd qw(abs_path);
 use File::Basename qw(dirname);
 
 my $here = abs_path(dirname(__FILE__));
-my @all  = grep { -e "$here/$_.pl" } qw(engine quotes publish promotions bulk events online_retail);
+my @all  = grep { -e "$here/$_.pl" } qw(engine quotes publish promotions bulk events online_retail backtest);
 my @run  = @ARGV ? @ARGV : @all;
 my $bad  = 0;
 
