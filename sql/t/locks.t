@@ -90,7 +90,7 @@ while (my ($operation, $request) = splice @put, 0, 2) {
 }
 
 # What changes no book, by name: all others are above.
-my %other = map { $_ => 1 } qw(put_promotion submit_promotion approve_promotion reject_promotion create_import cancel_job create_coupon_batch create_coupon_reservation
+my %other = map { $_ => 1 } qw(put_promotion submit_promotion approve_promotion reject_promotion create_import cancel_job create_coupon_batch create_coupon_reservation create_backtest
     commit_coupon_reservation release_coupon_reservation);
 my @missing = grep { !$seen{$_} && !$other{$_} && !/^(?:get|list|diff|export)_/ }
     split /\n/, $sql->query("select proname from pg_proc where pronamespace = 'api'::regnamespace");
