@@ -20,6 +20,7 @@
 #define POS_BACKTEST_SAMPLE   100              /* carts, at most                    */
 #define POS_BACKTEST_LINES    50               /* of a cart shown                   */
 #define POS_BACKTEST_WORKERS  64
+#define POS_BACKTEST_KEPT     (64 * 1024 * 1024)    /* bytes of products, a worker */
 
 /* ---- backtest_read.c: one past order ---- */
 
@@ -166,7 +167,10 @@ typedef struct {
     bool                  started;
     pos_snapshot_t       *snapshot;
     pos_snapshot_source_t own;
-    pos_book_source_t     source;
+    pos_book_source_t     snapshot_source;
+    pos_book_source_t     source;      /* the same through what is kept             */
+    pos_arena_t          *kept;        /* products, decoded once                    */
+    pos_map_t             products;    /* by SKU                                    */
     pos_script_vm_t      *vm;
     pos_arena_t          *scratch;     /* of one order                              */
     pos_overlay_t         overlay[2];

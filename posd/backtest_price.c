@@ -22,6 +22,60 @@ thread_ns(void)
 }
 
 
+/* ---- products ---- */
+
+/* The snapshot stays as it is, so a product is decoded once, while there is room. */
+static pos_status_t
+kept_product(void *ctx, pos_str_t sku, pos_arena_t *arena, const pos_product_t **out)
+{
+    pos_backtest_worker_t *w = ctx;
+    const pos_product_t   *p = pos_map_get(&w->products, sku);
+    pos_arena_t           *into = pos_arena_used(w->kept) < POS_BACKTEST_KEPT ? w->kept : arena;
+    pos_status_t           status;
+
+    if (p != NULL) {
+        *out = p;
+        return POS_OK;
+    }
+    status = w->snapshot_source.product(w->snapshot_source.ctx, sku, into, out);
+    if (status == POS_OK && into == w->kept) {
+        status = pos_map_set(&w->products, (*out)->sku, (void *) (uintptr_t) *out, NULL);
+    }
+    return status;
+}
+
+
+static pos_status_t
+kept_coupon(void *ctx, pos_str_t code, pos_arena_t *arena, const pos_coupon_t **out)
+{
+    const pos_backtest_worker_t *w = ctx;
+
+    return w->snapshot_source.coupon(w->snapshot_source.ctx, code, arena, out);
+}
+
+
+static pos_status_t
+kept_next(void *ctx, pos_kind_t kind, const pos_str_t *after, pos_str_t *key, pos_str_t *value)
+{
+    const pos_backtest_worker_t *w = ctx;
+
+    return w->snapshot_source.next(w->snapshot_source.ctx, kind, after, key, value);
+}
+
+
+static pos_status_t
+open_source(pos_backtest_worker_t *w)
+{
+    w->kept = pos_arena_create(WORK_BLOCK, 0);
+    if (w->kept == NULL) {
+        return POS_NO_MEMORY;
+    }
+    pos_snapshot_source(w->snapshot, &w->job->head, &w->own, &w->snapshot_source);
+    w->source = (pos_book_source_t) { .ctx = w, .product = kept_product, .coupon = kept_coupon, .next = kept_next };
+    return pos_map_init(&w->products, w->kept, 4096);
+}
+
+
 /* ---- books ---- */
 
 static pos_status_t
@@ -101,7 +155,7 @@ open_books(pos_backtest_worker_t *w)
     if (status == POS_OK && !pos_watch_start(w->vm, w->job->process->script_ms, w->job->process->replica)) {
         status = POS_BROKEN;
     }
-    pos_snapshot_source(w->snapshot, &w->job->head, &w->own, &w->source);
+    status = status == POS_OK ? open_source(w) : status;
     for (unsigned i = POS_WITHOUT; i <= POS_WITH && status == POS_OK; i++) {
         w->overlay[i] = (pos_overlay_t) { .base = w->source, .id = task->promotion, .coupon = true };
         w->overlay[i].row = i == POS_WITH ? task->row : pos_str("");
@@ -135,6 +189,10 @@ close_books(pos_backtest_worker_t *w)
     if (w->vm != NULL) {
         pos_script_vm_destroy(w->vm);
         w->vm = NULL;
+    }
+    if (w->kept != NULL) {
+        pos_arena_destroy(w->kept);
+        w->kept = NULL;
     }
     if (w->scratch != NULL) {
         pos_arena_destroy(w->scratch);
@@ -362,8 +420,16 @@ day_of(const pos_backtest_worker_t *w, const pos_past_t *o, char text[12])
     if (day < w->job->task.from_day || day > w->job->task.to_day) {
         return false;
     }
-    snprintf(text, 12, "%04d-%02u-%02u", (int) (civil.year % 10000), (unsigned) civil.month % 100u,
-        (unsigned) civil.day % 100u);
+    text[0] = (char) ('0' + civil.year / 1000 % 10);
+    text[1] = (char) ('0' + civil.year / 100 % 10);
+    text[2] = (char) ('0' + civil.year / 10 % 10);
+    text[3] = (char) ('0' + civil.year % 10);
+    text[4] = text[7] = '-';
+    text[5] = (char) ('0' + civil.month / 10);
+    text[6] = (char) ('0' + civil.month % 10);
+    text[8] = (char) ('0' + civil.day / 10);
+    text[9] = (char) ('0' + civil.day % 10);
+    text[10] = '\0';
     return true;
 }
 

@@ -144,13 +144,13 @@ answers(200, 'revoke_coupon', path => { code => 'SAVE10' });
 answers(200, 'revoke_coupon_batch', path => { id => $batch->{id} });
 
 my $history = answers(202, 'create_import', body => { orders => [{ id => 'A-1', at => '2026-10-01T08:26:00Z', lines => [{ sku => 'S1', quantity => 2, unit_price => 4999 }] }] })->{json};
-$pos->wait_job("/v1/jobs/$history->{id}", 30);
+$pos->wait_job("/v1/jobs/$history->{id}", 30, key => $admin);
 answers(200, 'list_order_history', query => 'limit=1');
 answers(422, 'list_order_history', query => 'after=nonsense');
 my $backtest = answers(202, 'create_backtest', %half, body => { from => '2026-10-01', to => '2026-10-31' })->{json};
 answers(422, 'create_backtest', %half, body => { from => '2026-10-01', to => '2026-09-30' });
 my %backtest = (path => { id => 'second-half', backtest => $backtest->{backtest} });
-$pos->wait_job("/v1/jobs/$backtest->{id}", 30);
+$pos->wait_job("/v1/jobs/$backtest->{id}", 30, key => $admin);
 my $tried = answers(200, 'get_backtest', %backtest);
 is($tried->{json}{result}{orders}{read}, 1, 'an order was back-tested');
 answers(304, 'get_backtest', %backtest, headers => { 'If-None-Match' => $tried->{headers}{etag} });
