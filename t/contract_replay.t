@@ -98,6 +98,7 @@ answers(200, 'put_promotion', %half, query => 'reason=again');
 answers(201, 'put_promotion', path => { id => 'open-box' }, type => 'text/x-lua');
 answers(422, 'put_promotion', path => { id => 'other' }, type => 'text/x-lua');
 answers(200, 'get_promotion', %half);
+answers(200, 'get_promotion_stats', %half);
 answers(200, 'list_promotions', query => 'state=draft');
 answers(200, 'list_promotion_versions', %half);
 answers(200, 'get_promotion_version', path => { id => 'second-half', version => 1 });

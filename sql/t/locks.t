@@ -72,7 +72,7 @@ my @put = (
     delete_tax => [path => { region => 'GB' }],
     revoke_coupon => [path => { code => 'NEW' }],
     revoke_coupon_batch => [path => { id => 'BATCH' }],
-    delete_coupon => [path => { code => 'NEW' }],
+    delete_coupon => [path => { code => 'OLD' }],
     delete_experiment => [path => { code => 'new' }],
     delete_store => [path => { code => 'new' }],
     revoke_key => [path => { id => 'KEY' }],
@@ -81,7 +81,8 @@ my $put_promotion = call('put_promotion', path => { id => 'p' }, body => { id =>
 $sql->query("$as$put_promotion" =~ s/ \\g \/dev\/null\n/;/r);
 
 $sql->query(q(insert into pos.job (retailer_id, job_id, kind, state) values (1, 'job_b', 'coupon_batch', 'succeeded');
-    insert into pos.coupon_batch (retailer_id, batch_id, pattern, codes, document, state, job_id) values (1, 'BATCH', '##', 1, '{}', 'active', 'job_b')));
+    insert into pos.coupon_batch (retailer_id, batch_id, pattern, codes, document, state, job_id) values (1, 'BATCH', '##', 1, '{}', 'active', 'job_b');
+    insert into pos.coupon (retailer_id, code, document) values (1, 'OLD', '{"code": "OLD", "promotions": []}')));
 my %seen;
 while (my ($operation, $request) = splice @put, 0, 2) {
     $seen{$operation} = 1;
