@@ -12,7 +12,7 @@ use PosTest;
 use Test::More;
 
 my ($true, $false) = (Cpanel::JSON::XS::true(), Cpanel::JSON::XS::false());
-my $pos  = PosTest->start;
+my $pos  = PosTest->start(env => { POS_WATCH => 0 });
 
 subtest 'the page' => sub {
     my $text = PosTest::slurp("$PosTest::ROOT/docs/backtests.md");
@@ -286,7 +286,7 @@ subtest 'always the same' => sub {
 };
 
 # A script that takes its time: some hundred orders a second, by one worker.
-my $slow = "return promotion { id = 'slow', class = 'line', apply = function(cart)\n  local n = 0\n  for i = 1, 9000 do n = (n + i) % 7 end\n  cart:items { sku = { 'TEA' } }:amount_off(1 + n, 'Slow', 'line')\nend }";
+my $slow = "return promotion { id = 'slow', class = 'line', apply = function(cart)\n  local n = 0\n  for i = 1, 25000 do n = (n + i) % 7 end\n  cart:items { sku = { 'TEA' } }:amount_off(1 + n, 'Slow', 'line')\nend }";
 
 sub backtests_process {
     my ($posd) = grep { $_ } $pos->pid('posd');

@@ -11,7 +11,7 @@ use PosTest;
 use Test::More;
 
 my $count = $ENV{POS_COUPONS} || 20_000;
-my $pos   = PosTest->start;
+my $pos   = PosTest->start(env => { POS_WATCH => 0 });
 
 subtest 'the page' => sub {
     my $text = PosTest::slurp("$PosTest::ROOT/docs/coupons.md");

@@ -186,6 +186,7 @@ sub pg_ctl {
 # As build.sh starts it, where no watcher does.
 sub start_posd {
     my ($self, @options) = @_;
+    die "a watcher starts posd too: POS_WATCH must be 0\n" if $self->{options}{env}{POS_WATCH} // 1;
     my $pid = fork // die "fork: $!";
     if (!$pid) {
         @running = ();
@@ -569,13 +570,20 @@ sub bad_log_lines {
     return @bad;
 }
 
+# Processes that stop does not know of: they name this instance's folder.
+sub left_behind {
+    my ($self) = @_;
+    my $state = $self->{state} or return;
+    return grep { $_ != $$ && (slurp("/proc/$_/cmdline") // '') =~ m{\Q$state\E/} } map { m{(\d+)} } glob '/proc/[0-9]*';
+}
+
 sub finish {
     my ($self) = @_;
     return if $self->{finished}++;
     my @pids = grep { defined } map { $self->pid($_) } qw(nginx posd postgres);
     $self->stop;
     my @bad   = $self->bad_log_lines;
-    my @alive = grep { alive($_) } @pids;
+    my @alive = grep { alive($_) } @pids, $self->left_behind;
     my $failed = @bad || @alive;
     diag("bad log line: $_") for @bad[ 0 .. ($#bad < 9 ? $#bad : 9) ];
     diag("still running: $_, " . ((slurp("/proc/$_/cmdline") // 'gone since') =~ tr/\0/ /r)) for @alive;
