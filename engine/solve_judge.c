@@ -8,9 +8,9 @@
 #define LEAF_WORK  40    /* of one judgement, besides its size */
 
 /* Units that an nth cannot have are those of other deals, and those with a
- * promotion that it cannot share them with. */
+ * promotion that it cannot share them with; `judged`: that works. */
 static bool
-nths_from_start(pos_solve_t *z)
+nths_from_start(pos_solve_t *z, bool judged)
 {
     const pos_plan_t   *plan = z->plan;
     const pos_claims_t *c = z->claims;
@@ -31,7 +31,9 @@ nths_from_start(pos_solve_t *z)
                 uint32_t a = plan->act_of_touch[touch];
 
                 gone = pos_bit(bits, touch) && a != deal->act &&
-                    (plan->acts[a].phase == POS_PHASE_DEAL || pos_shuns(plan, plan->acts[a].candidate, act->candidate));
+                    (plan->acts[a].phase == POS_PHASE_DEAL ||
+                        (pos_shuns(plan, plan->acts[a].candidate, act->candidate) &&
+                            (!judged || z->trial->saved[plan->acts[a].candidate] > 0)));
             }
             z->elsewhere[c->items[k]] += gone ? c->units[k] : 0;
         }
@@ -62,7 +64,33 @@ works(const pos_solve_t *z, uint32_t k)
     return z->trial->saved[k] > 0;
 }
 
-/* Does it keep a promotion that works from units on which it does nothing itself? */
+static bool
+touches_class(const pos_solve_t *z, uint32_t k, const uint64_t *bits)
+{
+    const uint64_t *own = z->plan->candidates[k].own;
+
+    for (uint32_t w = 0; w < z->plan->words; w++) {
+        if (bits[w] & own[w]) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Is there another on these units that works, and that this one does not go with? */
+static bool
+kept_off(const pos_solve_t *z, uint32_t k, uint32_t other, const uint64_t *bits)
+{
+    for (uint32_t j = 0; j < z->plan->candidate_count; j++) {
+        if (j != k && z->trial->saved[j] > 0 && pos_shuns(z->plan, j, other) && touches_class(z, j, bits)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Does it keep a promotion that works from units on which it does nothing itself? Deals are
+ * another matter: they need not take what they could. */
 static bool
 bars_idly(const pos_solve_t *z, uint32_t k)
 {
@@ -73,17 +101,14 @@ bars_idly(const pos_solve_t *z, uint32_t k)
         const pos_act_t *act = &plan->acts[a];
         uint32_t         other = act->candidate;
 
-        if (!pos_on_units(act) || act->picks || !z->allowed[other] || z->trial->saved[other] <= 0 || !pos_shuns(plan, k, other)) {
+        if (!pos_on_units(act) || !z->allowed[other] || z->trial->saved[other] <= 0 ||
+            !pos_shuns(plan, k, other)) {
             continue;
         }
         for (uint32_t n = 0; n < c->count; n++) {
             const uint64_t *bits = &c->bits[(size_t) n * plan->words];
-            bool            here = false;
 
-            for (uint32_t w = 0; w < plan->words; w++) {
-                here |= (bits[w] & plan->candidates[k].own[w]) != 0;
-            }
-            if (here && pos_act_matches(act, c->items[n])) {
+            if (touches_class(z, k, bits) && pos_act_matches(act, c->items[n]) && !kept_off(z, k, other, bits)) {
                 return true;
             }
         }
@@ -111,6 +136,7 @@ judge_first(pos_solve_t *z, uint32_t first)
     const pos_plan_t *plan = z->plan;
     pos_choice_t     *c = z->try_choice;
     uint32_t          at = 0;
+    bool              barring = false;
 
     z->leaves++;
     z->work += LEAF_WORK + z->claims->count * 2 + plan->act_count * 2;
@@ -134,9 +160,15 @@ judge_first(pos_solve_t *z, uint32_t first)
         return;
     }
     for (uint32_t k = 0; k < plan->candidate_count; k++) {
-        if (c->used[k] && !works(z, k) && (z->must[k] || deals_only(plan, k) || (plan->stacked && bars_idly(z, k)))) {
+        bool idle = c->used[k] && !works(z, k);
+
+        if (idle && (z->must[k] || deals_only(plan, k) || (plan->stacked && bars_idly(z, k)))) {
             return;
         }
+        barring |= idle && plan->stacked;
+    }
+    if (barring && !nths_from_start(z, true)) {
+        return;
     }
     if (pos_better(z->trial, z->state) ||
         (z->ties && !pos_better(z->state, z->trial) && pos_earlier(z->trial, z->state))) {
@@ -165,7 +197,7 @@ pos_judge(pos_solve_t *z)
 {
     uint32_t n = z->plan->candidate_count, first = 0;
 
-    if (!nths_from_start(z)) {
+    if (!nths_from_start(z, false)) {
         return;
     }
     while (first < n && !wants_shipping(z, first)) {
