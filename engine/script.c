@@ -1,6 +1,6 @@
 /*
- * The VM: one Lua state, its memory counted byte by byte, its instructions by
- * a hook, the JIT off.
+ * The VM: one Lua state, its memory counted byte by byte (script_memory.c), its
+ * instructions by a hook, the JIT off.
  *
  * The JIT is off because compiled traces never look at hooks: an endless loop
  * under it could not be stopped. A limit once hit sticks: every further
@@ -15,7 +15,6 @@
 #include "engine/script_vm.h"
 
 #define POS_VM_HEAVY  (64u << 10)   /* a call that used more is cleaned after */
-#define POS_VM_IDLE   (256u << 10)  /* blocks beyond what is held are kept up to this */
 
 void
 pos_script_limits_default(pos_script_limits_t *limits)
@@ -27,79 +26,6 @@ pos_script_limits_default(pos_script_limits_t *limits)
         .proposals = 1000,
         .source = 64u << 10,
     };
-}
-
-static void instructions_over(lua_State *L, lua_Debug *debug);
-
-static bool
-power_of_two(size_t n)
-{
-    return n != 0 && (n & (n - 1)) == 0;
-}
-
-/* A fresh block that is longer than `most` and looks like a string: a table's
- * hash part is 24 bytes times a power of two, its array part and the string table
- * go by eights. (The copy of a table that a script writes down with all its values
- * may have any size.) */
-static bool
-string_over(size_t most, size_t old, size_t size)
-{
-    if (old != 0 || size <= most + 64) {
-        return false;
-    }
-    if (power_of_two(size) || (size % 24 == 0 && power_of_two(size / 24))) {
-        return false;
-    }
-    return !(size % 8 == 0 && power_of_two(size / 8 - 1));
-}
-
-/* The hash part of a large table: numbers can be chosen as names that all lie in one chain. */
-static bool
-hash_over(size_t old, size_t size)
-{
-    return old == 0 && size > POS_SCRIPT_NAMES_LONG * 24u && size % 24 == 0 && power_of_two(size / 24);
-}
-
-/* Comparing long strings, and looking along a long chain, costs time that no hook sees: a
- * call in which one comes up has a part of its instructions from then on. What it leaves is
- * collected, so that the next call makes it anew and is counted alike. */
-static void
-shorten(pos_script_vm_t *vm)
-{
-    if (vm->phase != POS_PHASE_HOST && !vm->shortened && vm->stuck == NULL) {
-        vm->shortened = true;
-        lua_sethook(vm->thread, instructions_over, LUA_MASKCOUNT,
-            (int) (vm->limits.instructions / POS_SCRIPT_LONG_SHARE));
-    }
-}
-
-/* A deep stack is refused likewise: `f(...)` copies all of it in one instruction. */
-static bool
-deep_stack(const pos_script_vm_t *vm, const void *block, size_t size)
-{
-    return block != NULL && block == vm->stack && size > POS_SCRIPT_STACK_MAX;
-}
-
-static bool
-may_grow(pos_script_vm_t *vm, const void *block, size_t old, size_t size)
-{
-    size_t grow = size - old;
-
-    if (vm->phase == POS_PHASE_HOST) {
-        return true;
-    }
-    if (grow > vm->used_max - vm->used || deep_stack(vm, block, size)
-        || (vm->phase != POS_PHASE_PARSE && string_over(POS_SCRIPT_STRING_MAX, old, size)))
-    {
-        return false;
-    }
-    if ((vm->phase != POS_PHASE_PARSE && string_over(POS_SCRIPT_STRING_LONG, old, size))
-        || (vm->phase == POS_PHASE_CALL && hash_over(old, size)))
-    {
-        shorten(vm);
-    }
-    vm->used += grow;
-    return true;
 }
 
 /* The line of the script that runs; allocates nothing. */
@@ -117,50 +43,14 @@ current_line(lua_State *L)
     return 0;
 }
 
-static void
-note_limit(pos_script_vm_t *vm, const char *limit)
+void
+pos_script_note_limit(pos_script_vm_t *vm, const char *limit)
 {
     if (vm->stuck != NULL) {
         return;
     }
     vm->stuck = limit;
     vm->stuck_line = vm->phase >= POS_PHASE_LOAD ? current_line(vm->thread) : 0;
-}
-
-static void *
-count_memory(void *ctx, void *block, size_t old, size_t size)
-{
-    pos_script_vm_t *vm = ctx;
-    void            *p;
-
-    if (block == NULL) {
-        old = 0;
-    }
-    if (size == 0) {
-        if (block == vm->stack) {
-            vm->stack = NULL;
-        }
-        pos_pool_free(&vm->pool, block, old);
-        vm->held -= old;
-        return NULL;
-    }
-    if (size > old && !may_grow(vm, block, old, size)) {
-        note_limit(vm, "memory");
-        return NULL;
-    }
-    p = pos_pool_resize(&vm->pool, block, old, size);
-    if (p == NULL && size <= old) {
-        return block;
-    }
-    if (p == NULL) {
-        vm->host_failed = true;    /* whatever the script makes of it */
-        return NULL;
-    }
-    vm->held = vm->held - old + size;
-    if (block != NULL ? block == vm->stack : vm->threading) {
-        vm->stack = p;
-    }
-    return p;
 }
 
 static void
@@ -175,12 +65,25 @@ instructions_over(lua_State *L, lua_Debug *debug)
     pos_script_stick(L, "instructions");
 }
 
+/* Comparing long strings, and looking along a long chain, costs time that no hook sees: a
+ * call in which one comes up has a part of its instructions from then on. What it leaves is
+ * collected, so that the next call makes it anew and is counted alike. */
+void
+pos_script_shorten(pos_script_vm_t *vm)
+{
+    if (vm->phase != POS_PHASE_HOST && !vm->shortened && vm->stuck == NULL) {
+        vm->shortened = true;
+        lua_sethook(vm->thread, instructions_over, LUA_MASKCOUNT,
+            (int) (vm->limits.instructions / POS_SCRIPT_LONG_SHARE));
+    }
+}
+
 int
 pos_script_stick(lua_State *L, const char *limit)
 {
     pos_script_vm_t *vm = pos_script_vm_of(L);
 
-    note_limit(vm, limit);
+    pos_script_note_limit(vm, limit);
     lua_sethook(L, instructions_over, LUA_MASKCOUNT, 1);
     lua_pushnil(L);
     lua_error(L);
@@ -231,7 +134,7 @@ void
 pos_script_give(lua_State *L, pos_str_t text)
 {
     if (text.len > POS_SCRIPT_STRING_LONG) {
-        shorten(pos_script_vm_of(L));
+        pos_script_shorten(pos_script_vm_of(L));
     }
     lua_pushlstring(L, text.data, text.len);
 }
@@ -359,65 +262,6 @@ new_thread(lua_State *L)
     return 0;
 }
 
-static int
-collect_all(lua_State *L)
-{
-    lua_gc(L, LUA_GCCOLLECT, 0);
-    lua_gc(L, LUA_GCSTOP, 0);
-    return 0;
-}
-
-/* The collector rests during a call; between calls it does work in proportion
- * to what the call allocated, once enough has gathered. */
-static int
-collect_some(lua_State *L)
-{
-    pos_script_vm_t *vm = lua_touserdata(L, 1);
-    size_t           steps = 4 + 4 * (vm->used >> 10);
-
-    while (steps--) {
-        if (lua_gc(L, LUA_GCSTEP, 0)) {
-            vm->collecting = false;
-            vm->collect_at = vm->held + vm->held / 2 + (256u << 10);
-            break;
-        }
-    }
-    lua_gc(L, LUA_GCSTOP, 0);
-    return 0;
-}
-
-/* LuaJIT's buffer for texts grows with them, and a collection takes half of it away: it is made
- * as wide as any text may be. By one that no script knows, since it lies about until the next. */
-static int
-widen_buffer(lua_State *L)
-{
-    uint64_t hash = pos_hash64(pos_str_of((const char *) &L, sizeof(L)));
-    char     text[POS_SCRIPT_STRING_MAX];
-
-    for (size_t i = 0; i < sizeof(text); i += sizeof(hash)) {
-        hash = hash * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-        memcpy(text + i, &hash, sizeof(hash));
-    }
-    lua_pushlstring(L, text, sizeof(text));
-    lua_pushliteral(L, "-");
-    lua_concat(L, 2);
-    return 0;
-}
-
-void
-pos_script_collect(pos_script_vm_t *vm)
-{
-    vm->phase = POS_PHASE_HOST;
-    (void) lua_cpcall(vm->state, collect_all, vm);
-    (void) lua_cpcall(vm->state, widen_buffer, vm);
-    lua_settop(vm->state, 0);
-    if (pos_pool_idle(&vm->pool) > vm->held + POS_VM_IDLE) {
-        pos_pool_trim(&vm->pool);
-    }
-    vm->collecting = false;
-    vm->collect_at = vm->held + vm->held / 2 + (256u << 10);
-}
-
 static bool
 heavy(const pos_script_vm_t *vm)
 {
@@ -437,8 +281,7 @@ rest(pos_script_vm_t *vm)
         pos_script_collect(vm);
         vm->held_clean = vm->held;
     } else if (vm->collecting) {
-        (void) lua_cpcall(vm->state, collect_some, vm);
-        lua_settop(vm->state, 0);
+        pos_script_collect_some(vm);
     }
 }
 
@@ -508,7 +351,7 @@ open_state(pos_script_vm_t *vm)
     if (!pos_pool_reserve(&vm->pool)) {
         return POS_NO_MEMORY;
     }
-    vm->state = lua_newstate(count_memory, vm);
+    vm->state = lua_newstate(pos_script_count_memory, vm);
     if (!pos_pool_unreserve(&vm->pool) || vm->state == NULL || lua_cpcall(vm->state, open_vm, vm) != 0) {
         return POS_NO_MEMORY;
     }

@@ -161,6 +161,9 @@ struct pos_script_vm_s {
     uint32_t             serial;       /* of calls                          */
     void                *stack;        /* the thread's block, to bound it   */
     bool                 threading;    /* that block is about to be made    */
+    void                *buffer;       /* LuaJIT's for texts, kept as wide as it was made */
+    size_t               buffer_size;
+    bool                 widening;     /* that block is about to be made    */
     bool                 shortened;    /* what is slow came up in this call  */
     size_t               collect_at;   /* held bytes that start a collection */
     bool                 collecting;
@@ -225,10 +228,21 @@ int pos_script_no_memory(lua_State *L) __attribute__((noreturn));
 void pos_script_give(lua_State *L, pos_str_t text);
 /* lua_call from C with its depth counted. */
 void pos_script_callback(lua_State *L, int arguments, int results);
-void pos_script_collect(pos_script_vm_t *vm);
+/* Notes the limit that is hit, the first alone, and where. */
+void pos_script_note_limit(pos_script_vm_t *vm, const char *limit);
+/* From here on the call has a part of its instructions. */
+void pos_script_shorten(pos_script_vm_t *vm);
 /* "script:12: text" to a line and one bounded, printable line of text. */
 void pos_script_message(const char *message, size_t len, char *out,
     pos_script_outcome_t *outcome);
+
+/* ---- script_memory.c ---- */
+
+/* The state's allocator; `ctx` is the VM. */
+void *pos_script_count_memory(void *ctx, void *block, size_t old, size_t size);
+/* Between calls: all that nothing holds any more, or a step of it. */
+void pos_script_collect(pos_script_vm_t *vm);
+void pos_script_collect_some(pos_script_vm_t *vm);
 
 /* ---- script_watch.c ---- */
 

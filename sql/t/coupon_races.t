@@ -12,7 +12,6 @@ use Test::More;
 use PosSql;
 
 my $clients = $ENV{POS_CLIENTS} || 64;
-my $few     = 20;    # where so many show as much, each being a process on both sides
 my $rounds  = $ENV{POS_ROUNDS}  || 8;
 my $sql = PosSql->start(abs_path("$FindBin::Bin/../.."));
 $sql->query(q(select pos.create_retailer('{"code": "acme", "currency": "GBP"}')));
@@ -55,14 +54,18 @@ for (['ONCE', 1], ['TEN', 10], ['KILL', 5], ['SOON', 1], ['BACK', 1], ['TWIN', 9
 }
 $sql->query(q(insert into public.most values ('coupon', 'TEN', 'orders', 'customer', 2), ('promotion', 'p', 'uses', 'all', 40), ('promotion', 'p', 'amount', 'all', 1000), ('promotion', 'p', 'orders', 'customer', 3)));
 
-# All wait for one lock, so that they begin together; who came before it was held would
-# have it to his end.
-my $gate = held(77) . "select pg_advisory_lock_shared(77) \\g /dev/null\n";
+# All wait for one lock, so that they begin together. It is held before the first of them
+# comes, who would have it to his end else.
+my $gate = "select pg_advisory_lock_shared(77) \\g /dev/null\n";
 sub at_once {
     my (@each) = @_;
-    return $sql->together("select pg_advisory_lock(77) \\g /dev/null\n"
+    my @holder = $sql->begin("select pg_advisory_lock(77) \\g /dev/null\n"
         . "do \$\$ begin for i in 1 .. 3000 loop exit when (select count(*) from pg_locks where locktype = 'advisory' and objid = 77 and not granted) >= " . @each
-        . "; perform pg_sleep(0.01); end loop; end \$\$;\n", map { $as . $gate . $_ } @each);
+        . "; perform pg_sleep(0.01); end loop; end \$\$;\n");
+    $sql->query(held(77));
+    my @said = $sql->together(map { $as . $gate . $_ } @each);
+    $sql->said(@holder);
+    return @said;
 }
 
 subtest 'a code of one use' => sub {
@@ -71,10 +74,10 @@ subtest 'a code of one use' => sub {
     is(scalar(grep { /POS09/ } @said), $clients - 1, 'all others are told');
     is(counted('coupon', 'ONCE', 'orders'), '1 0', 'it is used once');
     my ($winner) = $sql->query("select usage_id from pos.usage_line where name = 'ONCE' and state = 'committed'") =~ /(o\d+)/;
-    @said = at_once((usage('commit', id => $winner, coupons => ['ONCE'])) x $few);
-    is(join('', sort @said), "committed\n" x $few, 'its order may say so again, as often as it likes');
+    @said = at_once((usage('commit', id => $winner, coupons => ['ONCE'])) x $clients);
+    is(join('', sort @said), "committed\n" x $clients, 'its order may say so again, as often as it likes');
     is(counted('coupon', 'ONCE', 'orders'), '1 0', 'which counts nothing');
-    @said = at_once(("select pos.usage_release('$winner') ->> 'state';\n") x 8, map { usage('commit', id => "again$_", coupons => ['ONCE']) } 1 .. $few - 8);
+    @said = at_once(("select pos.usage_release('$winner') ->> 'state';\n") x 8, map { usage('commit', id => "again$_", coupons => ['ONCE']) } 1 .. $clients - 8);
     is(scalar(grep { /^released$/ } @said), 8, 'eight cancel it at once');
     my $had = grep { /^committed$/ } @said;
     # All may have asked before it was back.
@@ -91,7 +94,7 @@ subtest 'a hold that is over' => sub {
     is($slow, 'held', 'one reserves for a second');
     like($early, qr/POS09/, 'another comes too early');
     $sql->query("select pg_sleep(greatest(0, extract(epoch from expires_at - clock_timestamp()))) from pos.usage where usage_id = 'slow'");
-    my @said = at_once((usage('commit', id => 'slow')) x 2, (map { usage('reserve', id => "late$_", coupons => ['SOON'], expires_in => 600) } 1 .. $few - 6),
+    my @said = at_once((usage('commit', id => 'slow')) x 2, (map { usage('reserve', id => "late$_", coupons => ['SOON'], expires_in => 600) } 1 .. $clients - 6),
         ("select pos.usage_sweep() * 0;\n") x 4);
     my $taken = grep { /^(?:held|committed)$/ } @said;
     ok($taken == 1 || (grep { /^committed$/ } @said) == 2 && $taken == 2, 'at its end one has it: whoever was first, or its own') or diag(join '', @said);
@@ -180,7 +183,7 @@ subtest 'anything at once' => sub {
         return "select pos.usage_release('$id') ->> 'state';\n" if rand() < 0.8;
         return "select pos.usage_sweep() * 0;\n";
     };
-    my @said = at_once(map { join '', map { $some->() } 1 .. $rounds } 1 .. $few);
+    my @said = at_once(map { join '', map { $some->() } 1 .. $rounds } 1 .. $clients);
     my %seen;
     $seen{$_}++ for grep { defined } map { /(?:ERROR:  (\w+)|^(held|committed|released)$)/mg } @said;
     note(join ', ', map { "$_ $seen{$_}" } sort keys %seen);

@@ -61,14 +61,21 @@ sub query { my ($self, $sql)  = @_; my $t = $self->_psql($self->{db}, '-c', $sql
 
 # Runs several statements at once, each in a session of its own; gives what
 # each printed, errors too.
-sub together {
+sub together { my ($self, @sql) = @_; return $self->said($self->begin(@sql)) }
+
+# The same in two: begun, and what they said in the end.
+sub begin {
     my ($self, @sql) = @_;
-    my @runs = map {
+    return map {
         my $pid = open3(my $in, my $out, undef, 'psql', '-qXAt', '-v', 'VERBOSITY=sqlstate', '-d', $self->{db});
         print $in $_;
         close $in;
         [$pid, $out];
     } @sql;
+}
+
+sub said {
+    my ($self, @runs) = @_;
     return map { my $h = $_->[1]; my $t = do { local $/; <$h> }; waitpid $_->[0], 0; $t } @runs;
 }
 
