@@ -33,11 +33,12 @@ static struct {
     ngx_uint_t          count;
     ngx_queue_t         dirty, sending;
     ngx_event_t         timer;
-    ngx_connection_t    dummy;
+    ngx_connection_t    no_connection;   /* timers log through data->fd: -1 */
     ngx_pos_pg_call_t   call;
     char                retailer[POS_RETAILER_ID_MAX + 1];
     pos_arena_t        *arena;
     bool                under_way;
+    bool                waits;      /* for a database; the log was told         */
 } tally;
 
 static void ngx_pos_tally_send(void);
@@ -202,19 +203,21 @@ ngx_pos_tally_forget(bool keep)
 static void
 ngx_pos_tally_answer(ngx_pos_pg_call_t *call)
 {
-    ngx_uint_t level;
-    bool       nothing_done = call->outcome == NGX_POS_PG_UNAVAILABLE || call->outcome == NGX_POS_PG_OVERLOADED;
+    bool nothing_done = call->outcome == NGX_POS_PG_UNAVAILABLE || call->outcome == NGX_POS_PG_OVERLOADED;
 
     tally.under_way = false;
 
     if (call->outcome == NGX_POS_PG_DONE) {
         PQclear(call->result);
+        tally.waits = false;
 
-    } else {
-        level = nothing_done ? NGX_LOG_INFO : NGX_LOG_ERR;
-        ngx_log_error(level, ngx_cycle->log, 0,
-            "pos: retailer %s: promotions' statistics cannot be told now%s%s", tally.retailer,
+    } else if (!nothing_done) {
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0, "pos: retailer %s: promotions' statistics are lost%s%s", tally.retailer,
             call->outcome == NGX_POS_PG_REFUSED ? ": " : "", call->outcome == NGX_POS_PG_REFUSED ? call->message : "");
+
+    } else if (!tally.waits) {
+        tally.waits = true;
+        ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0, "pos: promotions' statistics wait for the database");
     }
 
     /* what may have been counted is not told again */
@@ -340,8 +343,8 @@ ngx_pos_tally_init_worker(ngx_cycle_t *cycle)
     /* not cancelable: a worker that leaves tells its last ones first */
     tally.timer.handler = ngx_pos_tally_timer;
     tally.timer.log = cycle->log;
-    tally.timer.data = &tally.dummy;
-    tally.dummy.fd = (ngx_socket_t) -1;
+    tally.timer.data = &tally.no_connection;
+    tally.no_connection.fd = (ngx_socket_t) -1;
 
     return NGX_OK;
 }

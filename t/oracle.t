@@ -25,7 +25,6 @@ my %open = (
     'another choice of a tie: units'           => [0.2, 'where the first step proves a choice it is kept, though another takes earlier units'],
     'another choice of a tie: used promotions' => [0.2, 'or uses a promotion of greater priority, for the same'],
     'another choice of a tie: points'          => [0.1, 'or gives more points'],
-    'figures: units'                           => [0.1, 'a capped amount over two classes of one item, of which the rules say nothing'],
 );
 
 # What the rules themselves work out.
