@@ -608,8 +608,8 @@ run_bench() {
 }
 
 # What takes too long for every test run: processes killed a hundred times, a worker's
-# memory over many requests, the faults and attacks under the sanitizers, and the same
-# quotes from five builds of poscalc.
+# memory over many requests, the faults and attacks under the sanitizers, the same
+# quotes from five builds of poscalc, and a hundred thousand carts against the oracle.
 run_soak() {
     install_packages $PACKAGES $TEST_PACKAGES
     build
@@ -619,6 +619,7 @@ run_soak() {
     POS_REQUESTS=${POS_REQUESTS:-200000} prove -v -I "$ROOT/t/lib" "$ROOT/t/attack.t" || code=1
     POS_ASAN=all prove -v -I "$ROOT/t/lib" "$ROOT/t/asan.t" || code=1
     POS_REPLAY=all POS_JOBS=$(nproc) prove -v "$ROOT/t/replay.t" || code=1
+    POS_ORACLE_CARTS=${POS_ORACLE_CARTS:-100000} POS_SEED=${POS_SEED:-1000000} prove -v "$ROOT/t/oracle.t" || code=1
     return $code
 }
 
