@@ -57,45 +57,60 @@ fill(pos_taxset_t *set)
     }
 }
 
-/* The rows of the category that suit best; without `set` they are counted. */
-static uint32_t
-choose_rows(const pos_work_t *w, pos_str_t category, pos_taxset_t *set)
+/* How well the rows of the category that suit best do so, and how many they are. */
+static unsigned
+best_fit(const pos_cart_t *cart, const pos_tax_row_t *rows, bool shipped, uint32_t *count)
 {
-    const pos_cart_t *cart = &w->cart;
-    bool              shipped = pos_str_eq(cart->fulfilment, pos_str("ship")) && cart->ship_country.len;
-    unsigned          best = 1;
-    uint32_t          n = 0;
+    unsigned best = 1;
 
-    for (const pos_tax_row_t *row = pos_map_get(&w->book->taxes_of, category); row != NULL; row = row->next) {
+    *count = 0;
+    for (const pos_tax_row_t *row = rows; row != NULL; row = row->next) {
         unsigned fit = suits(cart, row, shipped);
 
-        n = fit > best ? 0 : n;
+        *count = fit > best ? 0 : *count;
         best = fit > best ? fit : best;
-        if (fit == best && set != NULL) {
-            set->rows[n] = row;
-        }
-        n += fit == best;
+        *count += fit == best;
     }
-    return n;
+    return best;
+}
+
+/* What suits less is never written down: there is room for the best alone. */
+static pos_status_t
+choose_rows(pos_work_t *w, pos_taxset_t *set)
+{
+    const pos_cart_t    *cart = &w->cart;
+    const pos_tax_row_t *rows = pos_map_get(&w->book->taxes_of, set->category);
+    bool                 shipped = pos_str_eq(cart->fulfilment, pos_str("ship")) && cart->ship_country.len;
+    unsigned             best = best_fit(cart, rows, shipped, &set->count);
+    uint32_t             n = 0;
+
+    if (set->count == 0) {
+        return POS_OK;
+    }
+    set->rows = pos_arena_alloc(w->arena, set->count * sizeof(*set->rows));
+    set->fractions = pos_arena_array(w->arena, set->count, sizeof(*set->fractions));
+    if (set->rows == NULL || set->fractions == NULL) {
+        return POS_NO_MEMORY;
+    }
+    for (const pos_tax_row_t *row = rows; row != NULL; row = row->next) {
+        if (suits(cart, row, shipped) == best) {
+            set->rows[n++] = row;
+        }
+    }
+    return POS_OK;
 }
 
 static pos_taxset_t *
 add_set(pos_work_t *w, pos_str_t category)
 {
     pos_taxset_t *set = pos_arena_alloc(w->arena, sizeof(*set));
-    uint32_t      n = w->cart.tax_exempt ? 0 : choose_rows(w, category, NULL);
 
     if (set == NULL) {
         return NULL;
     }
-    *set = (pos_taxset_t) { .category = category, .scale = 1, .count = n };
-    if (n > 0) {
-        set->rows = pos_arena_alloc(w->arena, n * sizeof(*set->rows));
-        set->fractions = pos_arena_array(w->arena, n, sizeof(*set->fractions));
-        if (set->rows == NULL || set->fractions == NULL) {
-            return NULL;
-        }
-        (void) choose_rows(w, category, set);
+    *set = (pos_taxset_t) { .category = category, .scale = 1 };
+    if (!w->cart.tax_exempt && choose_rows(w, set) != POS_OK) {
+        return NULL;
     }
     fill(set);
     return set;
