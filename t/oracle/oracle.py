@@ -63,20 +63,24 @@ def split(amount, costs):
 
 
 def split_bearing(amount, costs, bearable):
-    """'what one line cannot bear of an order discount goes to the others'"""
-    shares = [0] * len(costs)
-    parts = list(range(len(costs)))
+    """'what one line cannot bear of an order discount goes to the others'. Reading: where one
+    cannot, a part is full that cannot bear its exact share, be it by a fraction; the rest is
+    rounded once, at the end."""
+    shares = split(amount, costs)
+    if all(share <= most for share, most in zip(shares, bearable)):
+        return shares
+    shares, parts = [0] * len(costs), list(range(len(costs)))
     while amount > 0 and parts:
-        tried = dict(zip(parts, split(amount, [costs[i] for i in parts])))
-        full = [i for i in parts if tried[i] > bearable[i]]
+        whole = sum(costs[i] for i in parts)
+        full = [i for i in parts if amount * costs[i] > bearable[i] * whole]
         if not full:
-            for i in parts:
-                shares[i] = tried[i]
+            for i, share in zip(parts, split(amount, [costs[i] for i in parts])):
+                shares[i] = share
             break
         for i in full:
             shares[i] = bearable[i]
-            amount -= bearable[i]
             parts.remove(i)
+        amount -= sum(bearable[i] for i in full)
     return shares
 
 
