@@ -36,10 +36,8 @@ says(pos_backtest_t *b, const char *sql, const char *json)
 }
 
 
-/* Renews the lease when it is time; false when it is somebody else's, or the job was
- * cancelled, or this process is to stop. */
-static bool
-progress(pos_backtest_t *b, const char *step)
+bool
+pos_backtest_progress(pos_backtest_t *b, const char *step)
 {
     char text[160];
 
@@ -187,12 +185,12 @@ close_snapshots(pos_backtest_t *b)
 
 /* One for each worker, all of the same commit. */
 static bool
-open_snapshots(pos_backtest_t *b)
+open_snapshots(pos_backtest_t *b, pos_replica_t *replica)
 {
     pos_snapshot_t *first;
 
     for (unsigned i = 0; i < b->worker_count; i++) {
-        if (pos_snapshot_open(b->process->open, &b->workers[i].snapshot) != POS_OK) {
+        if (pos_snapshot_open(replica, &b->workers[i].snapshot) != POS_OK) {
             b->workers[i].snapshot = NULL;
             close_snapshots(b);
             return false;
@@ -216,7 +214,7 @@ book_here(pos_backtest_t *b)
         b->process->open = NULL;
         return false;
     }
-    if (!open_snapshots(b)) {
+    if (!open_snapshots(b, b->process->open)) {
         return false;
     }
     if (find_head(b, b->workers[0].snapshot) && b->head.rev >= b->task.rev) {
@@ -227,24 +225,63 @@ book_here(pos_backtest_t *b)
 }
 
 
+/* The result names the newest book that was used. */
+static void
+name_book(pos_backtest_t *b)
+{
+    char hex[2 * POS_SHA256_SIZE];
+
+    pos_hex(pos_str_of((const char *) b->head.hash, POS_SHA256_SIZE), hex);
+    snprintf(b->task.revision, sizeof(b->task.revision), "%lld-%.16s", (long long) b->head.rev, hex);
+    b->turn++;
+}
+
+
 /* The replica, at least as new as the orders. */
 static bool
-open_book(pos_backtest_t *b)
+open_now(pos_backtest_t *b)
 {
-    char    hex[2 * POS_SHA256_SIZE];
     int64_t until = pos_now() + BT_BOOK;
 
     while (!book_here(b)) {
-        if (!progress(b, "opening") || pos_now() >= until) {
+        if (!pos_backtest_progress(b, "opening") || pos_now() >= until) {
             pos_log("error", "job %s: the replica has no revision %lld of retailer %s: %s", b->lease->job,
                 (long long) b->task.rev, b->lease->retailer, pos_replica_error(b->process->open));
             return false;
         }
         pos_wait(-1, 20000);
     }
-    pos_hex(pos_str_of((const char *) b->head.hash, POS_SHA256_SIZE), hex);
-    snprintf(b->task.revision, sizeof(b->task.revision), "%lld-%.16s", (long long) b->head.rev, hex);
+    name_book(b);
     return true;
+}
+
+
+/* No worker is at work. */
+static bool
+open_then(pos_backtest_t *b, uint32_t which)
+{
+    close_snapshots(b);
+    if (!pos_then_go(b, b->then, which)) {
+        return false;
+    }
+    if (!open_snapshots(b, pos_then_replica(b->then)) || !find_head(b, b->workers[0].snapshot)) {
+        pos_log("error", "job %s: the book of then cannot be opened: %s", b->lease->job,
+            pos_replica_error(pos_then_replica(b->then)));
+        return false;
+    }
+    b->then_book = which;
+    name_book(b);
+    return true;
+}
+
+
+/* One of then is opened with the first order that was sold by it. */
+static bool
+open_book(pos_backtest_t *b)
+{
+    pos_status_t status = pos_then_open(b, &b->then);
+
+    return status == POS_NOT_FOUND ? open_now(b) : status == POS_OK;
 }
 
 
@@ -398,6 +435,19 @@ copy_head(const char *data, size_t len)
 }
 
 
+/* Waits until all that was read is priced: no worker has a chunk. */
+static bool
+drain(pos_backtest_t *b)
+{
+    while (b->merged < b->read) {
+        if (!merge(b, true) || !pos_backtest_progress(b, "pricing")) {
+            return false;
+        }
+    }
+    return true;
+}
+
+
 /* A chunk that is the reader's; NULL: the job cannot go on. */
 static pos_chunk_t *
 free_chunk(pos_backtest_t *b)
@@ -405,22 +455,71 @@ free_chunk(pos_backtest_t *b)
     pos_chunk_t *chunk = &b->chunks[b->read % b->chunk_count];
 
     while (b->read - b->merged >= b->chunk_count) {
-        if (!merge(b, true) || !progress(b, "pricing")) {
+        if (!merge(b, true) || !pos_backtest_progress(b, "pricing")) {
             return NULL;
         }
     }
     chunk->used = 0;
     chunk->count = 0;
     chunk->first = b->orders;
+    chunk->book = b->turn;
     return chunk;
 }
 
 
-/* One chunk full. `*more`: there may be another. */
+/* Was the order sold by the book that is open? */
+static bool
+of_this_book(const pos_backtest_t *b, const char *tuple, size_t len)
+{
+    int64_t at = pos_past_time(pos_str_of(tuple, len));
+
+    return b->then == NULL || (b->turn > 0 && pos_then_book_of(b->then, at, b->then_book) == b->then_book);
+}
+
+
+/* The next order's book, once all that was read is priced. */
+static bool
+turn_to_held(pos_backtest_t *b)
+{
+    int64_t at = b->held != NULL ? pos_past_time(pos_str_of(b->held, b->held_len)) : 0;
+
+    return b->held == NULL || (drain(b) && open_then(b, pos_then_book_of(b->then, at, b->then_book)));
+}
+
+
+static bool
+hold(pos_backtest_t *b, const char *tuple, size_t len)
+{
+    b->held = malloc(len);
+    if (b->held == NULL) {
+        snprintf(b->pg.error, sizeof(b->pg.error), "no memory for orders");
+        return false;
+    }
+    memcpy(b->held, tuple, len);
+    b->held_len = len;
+    return true;
+}
+
+
+static bool
+take_held(pos_backtest_t *b, pos_chunk_t *chunk)
+{
+    bool ok = b->held == NULL || chunk_add(b, chunk, b->held, b->held_len);
+
+    free(b->held);
+    b->held = NULL;
+    return ok;
+}
+
+
+/* One chunk full, all of one book. `*more`: there may be another. */
 static bool
 read_chunk(pos_backtest_t *b, pos_chunk_t *chunk, bool *head, bool *more)
 {
-    while (chunk->count < POS_BACKTEST_ORDERS && chunk->used < POS_BACKTEST_BYTES) {
+    if (!take_held(b, chunk)) {
+        return false;
+    }
+    while (b->held == NULL && chunk->count < POS_BACKTEST_ORDERS && chunk->used < POS_BACKTEST_BYTES) {
         char  *data = NULL;
         int    n = pos_pg_copy_get(&b->pg, BT_READ, &data);
         size_t from = 0;
@@ -437,7 +536,8 @@ read_chunk(pos_backtest_t *b, pos_chunk_t *chunk, bool *head, bool *more)
         }
         /* The last message is no tuple but says that there is none. */
         if (ok && (size_t) n - from > 2) {
-            ok = chunk_add(b, chunk, data + from, (size_t) n - from);
+            ok = of_this_book(b, data + from, (size_t) n - from) ? chunk_add(b, chunk, data + from, (size_t) n - from)
+                                                                 : hold(b, data + from, (size_t) n - from);
         }
         PQfreemem(data);
         if (!ok) {
@@ -472,16 +572,11 @@ read_all(pos_backtest_t *b)
         if (chunk->count > 0) {
             hand_over(b, chunk);
         }
-        if (!merge(b, false) || !progress(b, "pricing")) {
+        if (!merge(b, false) || !pos_backtest_progress(b, "pricing") || !turn_to_held(b)) {
             return false;
         }
     }
-    while (b->merged < b->read) {
-        if (!merge(b, true) || !progress(b, "pricing")) {
-            return false;
-        }
-    }
-    return pos_pg_run(&b->pg, BT_TIMEOUT, "commit");
+    return drain(b) && (b->turn > 0 || open_then(b, 0)) && pos_pg_run(&b->pg, BT_TIMEOUT, "commit");
 }
 
 
@@ -539,7 +634,7 @@ run(pos_backtest_t *b)
         status = fail_job(b, "", "overflow", "a sum is more than a number holds; ask for fewer days");
     } else if (priced && !b->all.no_memory && b->failed == POS_OK) {
         b->next_renew = 0;
-        status = progress(b, "writing") ? finish(b, arena) : POS_AGAIN;
+        status = pos_backtest_progress(b, "writing") ? finish(b, arena) : POS_AGAIN;
     }
     pos_tally_drop(&b->all);
     if (b->all.arena != NULL) {
@@ -578,6 +673,10 @@ pos_backtest_run(pos_backtests_t *process, pos_pg_t *control, const pos_import_j
             b->lost ? "its lease is gone, or it was cancelled" : b->why[0] ? b->why : b->pg.error);
     }
     close_snapshots(b);
+    if (b->then != NULL) {
+        pos_then_close(b->then);
+    }
+    free(b->held);
     pos_pg_close(&b->pg);
     free((char *) (uintptr_t) b->task.promotion.data);
     free((char *) (uintptr_t) b->task.row.data);

@@ -38,6 +38,8 @@ typedef struct {
 /* A tuple of COPY's binary form, as pos.open_backtest() asks for; strings point into it.
  * POS_BROKEN: it is none. */
 pos_status_t pos_past_decode(pos_str_t tuple, pos_arena_t *arena, pos_past_t *out) POS_MUSTCHECK;
+/* Its time alone; INT64_MIN: it is none. */
+int64_t pos_past_time(pos_str_t tuple);
 
 /* ---- backtest_tally.c: what is counted ---- */
 
@@ -141,6 +143,7 @@ typedef enum {
 typedef struct {
     pos_chunk_state_t state;
     uint64_t          first;           /* its first order's number, from 0          */
+    uint32_t          book;            /* by which it is priced: the job's `turn`   */
     uint32_t          count;
     char             *bytes;           /* tuples, each behind its length (4 bytes)  */
     size_t            used, room;
@@ -159,7 +162,8 @@ typedef struct {
     char             revision[48];     /* of the snapshots                          */
 } pos_backtest_task_t;
 
-typedef struct pos_backtest_s pos_backtest_t;
+typedef struct pos_backtest_s      pos_backtest_t;
+typedef struct pos_backtest_then_s pos_backtest_then_t;
 
 typedef struct {
     pos_backtest_t       *job;
@@ -178,13 +182,18 @@ typedef struct {
     pos_book_t           *books[2];    /* POS_WITHOUT, POS_WITH                     */
     pos_basket_options_t  options;
     bool                  coupon;      /* the promotion asks for one                */
+    uint32_t              turn;        /* whose books these are; 0: of none yet     */
+    uint8_t               small[POS_SHA256_SIZE];   /* the digest of what they are built of */
+    bool                  untaken;     /* this book does not take the version       */
 } pos_backtest_worker_t;
 
 struct pos_backtest_s {
     pos_backtests_t        *process;
     const pos_import_job_t *lease;
     pos_backtest_task_t     task;
-    pos_head_t              head;
+    pos_backtest_then_t    *then;              /* NULL: the book of now             */
+    pos_head_t              head;              /* of the book of this turn          */
+    uint32_t                turn;              /* of books, from 1; changed while no worker is at work */
     unsigned                worker_count, chunk_count;
     pos_backtest_worker_t   workers[POS_BACKTEST_WORKERS];
     pos_chunk_t             chunks[2 * POS_BACKTEST_WORKERS + 1];
@@ -198,11 +207,37 @@ struct pos_backtest_s {
     /* the reader's */
     uint64_t                merged;
     uint64_t                orders;            /* read                              */
+    uint32_t                then_book;         /* by which those are priced that are read now */
+    char                   *held;              /* a tuple of the next book's orders */
+    size_t                  held_len;
     pos_tally_t             all;
     pos_pg_t                pg, *control;
     int64_t                 begun, next_renew;
     bool                    lost;
 };
+
+/* Renews the lease when it is time; false when it is somebody else's, or the job was
+ * cancelled, or this process is to stop. */
+bool pos_backtest_progress(pos_backtest_t *b, const char *step) POS_MUSTCHECK;
+
+/* ---- backtest_then.c: the books that the orders were sold by ---- */
+
+typedef struct {
+    int64_t rev;
+    int64_t since;                     /* µs since 1970                             */
+    uint8_t hash[POS_SHA256_SIZE];
+} pos_then_book_t;
+
+/* POS_NOT_FOUND: the book of now is asked for, or there never was another. */
+pos_status_t pos_then_open(pos_backtest_t *b, pos_backtest_then_t **out) POS_MUSTCHECK;
+void         pos_then_close(pos_backtest_then_t *then);
+/* The number of the book in force at a time, from 0, not before `from`: times only grow. */
+uint32_t pos_then_book_of(const pos_backtest_then_t *then, int64_t at, uint32_t from);
+/* Makes the replica that book; all snapshots must be closed. */
+bool           pos_then_go(pos_backtest_t *b, pos_backtest_then_t *then, uint32_t which) POS_MUSTCHECK;
+pos_replica_t *pos_then_replica(const pos_backtest_then_t *then);
+/* Removes what killed processes have left in the replica's folder. */
+void pos_then_clear(const char *replica);
 
 /* A thread's life: `data` is its pos_backtest_worker_t. */
 void *pos_backtest_work(void *data);

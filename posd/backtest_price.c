@@ -66,7 +66,11 @@ kept_next(void *ctx, pos_kind_t kind, const pos_str_t *after, pos_str_t *key, po
 static pos_status_t
 open_source(pos_backtest_worker_t *w)
 {
-    w->kept = pos_arena_create(WORK_BLOCK, 0);
+    if (w->kept == NULL) {
+        w->kept = pos_arena_create(WORK_BLOCK, 0);
+    } else {
+        pos_arena_reset(w->kept);
+    }
     if (w->kept == NULL) {
         return POS_NO_MEMORY;
     }
@@ -78,20 +82,40 @@ open_source(pos_backtest_worker_t *w)
 
 /* ---- books ---- */
 
+/* What `previous` has already is not compiled again. */
 static pos_status_t
-build(pos_backtest_worker_t *w, unsigned which)
+build(pos_backtest_worker_t *w, unsigned which, const pos_book_t *previous, pos_book_t **out)
 {
     pos_book_builder_t *builder = NULL;
     pos_status_t        status;
 
-    status = pos_book_builder_create(&w->sources[which], which == POS_WITH ? w->books[POS_WITHOUT] : NULL, w->vm,
-        &builder);
-    while (status == POS_OK && w->books[which] == NULL && !pos_stop) {
-        status = pos_book_builder_step(builder, BOOK_ROWS, &w->books[which]);
+    *out = NULL;
+    status = pos_book_builder_create(&w->sources[which], previous, w->vm, &builder);
+    while (status == POS_OK && *out == NULL && !pos_stop) {
+        status = pos_book_builder_step(builder, BOOK_ROWS, out);
         status = status == POS_AGAIN ? POS_OK : status;
     }
     pos_book_builder_destroy(builder);
-    return status == POS_OK && w->books[which] == NULL ? POS_AGAIN : status;
+    return status == POS_OK && *out == NULL ? POS_AGAIN : status;
+}
+
+
+/* A row at fault keeps what it was before, and which book a worker had before hangs on who priced
+ * what: then the book is built of its own rows alone. */
+static pos_status_t
+build_without(pos_backtest_worker_t *w, const pos_book_t *previous, pos_book_t **out)
+{
+    pos_status_t status = build(w, POS_WITHOUT, previous, out);
+    bool         kept = false;
+
+    for (const pos_book_report_t *r = status == POS_OK ? pos_book_reports(*out) : NULL; r != NULL; r = r->next) {
+        kept |= r->kept_before;
+    }
+    if (!kept) {
+        return status;
+    }
+    pos_book_release(*out);
+    return build(w, POS_WITHOUT, NULL, out);
 }
 
 
@@ -110,28 +134,30 @@ fail(pos_backtest_worker_t *w, pos_status_t status, const char *why)
 }
 
 
-/* The version must be in the book that has it. */
+/* The version must be in the book that has it. One of then may not take it; then its orders are
+ * refused, else the job fails. */
 static bool
 compiled(pos_backtest_worker_t *w)
 {
     const pos_book_report_t *report;
     pos_str_t                id = w->overlay[POS_WITH].id;
-    uintptr_t                index;
-    char                     why[400];
+    uintptr_t                index = (uintptr_t) pos_map_get(&w->books[POS_WITH]->promotion_by_id, id);
+    char                     why[400] = "the book does not take it";
+    bool                     bad = index == 0;
 
     for (report = pos_book_reports(w->books[POS_WITH]); report != NULL; report = report->next) {
         if (report->kind == POS_KIND_PROMOTION && pos_str_eq(report->key, id)) {
             snprintf(why, sizeof(why), "%.*s", (int) report->message.len, report->message.data);
-            fail(w, POS_INVALID, why);
-            return false;
+            bad = true;
+            break;
         }
     }
-    index = (uintptr_t) pos_map_get(&w->books[POS_WITH]->promotion_by_id, id);
-    if (index == 0) {
-        fail(w, POS_INVALID, "the book does not take it");
+    w->untaken = bad;
+    if (bad && w->job->then == NULL) {
+        fail(w, POS_INVALID, why);
         return false;
     }
-    w->coupon = w->books[POS_WITH]->promotions[index - 1]->coupon;
+    w->coupon = !bad && w->books[POS_WITH]->promotions[index - 1]->coupon;
     return true;
 }
 
@@ -144,40 +170,83 @@ quote_options(pos_backtest_worker_t *w, unsigned which, pos_quote_options_t *out
 }
 
 
+static void
+set_options(pos_backtest_worker_t *w)
+{
+    quote_options(w, POS_WITH, &w->options.with);
+    quote_options(w, POS_WITHOUT, &w->options.without);
+    w->options.promotion = w->job->task.promotion;
+}
+
+
+static pos_status_t
+build_books(pos_backtest_worker_t *w)
+{
+    const pos_backtest_task_t *task = &w->job->task;
+    pos_book_t                *before[2] = { w->books[0], w->books[1] };
+    pos_status_t               status;
+
+    for (unsigned i = POS_WITHOUT; i <= POS_WITH; i++) {
+        w->overlay[i] = (pos_overlay_t) { .base = w->source, .id = task->promotion, .coupon = true };
+        w->overlay[i].row = i == POS_WITH ? task->row : pos_str("");
+        pos_overlay_source(&w->overlay[i], &w->sources[i]);
+        w->books[i] = NULL;
+    }
+    status = build_without(w, before[POS_WITHOUT], &w->books[POS_WITHOUT]);
+    if (status == POS_OK) {
+        status = build(w, POS_WITH, w->books[POS_WITHOUT], &w->books[POS_WITH]);
+    }
+    for (unsigned i = POS_WITHOUT; i <= POS_WITH; i++) {
+        if (before[i] != NULL) {
+            pos_book_release(before[i]);
+        }
+    }
+    return status;
+}
+
+
+/* The books of the job's turn, in place of those of the one before. */
 static bool
 open_books(pos_backtest_worker_t *w)
 {
-    const pos_backtest_task_t *task = &w->job->task;
-    pos_status_t               status;
+    const pos_head_t *head = &w->job->head;
+    pos_status_t      status = open_source(w);
+
+    if (status == POS_OK && (w->turn == 0 || memcmp(w->small, head->small, sizeof(w->small)) != 0)) {
+        status = build_books(w);
+    }
+    if (status != POS_OK) {
+        fail(w, status == POS_INVALID ? POS_BROKEN : status, "the book cannot be built");
+        return false;
+    }
+    memcpy(w->small, head->small, sizeof(w->small));
+    w->turn = w->job->turn;
+    set_options(w);
+    return compiled(w);
+}
+
+
+static bool
+begin_work(pos_backtest_worker_t *w)
+{
+    pos_status_t status;
 
     w->scratch = pos_arena_create(WORK_BLOCK, 0);
     status = w->scratch != NULL ? pos_script_vm_create(&w->job->process->limits, &w->vm) : POS_NO_MEMORY;
     if (status == POS_OK && !pos_watch_start(w->vm, w->job->process->script_ms, w->job->process->replica)) {
         status = POS_BROKEN;
     }
-    status = status == POS_OK ? open_source(w) : status;
-    for (unsigned i = POS_WITHOUT; i <= POS_WITH && status == POS_OK; i++) {
-        w->overlay[i] = (pos_overlay_t) { .base = w->source, .id = task->promotion, .coupon = true };
-        w->overlay[i].row = i == POS_WITH ? task->row : pos_str("");
-        pos_overlay_source(&w->overlay[i], &w->sources[i]);
-        status = build(w, i);
-    }
     if (status != POS_OK) {
-        fail(w, status == POS_INVALID ? POS_BROKEN : status, "the book cannot be built");
+        fail(w, status, "a worker cannot begin");
         return false;
     }
-    if (!compiled(w)) {
-        return false;
-    }
-    quote_options(w, POS_WITH, &w->options.with);
-    quote_options(w, POS_WITHOUT, &w->options.without);
-    w->options.promotion = task->promotion;
-    return true;
+    /* A version at fault fails the job though there be no orders. */
+    return w->job->then != NULL || open_books(w);
 }
 
 
 static void
-close_books(pos_backtest_worker_t *w)
+end_work(pos_backtest_worker_t *w)
 {
     for (unsigned i = POS_WITHOUT; i <= POS_WITH; i++) {
         if (w->books[i] != NULL) {
@@ -473,6 +542,10 @@ price_order(pos_backtest_worker_t *w, pos_chunk_t *chunk, const pos_past_t *o, u
         count_refused(&chunk->tally, o, o->line_count > 0 ? "return" : "no_lines", (pos_str_t) { NULL, 0 });
         return;
     }
+    if (w->untaken) {
+        count_refused(&chunk->tally, o, "does_not_compile", (pos_str_t) { NULL, 0 });
+        return;
+    }
     if (w->coupon) {
         o->coupons[basket.coupon_count++] = pos_str(POS_OVERLAY_COUPON);
     }
@@ -551,6 +624,9 @@ work(pos_backtest_worker_t *w, pos_arena_t *arena)
     pos_chunk_t *chunk;
 
     while ((chunk = next_chunk(w->job)) != NULL) {
+        if (chunk->book != w->turn && !open_books(w)) {
+            return;
+        }
         if (!price_chunk(w, chunk, arena)) {
             fail(w, POS_BROKEN, "an order cannot be read");
             return;
@@ -571,10 +647,10 @@ pos_backtest_work(void *data)
 
     if (arena == NULL) {
         fail(w, POS_NO_MEMORY, "no memory");
-    } else if (open_books(w)) {
+    } else if (begin_work(w)) {
         work(w, arena);
     }
-    close_books(w);
+    end_work(w);
     if (arena != NULL) {
         pos_arena_destroy(arena);
     }

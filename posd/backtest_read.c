@@ -177,3 +177,16 @@ pos_past_decode(pos_str_t tuple, pos_arena_t *arena, pos_past_t *out)
     }
     return in.bad ? POS_BROKEN : take_lines(&in, arena, out);
 }
+
+
+int64_t
+pos_past_time(pos_str_t tuple)
+{
+    input_t in = { tuple.data, tuple.data + tuple.len, tuple.len < 2 };
+    int64_t at;
+
+    in.pos += in.bad ? 0 : 2;
+    (void) take_value(&in);
+    at = take_int64(&in, INT64_MIN);
+    return in.bad || __builtin_add_overflow(at, EPOCH_2000, &at) ? INT64_MIN : at;
+}

@@ -133,6 +133,7 @@ pos_command_backtests(const pos_options_t *o)
     if (setpriority(PRIO_PROCESS, 0, BACKTESTS_NICE) != 0) {
         pos_log("warning", "back-tests run at no lower priority: %s", strerror(errno));
     }
+    pos_then_clear(o->replica);
     while (!pos_stop) {
         turn(&b, &control, &backoff);
     }

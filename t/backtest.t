@@ -163,7 +163,7 @@ subtest 'what is refused changes nothing' => sub {
     my @refused = (
         [ask('mugs10', {}), '/from required, /to required'], [ask('mugs10', { from => '2026-06-31', to => '2026-07-01' }), '/from format'],
         [ask('mugs10', { %june, version => 3 }), '/version unknown_version'], [ask('mugs10', { from => '2026-06-02', to => '2026-06-01', stores => ['nowhere'] }), '/to empty_window, /stores/0 unknown_store'],
-        [ask('mugs10', { %june, sample => 101 }), '/sample max'], [ask('mugs10', { %june, book => 'then' }), '/book enum'], [ask('mugs10', { %june, until => 1 }), '/until unknown_field'],
+        [ask('mugs10', { %june, sample => 101 }), '/sample max'], [ask('mugs10', { %june, book => 'later' }), '/book enum'], [ask('mugs10', { %june, until => 1 }), '/until unknown_field'],
     );
     is(join(' ', $_->[0]{status}, join ', ', map { "$_->{pointer} $_->{code}" } @{ $_->[0]{json}{errors} }), "422 $_->[1]", $_->[1]) for @refused;
     PosTest::is_problem(ask('none', \%june), 404, 'not_found', 'no such promotion');
@@ -203,6 +203,66 @@ subtest 'the history, listed' => sub {
     my ($a3) = grep { $_->{id} eq 'A3' } @{ $pos->get('/v1/order-history?from=2026-06-02T09:00:00&limit=1')->{json}{data} };
     is_deeply($a3, { id => 'A3', at => '2026-06-02T08:00:00.000000Z', store => 'london', channel => 'web', customer => { id => undef, groups => ['trade', 'vip', 'vip'] }, coupons => [], currency => 'GBP', discount => 360, total => 3240,
         lines => [map { { %{ line(@$_) }, discount => 0, cost => undef } } ['MUG', 3, 1000], ['TEA', 1, 600]] }, 'as it came');
+};
+
+# --- the books of then -----------------------------------------------------------------------
+
+# Each revision is given a day of its own, at noon: history made here would be a moment long.
+sub revision_at {
+    my ($day) = @_;
+    my $rev = $pos->sql('select rev from pos.revision where retailer_id = (select retailer_id from pos.api_key where hash = encode(sha256(\'' . $pos->key('admin') . '\'), \'hex\'))');
+    $pos->sql("update pos.revision_log set at = '2025-02-${day}T12:00:00Z' where rev = $rev and retailer_id = (select retailer_id from pos.api_key where hash = encode(sha256('" . $pos->key('admin') . "'), 'hex'))");
+    return $rev;
+}
+
+subtest 'the books of then' => sub {
+    my @revs;
+    my $change = sub {
+        my ($day, $r) = @_;
+        cmp_ok($r->{status}, '<', 300, "a change on the $day.") or diag($r->{body});
+        push @revs, revision_at($day);
+    };
+    # All that the shop was before is of January.
+    $pos->sql("update pos.revision_log set at = '2025-01-01T00:00:00Z'");
+    my $price = sub { return $pos->put('/v1/prices', { prices => [{ sku => 'TEA', list => 'base', amount => $_[0] }] }) };
+    $change->('02', $price->(500));
+    put('tea-half', then => [{ percent_off => 50, items => { sku => ['TEA'] } }]);
+    $change->('04', $pos->publish('tea-half', {}));
+    $change->('06', $pos->put('/v1/products/TEA', { %{ $shop{products}[0] }, categories => ['kitchen'] }));
+    $change->('07', $price->(800));
+    $change->('08', $pos->post('/v1/promotions/tea-half/suspend', {}));
+    my @sold = map { { id => "T$_", at => sprintf('2025-02-%02dT12:00:00Z', $_), store => 'london', lines => [line('TEA', 1, 400)] } } 1 .. 9;
+    push @sold, { id => 'T4b', at => '2025-02-04T11:59:59Z', store => 'london', lines => [line('TEA', 1, 400)] };
+    is($pos->import_book({ orders => \@sold })->{json}{status}, 'succeeded', 'an order a day');
+    my %february = (from => '2025-02-01', to => '2025-02-28', sample => 100, book => 'then');
+    put('penny', then => [{ amount_off => 1, per => 'unit', items => { category => ['drinks'] } }]);
+    my $b = backtest('penny', \%february);
+    my $r = $b->{result};
+    my %paid = map { $_->{id} => "$_->{without}{paid} $_->{with}{paid}" } @{ $r->{sample} };
+    # 600 until the second at noon, 500 from there; half from the fourth; no drink from the sixth; 800 from the seventh; no half from the eighth.
+    is_deeply(\%paid, { T1 => '600 599', T2 => '500 499', T3 => '500 499', T4 => '250 249', T4b => '500 499', T5 => '250 249' }, 'each by the prices, categories and promotions of its time') or diag(PosTest::json($r));
+    is_deeply($r->{orders}, { read => 10, priced => 10, touched => 6, applied => 6, refused => 0, not_proved => 0 }, 'all are priced');
+    is($r->{totals}[0]{without}{paid}, 600 + 500 * 3 + 250 * 3 + 400 + 800 * 2, 'those that it does not touch too');
+    is($r->{totals}[0]{actual}{paid}, 4000, 'beside what happened');
+    is_deeply([map { "$_->{category} $_->{orders}" } @{ $r->{by_category} }], ['drinks 6', 'kitchen 4'], 'by the category of then');
+    is("$r->{books} " . ($r->{revision} =~ /^(\d+)-/)[0], "6 $revs[-1]", 'six books, of which the newest is named');
+    is($b->{book}, 'then', 'the back-test says which');
+    my $now = backtest('penny', { %february, book => 'now' })->{result};
+    is("$now->{totals}[0]{without}{paid} $now->{orders}{touched} $now->{books}", '8000 0 1', 'the book of now is another');
+    my @same;
+    for my $workers (1, 3) {
+        restart('--workers', $workers);
+        push @same, PosTest::json(backtest('penny', \%february)->{result});
+    }
+    is($same[0], PosTest::json($r), 'the same by one worker');
+    is($same[1], PosTest::json($r), 'and by three');
+    put('settings', then => [{ percent_off => 10, items => { category => ['drinks', 'nowhere'] } }]);
+    is(backtest('settings', \%february)->{result}{orders}{read}, 10, 'a version that names what is nowhere');
+    is(backtest('penny', { %february, from => '2025-01-20', to => '2025-01-21' })->{result}{orders}{read}, 0, 'days of nothing');
+    ok($pos->wait_for('the folder to go', 20, sub { !glob "$pos->{dir}/replica/past-*" }), 'and nothing is left behind');
+    # As it was for the rest.
+    $price->(600);
+    $pos->put('/v1/products/TEA', $shop{products}[0]);
 };
 
 # --- more orders than fit a chunk ------------------------------------------------------------

@@ -225,15 +225,16 @@ as $$
       from pos.coupon_batch b where b.retailer_id = retailer and b.batch_id = batch and b.in_book
 $$;
 
--- The book of a retailer as it was at a revision. A batch's row stands for its
--- codes, which are never deleted; one that was changed by itself has its own
--- rows after it.
-create or replace function pos.book_at(retailer bigint, at_rev bigint)
+-- What changed in a retailer's book after one revision and up to another, each row as it
+-- was last; a null value: it went. A batch's row stands for its codes, which are never
+-- deleted; one that was changed by itself has its own rows after it.
+create or replace function pos.book_between(retailer bigint, after_rev bigint, to_rev bigint)
 returns table (kind text, key text, value text)
 language sql stable set search_path = ''
 as $$
     with past as (
-        select h.kind, h.key, h.rev, h.value from pos.book_history h where h.retailer_id = retailer and h.rev <= at_rev
+        select h.kind, h.key, h.rev, h.value from pos.book_history h
+         where h.retailer_id = retailer and h.rev > after_rev and h.rev <= to_rev
     ), said as (
         select p.kind, p.key, p.rev, p.value from past p where p.kind <> 'coupon_batch'
         union all
@@ -242,10 +243,14 @@ as $$
           from past p join pos.coupon c on c.retailer_id = retailer and c.batch_id = p.key
          where p.kind = 'coupon_batch'
     )
-    select l.kind, l.key, l.value
-      from (select distinct on (s.kind, s.key) s.kind, s.key, s.value from said s order by s.kind, s.key, s.rev desc) l
-     where l.value is not null
+    select distinct on (s.kind, s.key) s.kind, s.key, s.value from said s order by s.kind, s.key, s.rev desc
 $$;
+
+-- The book of a retailer as it was at a revision.
+create or replace function pos.book_at(retailer bigint, at_rev bigint)
+returns table (kind text, key text, value text)
+language sql stable set search_path = ''
+as $$ select b.kind, b.key, b.value from pos.book_between(retailer, 0, at_rev) b where b.value is not null $$;
 
 -- The revision as quotes name it: number and the start of its hash.
 create or replace function pos.revision_name() returns text

@@ -117,6 +117,43 @@ begin
 end
 $$;
 
+-- For posd, with the retailer set: the books that the orders of a back-test were sold by, where it
+-- asks for those; each in force since `since` (microseconds since 1970) until the next. A revision's time
+-- is its transaction's, so one that came later may say an earlier: it counts from its forerunner's.
+create or replace function pos.backtest_books(the_job text) returns table (rev bigint, hash bytea, since bigint)
+language sql stable set search_path = ''
+as $$
+    with the as (
+        select b.params from pos.job j join pos.backtest b on b.retailer_id = j.retailer_id and b.backtest_id = j.params ->> 'backtest'
+         where j.retailer_id = pos.current_retailer() and j.job_id = the_job and b.params ->> 'book' = 'then'
+    ), past as (
+        select l.rev, l.hash, max(l.at) over (order by l.rev) as at
+          from pos.revision_log l, the where l.retailer_id = pos.current_retailer()
+    )
+    select p.rev, p.hash, (extract(epoch from p.at) * 1000000)::bigint
+      from past p, the
+     where p.at < (the.params ->> 'to')::date + interval '2 days'
+       and p.rev >= (select coalesce(max(q.rev) filter (where q.at < (the.params ->> 'from')::date - interval '1 day'), min(q.rev)) from past q)
+     order by p.rev
+$$;
+
+-- The zone in which that book's times without an offset are meant.
+create or replace function pos.backtest_zone(at_rev bigint) returns text
+language sql stable set search_path = ''
+as $$
+    select h.value::jsonb ->> 'timezone' from pos.book_history h
+     where h.retailer_id = pos.current_retailer() and h.kind = 'retailer' and h.key = '' and h.rev <= at_rev
+     order by h.rev desc limit 1
+$$;
+
+-- Every zone that the retailer's book ever named.
+create or replace function pos.backtest_zones() returns setof text
+language sql stable set search_path = ''
+as $$
+    select distinct h.value::jsonb ->> 'timezone' from pos.book_history h
+     where h.retailer_id = pos.current_retailer() and h.kind in ('retailer', 'store') and h.value::jsonb ->> 'timezone' is not null
+$$;
+
 -- For posd, with the retailer set: the job is done. False: it is no longer this worker's.
 create or replace function pos.finish_backtest(the_job text, the_lease bigint, the_result jsonb, the_run jsonb, summary jsonb) returns boolean
 language plpgsql set search_path = ''
