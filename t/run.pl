@@ -22,9 +22,10 @@ sub main {
     $template = make_template() if grep { m{(?:^|/)t/[^/]+\.t$} } @files;
     $ENV{POS_TEMPLATE} = $template if $template;
     $ENV{POS_BUILD}    = $build;
-    # What measures time or kills processes runs alone; the rest two at a time.
+    # What measures time or kills processes runs alone; of the rest one more at a time than there
+    # are processors, since much of it waits.
     my @rules = map { "seq=$_" } grep { m{(?:kill9|publish|down|ready|reload|bulk)\.t$} } @files;
-    my @jobs  = @only == 1 ? ('-v') : ('-j2', map { ('--rules', $_) } @rules, 'par=**');
+    my @jobs  = @only == 1 ? ('-v') : ('-j' . (1 + processors()), map { ('--rules', $_) } @rules, 'par=**');
     my $code = run('prove', '--timer', '-I', "$root/t/lib", @jobs, @files);
     clean();
     return $code;
@@ -74,6 +75,11 @@ sub run {
     local $SIG{TERM} = sub { kill 'TERM', $pid };
     waitpid $pid, 0;
     return $? >> 8 || ($? & 127 ? 1 : 0);
+}
+
+sub processors {
+    chomp(my $n = qx{nproc});
+    return $n =~ /^\d+$/ && $n > 1 ? $n : 1;
 }
 
 sub free_port {
