@@ -113,7 +113,7 @@ static bool
 pos_date_part(const char *p, int32_t *year, int32_t *month, int32_t *day)
 {
     return pos_digits(p, 4, year) && p[4] == '-' && pos_digits(p + 5, 2, month)
-           && p[7] == '-' && pos_digits(p + 8, 2, day) && *month >= 1 && *month <= 12
+           && p[7] == '-' && pos_digits(p + 8, 2, day) && *year >= 1 && *month >= 1 && *month <= 12
            && *day >= 1 && *day <= (int32_t) pos_days_in_month(*year, (unsigned) *month);
 }
 
@@ -211,7 +211,7 @@ pos_time_read(pos_str_t text, const pos_zone_t *zone, int64_t *unix_us)
     if (text.len < 19 || !pos_date_part(p, &year, &month, &day)
         || (p[10] != 'T' && p[10] != 't') || !pos_digits(p + 11, 2, &hour) || p[13] != ':'
         || !pos_digits(p + 14, 2, &minute) || p[16] != ':' || !pos_digits(p + 17, 2, &second)
-        || year == 0 || hour > 23 || minute > 59 || second > 59) {
+        || hour > 23 || minute > 59 || second > 59) {
         return false;
     }
 

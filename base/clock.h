@@ -37,7 +37,7 @@ int64_t pos_civil_to_time(const pos_zone_t *zone, const pos_civil_t *civil);
  * At most 6 fraction digits; leap second 60, the year 0 and offsets of 16 hours or
  * more are refused. */
 bool pos_time_read(pos_str_t text, const pos_zone_t *zone, int64_t *unix_us);
-/* "YYYY-MM-DD" to days since 1970-01-01. */
+/* "YYYY-MM-DD" to days since 1970-01-01; the year 0, which PostgreSQL has not, is refused. */
 bool pos_date_read(pos_str_t text, int32_t *days);
 /* "HH:MM" to minutes of the day; "24:00" is 1440. */
 bool pos_minutes_read(pos_str_t text, int32_t *minutes);

@@ -65,6 +65,7 @@ dates_and_minutes(void)
     ok(pos_date_read(pos_str("1970-01-02"), &n) && n == 1, "a date");
     ok(pos_date_read(pos_str("1969-12-31"), &n) && n == -1, "before 1970");
     ok(!pos_date_read(pos_str("2025-02-29"), &n), "no such day");
+    ok(!pos_date_read(pos_str("0000-01-01"), &n) && pos_date_read(pos_str("0001-01-01"), &n), "no year 0");
     ok(!pos_date_read(pos_str("2025-02-2"), &n) && !pos_date_read(pos_str(""), &n), "too short");
     ok(pos_minutes_read(pos_str("00:00"), &n) && n == 0, "midnight");
     ok(pos_minutes_read(pos_str("17:30"), &n) && n == 1050, "half past five");
