@@ -169,6 +169,8 @@ void ngx_pos_spool_init_worker(ngx_pos_worker_t *worker);
 /* validate.c: parameters and body against the contract. Faults are collected;
  * `*status` is the answer's when there are some (400: the body is no JSON). */
 void ngx_pos_validate(ngx_pos_ctx_t *ctx, ngx_uint_t *status);
+/* The JSON body, where there is one, against the operation's schema of it. */
+pos_status_t ngx_pos_validate_json(ngx_pos_ctx_t *ctx, pos_faults_t *faults);
 
 /* auth.c: false: answered already. */
 bool ngx_pos_auth(ngx_pos_ctx_t *ctx);

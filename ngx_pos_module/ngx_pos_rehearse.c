@@ -423,6 +423,32 @@ ngx_pos_rehearse_begin(ngx_pos_rehearse_t *work)
     return rc == POS_OK ? ngx_pos_rehearse_open(ctx->generation, shop, ctx->arena, &work->rehearsal) : rc;
 }
 
+/* What a PUT would refuse by the contract's schema, beside what the compiler says
+ * of the same place in the trade's words. */
+static pos_status_t
+ngx_pos_rehearse_schema(ngx_pos_ctx_t *ctx)
+{
+    pos_faults_t       found;
+    pos_status_t       rc;
+    const pos_fault_t *fault, *told;
+
+    pos_faults_init(&found, ctx->arena);
+    rc = ngx_pos_validate_json(ctx, &found);
+
+    for (fault = found.first; fault != NULL; fault = fault->next) {
+        for (told = ctx->faults.first; told != NULL && !pos_str_eq(told->pointer, fault->pointer); told = told->next) {
+            /* void */
+        }
+
+        if (told == NULL) {
+            (void) pos_fault(&ctx->faults, fault->pointer, fault->code, "%.*s", (int) fault->message.len,
+                fault->message.data);
+        }
+    }
+
+    return rc;
+}
+
 void
 ngx_pos_promotion_validate_handler(ngx_pos_ctx_t *ctx)
 {
@@ -447,6 +473,11 @@ ngx_pos_promotion_validate_handler(ngx_pos_ctx_t *ctx)
     work->event.log = ctx->request->connection->log;
 
     rc = ngx_pos_promotion_read(ctx, &work->promotion);
+
+    if ((rc == POS_OK || rc == POS_INVALID) && ngx_pos_rehearse_schema(ctx) != POS_OK) {
+        rc = POS_INVALID;
+    }
+
     work->status = rc;
 
     if (rc == POS_INVALID) {

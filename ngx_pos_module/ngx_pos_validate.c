@@ -10,6 +10,7 @@
 typedef struct {
     pos_str_t name, value;
     bool      used;
+    bool      broken;    /* its value's percent-encoding */
 } ngx_pos_pair_t;
 
 static int
@@ -146,14 +147,12 @@ ngx_pos_validate_pairs(ngx_pos_ctx_t *ctx, ngx_pos_pair_t *pairs)
             break;
         }
 
-        if (!ngx_pos_decode(ctx->arena, name, true, &pairs[count].name)
-            || !ngx_pos_decode(ctx->arena, value, true, &pairs[count].value)
-            || !ngx_pos_is_utf8(pairs[count].name))
-        {
+        if (!ngx_pos_decode(ctx->arena, name, true, &pairs[count].name) || !ngx_pos_is_utf8(pairs[count].name)) {
             (void) pos_fault(&ctx->faults, pos_str("/query"), "encoding", "is not well percent-encoded");
             continue;
         }
 
+        pairs[count].broken = !ngx_pos_decode(ctx->arena, value, true, &pairs[count].value);
         pairs[count++].used = false;
     }
 
@@ -173,6 +172,11 @@ ngx_pos_validate_query_param(ngx_pos_ctx_t *ctx, uint32_t i, ngx_pos_pair_t *pai
             continue;
         }
         pairs[k].used = true;
+
+        if (pairs[k].broken) {
+            (void) pos_fault(&ctx->faults, param->pointer, "encoding", "is not well percent-encoded");
+            return;
+        }
 
         if (!found) {
             value = pairs[k].value;
@@ -298,6 +302,22 @@ ngx_pos_validate_media(ngx_pos_ctx_t *ctx)
     return NULL;
 }
 
+pos_status_t
+ngx_pos_validate_json(ngx_pos_ctx_t *ctx, pos_faults_t *faults)
+{
+    pos_status_t           rc;
+    const ngx_pos_media_t *media = ngx_pos_validate_media(ctx);
+
+    if (ctx->json == NULL || media == NULL || media->schema == NULL) {
+        return POS_OK;
+    }
+
+    rc = pos_schema_validate(media->schema, ctx->json, pos_str(""), faults);
+
+    return rc != POS_OK && faults->count == 0
+           ? pos_fault(faults, pos_str(""), "type", "the body cannot be checked") : rc;
+}
+
 static void
 ngx_pos_validate_body(ngx_pos_ctx_t *ctx, ngx_uint_t *status)
 {
@@ -332,11 +352,8 @@ ngx_pos_validate_body(ngx_pos_ctx_t *ctx, ngx_uint_t *status)
         return;
     }
 
-    if (media->schema != NULL && !(op->native && op->native->own_checks)
-        && pos_schema_validate(media->schema, ctx->json, pos_str(""), &ctx->faults) != POS_OK
-        && ctx->faults.count == 0)
-    {
-        (void) pos_fault(&ctx->faults, pos_str(""), "type", "the body cannot be checked");
+    if (!(op->native && op->native->own_checks)) {
+        (void) ngx_pos_validate_json(ctx, &ctx->faults);
     }
 }
 
