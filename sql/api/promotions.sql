@@ -128,13 +128,18 @@ as $$
 declare
     me  bigint := pos.current_retailer();
     the pos.promotion;
-    top int;
+    after text;
+    top   int;
 begin
     select * into the from pos.promotion p where p.retailer_id = me and p.promotion_id = request #>> '{path,id}';
     if the.promotion_id is null then
         perform pos.refuse_not_found('promotion', request #>> '{path,id}');
     end if;
-    top := coalesce(nullif(pos.cursor_read(request), '')::int, the.version + 1);
+    after := pos.cursor_read(request);
+    if after !~ '^[0-9]{0,9}$' then
+        perform pos.refuse_field('/query/after', 'cursor', 'this is not a cursor that a list gave');
+    end if;
+    top := coalesce(nullif(after, '')::int, the.version + 1);
     return (select pos.answer_page(request, jsonb_agg(jsonb_build_object('key', t.version::text,
                 'doc', pos.version_resource(t, the)) order by t.version desc))
               from (select v.* from pos.promotion_version v
