@@ -107,7 +107,7 @@ sub check_operation {
 }
 
 # Every reference leads somewhere; x- keys of ours are known.
-my %ours = map { $_ => 1 } qw(x-pos-scope x-pos-native x-pos-prepare x-pos-idempotent x-pos-cost x-pos-max-body x-pos-message);
+my %ours = map { $_ => 1 } qw(x-pos-scope x-pos-native x-pos-prepare x-pos-idempotent x-pos-cost x-pos-max-body x-pos-max-bytes x-pos-message);
 sub check_node {
     my ($where, $node) = @_;
     if (ref $node eq 'ARRAY') {

@@ -171,7 +171,7 @@ pos_schema_compile_at(pos_schema_compiler_t *c, const pos_json_t *json, pos_str_
 
     schema->set = c->set;
     schema->types = POS_SCHEMA_ANY;
-    schema->max_length = schema->max_items = schema->max_properties = UINT32_MAX;
+    schema->max_length = schema->max_bytes = schema->max_items = schema->max_properties = UINT32_MAX;
 
     /* Known before its inside is compiled: a schema may refer to itself. */
     key = pos_arena_printf(c->set->arena, "#%.*s", (int) where.len, where.data);

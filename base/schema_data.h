@@ -54,6 +54,7 @@ struct pos_schema_s {
     bool                 has_min, has_max, has_exclusive_min, has_multiple;
     __int128             min, max, exclusive_min, multiple;
     uint32_t             min_length, max_length;    /* code points; max UINT32_MAX: open */
+    uint32_t             max_bytes;  /* our own: of UTF-8; what is a key has to fit */
     uint32_t             min_items, max_items;
     uint32_t             min_properties, max_properties;
     pcre2_code          *pattern;

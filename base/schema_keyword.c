@@ -207,6 +207,7 @@ count_of(pos_schema_compiler_t *c, const pos_json_t *v, pos_str_t where)
 
 COUNT_KEYWORD(kw_min_length, min_length)
 COUNT_KEYWORD(kw_max_length, max_length)
+COUNT_KEYWORD(kw_max_bytes, max_bytes)
 COUNT_KEYWORD(kw_min_items, min_items)
 COUNT_KEYWORD(kw_max_items, max_items)
 COUNT_KEYWORD(kw_min_properties, min_properties)
@@ -458,6 +459,7 @@ static const struct {
     { "uniqueItems", kw_unique },
     { "minLength", kw_min_length },
     { "maxLength", kw_max_length },
+    { "x-pos-max-bytes", kw_max_bytes },
     { "pattern", kw_pattern },
     { "x-pos-message", kw_message },
     { "format", kw_format },

@@ -204,6 +204,11 @@ pos_schema_check_string(pos_schema_run_t *run, const pos_schema_t *s, const pos_
         }
     }
 
+    if (v->text.len > s->max_bytes) {
+        POS_SCHEMA_FAULT(run, place, "max_length", "must be at most %u bytes long in UTF-8", s->max_bytes);
+        return;
+    }
+
     if (s->pattern != NULL && !pattern_holds(s, v->text)) {
         if (s->pattern_message.len > 0) {
             POS_SCHEMA_FAULT(run, place, "pattern", "%.*s", (int) s->pattern_message.len,

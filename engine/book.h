@@ -182,6 +182,10 @@ void pos_product_check_fields(const pos_json_t *json, pos_str_t base,
     pos_faults_t *faults);
 void pos_coupon_check_fields(const pos_json_t *json, pos_str_t base,
     pos_faults_t *faults);
+/* An element of a small section (retailer, store, category, price list, tax, experiment;
+ * others are taken as they are): what a book's builder would leave out is told. */
+pos_status_t pos_entity_check(pos_kind_t kind, const pos_json_t *json, pos_str_t base,
+    pos_arena_t *arena, pos_faults_t *faults) POS_MUSTCHECK;
 /* Makes rows from quantity 1 of a measured product rows without minimum;
  * `prices` are the product's own. */
 void pos_product_open_prices(const pos_product_t *product, pos_price_t *prices);

@@ -263,3 +263,40 @@ pos_experiment_decode(pos_decoder_t *d, const pos_at_t *at, const pos_json_t *js
         pos_decode_fault(d, &here, "min", "some arm needs a weight above 0");
     }
 }
+
+
+pos_status_t
+pos_entity_check(pos_kind_t kind, const pos_json_t *json, pos_str_t base, pos_arena_t *arena,
+    pos_faults_t *faults)
+{
+    union {
+        pos_book_t       book;
+        pos_store_t      store;
+        pos_category_t   category;
+        pos_price_list_t list;
+        pos_tax_row_t    tax;
+        pos_experiment_t experiment;
+    }            *into = pos_arena_zalloc(arena, sizeof(*into));
+    pos_at_t      at = pos_at_base(base);
+    pos_str_t     name;
+    pos_decoder_t d;
+
+    if (into == NULL) {
+        return POS_NO_MEMORY;
+    }
+    pos_decoder_init(&d, arena, faults, pos_zone_utc());
+    if (kind == POS_KIND_RETAILER) {
+        pos_retailer_decode(&d, &at, json, &into->book, &name);
+    } else if (kind == POS_KIND_STORE) {
+        pos_store_decode(&d, &at, json, &into->store, &name);
+    } else if (kind == POS_KIND_CATEGORY) {
+        pos_category_decode(&d, &at, json, &into->category, &name);
+    } else if (kind == POS_KIND_PRICE_LIST) {
+        pos_price_list_decode(&d, &at, json, &into->list);
+    } else if (kind == POS_KIND_TAX) {
+        pos_tax_decode(&d, &at, json, &into->tax);
+    } else if (kind == POS_KIND_EXPERIMENT) {
+        pos_experiment_decode(&d, &at, json, &into->experiment);
+    }
+    return pos_decoder_status(&d);
+}

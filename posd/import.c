@@ -223,6 +223,21 @@ import_apply(pos_import_t *im)
 
 /* ---- one job ---- */
 
+static bool
+has_sections(const pos_import_t *im)
+{
+    unsigned i;
+
+    for (i = 0; i < POS_SECTION_COUNT; i++) {
+        if (im->seen[i]) {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+
 static pos_status_t
 import_stage(pos_import_t *im, int fd)
 {
@@ -245,6 +260,11 @@ import_stage(pos_import_t *im, int fd)
         return im->stage->sqlstate[0] == '2'
                ? pos_job_fail_text(im, "invalid", "a value cannot be stored")
                : POS_AGAIN;
+    }
+
+    if (im->faults.count == 0 && !has_sections(im)) {
+        (void) pos_fault(&im->faults, pos_str(""), "min_properties",
+                         "there is no section of a book in it");
     }
 
     return im->faults.count > 0 ? pos_job_fail_faults(im) : import_apply(im);

@@ -16,18 +16,19 @@
 
 static const struct {
     const char *name, *schema, *code;
+    pos_kind_t  kind;
 } sections[POS_SECTION_COUNT] = {
-    { "retailer",    "RetailerSettings", "code" },
-    { "stores",      "Store",            "code" },
-    { "categories",  "Category",         "code" },
-    { "products",    "Product",          "sku"  },
-    { "price_lists", "PriceList",        "code" },
-    { "prices",      "Price",            "sku"  },
-    { "taxes",       "Tax",              "code" },
-    { "promotions",  NULL,               "id"   },   /* the engine's compiler checks */
-    { "coupons",     "Coupon",           "code" },
-    { "experiments", "Experiment",       "code" },
-    { "orders",      "PastOrder",        "id"   }
+    { "retailer",    "RetailerSettings", "code", POS_KIND_RETAILER },
+    { "stores",      "Store",            "code", POS_KIND_STORE },
+    { "categories",  "Category",         "code", POS_KIND_CATEGORY },
+    { "products",    "Product",          "sku",  POS_KIND_SKU },
+    { "price_lists", "PriceList",        "code", POS_KIND_PRICE_LIST },
+    { "prices",      "Price",            "sku",  POS_KIND_SKU },
+    { "taxes",       "Tax",              "code", POS_KIND_TAX },
+    { "promotions",  "Promotion",        "id",   POS_KIND_PROMOTION },
+    { "coupons",     "Coupon",           "code", POS_KIND_COUPON },
+    { "experiments", "Experiment",       "code", POS_KIND_EXPERIMENT },
+    { "orders",      "PastOrder",        "id",   POS_KIND_COUNT }
 };
 
 
@@ -126,6 +127,9 @@ check_decoded(pos_import_t *im, pos_section_t section, const pos_json_t *json,
                                    &im->faults, &coupon);
     } else if (section == POS_SECTION_PROMOTIONS) {
         check_promotion(im, json, base);
+    } else {
+        status = pos_entity_check(sections[section].kind, json, base, im->element,
+                                  &im->faults);
     }
 
     if (status != POS_OK && status != POS_INVALID) {

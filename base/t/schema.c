@@ -185,6 +185,8 @@ strings(void)
         { "{\"minLength\":2}", "\"\xF0\x9F\x98\x80\"", " min_length" },
         { "{\"maxLength\":2}", "\"\xC3\xA9\xF0\x9F\x98\x80\"", "" },
         { "{\"maxLength\":2}", "\"abc\"", " max_length" },
+        { "{\"x-pos-max-bytes\":4}", "\"\xF0\x9F\x98\x80\"", "" },
+        { "{\"x-pos-max-bytes\":4}", "\"\xC3\xA9\xC3\xA9\xC3\xA9\"", " max_length" },
         { "{\"pattern\":\"^[A-Z]+$\"}", "\"ABC\"", "" },
         { "{\"pattern\":\"^[A-Z]+$\"}", "\"ABC\\n\"", " pattern" },
         { "{\"pattern\":\"^[A-Z]+$\"}", "\"\"", " pattern" },
@@ -292,7 +294,7 @@ compiling(void)
         "{\"oneOf\":[]}", "{\"anyOf\":{}}", "{\"$ref\":\"#/components/schemas/None\"}", "{\"$ref\":\"other.json\"}",
         "{\"$ref\":7}", "{\"$ref\":\"#/components/schemas/Node\",\"type\":\"object\"}", "7", "[]", "null",
         "{\"properties\":{\"a\":{\"items\":{\"bogus\":1}}}}", "{\"patternProperties\":{}}", "{\"dependentRequired\":{}}",
-        "{\"exclusiveMaximum\":1}", "{\"properties\":{\"a\":{}},\"required\":[\"b\"]}", "{\"x-other\":1}",
+        "{\"exclusiveMaximum\":1}", "{\"x-pos-max-bytes\":\"4\"}", "{\"properties\":{\"a\":{}},\"required\":[\"b\"]}", "{\"x-other\":1}",
     };
     static const char good[] = "{\"title\":\"t\",\"description\":\"d\",\"default\":1,\"example\":2,\"examples\":[3],"
         "\"deprecated\":true,\"readOnly\":true,\"writeOnly\":false,\"x-pos-note\":{\"any\":1},\"format\":\"int64\"}";
