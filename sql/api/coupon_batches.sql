@@ -89,7 +89,10 @@ begin
     if old.status is not null then
         return old;
     end if;
-    perform pos.refuse_fields(pos.pattern_faults(b ->> 'pattern', (b ->> 'count')::int) || pos.coupon_faults(b));
+    perform pos.refuse_fields(pos.pattern_faults(b ->> 'pattern', (b ->> 'count')::int) || pos.coupon_faults(b) || (
+        select case when pos.instant(b ->> 'until', r.timezone) <= now()
+                    then jsonb_build_array(pos.usage_fault('/until', 'in_the_past', 'its codes would be over already')) else '[]' end
+          from pos.retailer r where r.retailer_id = me));
     insert into pos.job (retailer_id, job_id, kind, state, params, created_by)
     values (me, pos.new_id('job'), 'coupon_batch', 'queued', jsonb_build_object('batch', made), request #>> '{actor,key_id}')
     returning * into job;

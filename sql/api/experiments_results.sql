@@ -146,6 +146,9 @@ declare
     shared bigint;
     groups jsonb;
 begin
+    if upto < since then
+        perform pos.refuse_field('/query/until', 'empty_window', 'it must not be before from');
+    end if;
     select * into x from pos.experiment_life l where l.retailer_id = me and l.code = request #>> '{path,code}';
     if x.code is null then
         perform pos.refuse_not_found('experiment', request #>> '{path,code}');

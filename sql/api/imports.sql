@@ -157,6 +157,12 @@ begin
         select 'prices', p.ordinal, '/until', 'empty_period', 'it ends before it starts'
           from pg_temp.import_price p where p.valid_until <= p.valid_from
         union all
+        select 'taxes', t.ordinal, '', 'duplicate', format('the tax %L of %L is there already: it would be taken twice', t.value ->> 'code', t.value ->> 'category')
+          from (select r.ordinal, r.value, row_number() over (partition by r.value ->> 'region', r.value ->> 'category', r.value ->> 'code',
+                           r.value #>> '{ship_to,country}', r.value #>> '{ship_to,region}' order by r.ordinal) as n
+                  from pg_temp.import_row r where r.section = 'taxes' and r.ordinal >= 0) t
+         where t.n > 1
+        union all
         select e.section, e.ordinal, e.field, e.code, e.message from pos.experiment_faults() e
         union all
         -- What is not imported and would be left pointing at nothing.

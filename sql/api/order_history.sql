@@ -81,7 +81,12 @@ declare
     after text := pos.cursor_read(request);
     zone  text := (select r.timezone from pos.retailer r where r.retailer_id = me);
     since timestamptz;
+    first timestamptz := pos.instant(request #>> '{query,from}', zone);
+    upto  timestamptz := pos.instant(request #>> '{query,until}', zone);
 begin
+    if upto < first then
+        perform pos.refuse_field('/query/until', 'empty_window', 'it must not be before from');
+    end if;
     begin
         since := split_part(after, ' ', 1)::timestamptz;
     exception when others then
@@ -95,8 +100,8 @@ begin
           from (select h.* from pos.order_history h
                  where h.retailer_id = me
                    and (since is null or (h.ordered_at, h.order_id) > (since, substr(after, strpos(after, ' ') + 1)))
-                   and h.ordered_at >= coalesce(pos.instant(request #>> '{query,from}', zone), '-infinity')
-                   and h.ordered_at < coalesce(pos.instant(request #>> '{query,until}', zone), 'infinity')
+                   and h.ordered_at >= coalesce(first, '-infinity')
+                   and h.ordered_at < coalesce(upto, 'infinity')
                  order by h.ordered_at, h.order_id limit pos.page_limit(request) + 1) t));
 end
 $$;

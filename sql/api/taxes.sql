@@ -49,6 +49,13 @@ begin
         perform pos.refuse_not_found('tax region', the);
     end if;
     perform pos.check_match(request, before);
+    perform pos.refuse_fields((
+        select coalesce(jsonb_agg(jsonb_build_object('pointer', '/rows/' || (t.i - 1), 'code', 'duplicate',
+                   'message', format('the tax %L of %L is there already: it would be taken twice', t.v ->> 'code', t.v ->> 'category')) order by t.i), '[]')
+          from (select e.i, e.v, row_number() over (partition by e.v -> 'category', e.v -> 'code',
+                           e.v #>> '{ship_to,country}', e.v #>> '{ship_to,region}' order by e.i) as n
+                  from jsonb_array_elements(rows) with ordinality e(v, i)) t
+         where t.n > 1));
     delete from pos.tax t where t.retailer_id = me and t.region = the;
     insert into pos.tax (retailer_id, region, ordinal, document)
     select me, the, e.i, jsonb_build_object('region', the) || e.v from jsonb_array_elements(rows) with ordinality as e(v, i);
