@@ -48,6 +48,10 @@ create or replace function pos.refuse(errcode text, code text, detail text, erro
 language plpgsql set search_path = ''
 as $$
 begin
+    -- It is the client's matter: not an error in the database's log.
+    if has_parameter_privilege('log_min_messages', 'set') then
+        perform set_config('log_min_messages', 'fatal', true);
+    end if;
     raise exception using errcode = refuse.errcode, message = refuse.detail,
         detail = (jsonb_strip_nulls(jsonb_build_object('code', refuse.code, 'detail', refuse.detail,
                                                        'errors', refuse.errors, 'headers', refuse.headers)) || more)::text;
@@ -80,7 +84,8 @@ $$;
 create or replace function pos.refuse_state(what text, state text, allowed text[]) returns void
 language sql set search_path = ''
 as $$
-    select pos.refuse('POS09', 'illegal_state', format('the %s is %s', what, state), null, null,
+    select pos.refuse('POS09', 'illegal_state', format('the %s is %s: %s', what, state,
+        case when cardinality(allowed) = 0 then 'it takes no step more' else 'from there it takes ' || array_to_string(allowed, ', ') end), null, null,
         jsonb_build_object('state', state, 'allowed', to_jsonb(allowed)))
 $$;
 
@@ -197,7 +202,7 @@ as $$ select encode(convert_to(key, 'UTF8'), 'hex') $$;
 
 -- The key a list goes on after; '' for the first page.
 create or replace function pos.cursor_read(request jsonb) returns text
-language plpgsql stable parallel safe set search_path = ''
+language plpgsql stable set search_path = ''
 as $$
 declare
     cursor_text text := request #>> '{query,after}';
