@@ -284,6 +284,14 @@ start_nginx() {
     wait_until 5 is_running nginx nginx || die "nginx did not start, see $STATE/log/nginx.log"
 }
 
+# Said before anything is started: another's port is not seen by nginx before all else runs.
+free_port() {
+    is_running nginx nginx && return 0
+    end_orphans
+    ! (: <>"/dev/tcp/127.0.0.1/$POS_PORT") 2>/dev/null \
+        || die "port $POS_PORT is taken by another program; take another one: POS_PORT=$((POS_PORT + 1)) ./build.sh $command"
+}
+
 # Workers whose master was killed still hold the port. They are known by our module
 # in their memory, wherever they came from.
 end_orphans() {
@@ -482,6 +490,7 @@ start() {
     prepare_state
     exec 9>"$STATE/lock"
     flock -w 120 9 || die "another build.sh is busy with $POS_DIR"
+    free_port
     [ -z "${POS_TEMPLATE:-}" ] || copy_template
     copy_products
     start_postgres

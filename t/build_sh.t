@@ -67,6 +67,16 @@ for my $folder ('my shop', 'a;b', 'c{d', 'e,f') {
     isnt($?, 0, 'and nothing is started');
 }
 
+{
+    my $taken = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1', LocalPort => 0);
+    my ($port, $dir) = ($taken->sockport, "/tmp/pos-t-$$-taken");
+    my $out = PosTest::command_output('env', "POS_PORT=$port", "POS_DIR=$dir", 'POS_SKIP_BUILD=1', "POS_BUILD=$PosTest::BUILD", "$PosTest::ROOT/build.sh", 'start');
+    isnt($?, 0, 'a port that is taken');
+    is($out, "build.sh: port $port is taken by another program; take another one: POS_PORT=" . ($port + 1) . " ./build.sh start\n", 'is told, and what to do');
+    ok(!-e "$dir/pg/PG_VERSION", 'and nothing is started');
+    File::Path::remove_tree($dir);
+}
+
 SKIP: {
     skip 'not root: everything here ran as an ordinary user already', 2 if $>;
     my $port = PosTest::free_port();
