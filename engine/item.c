@@ -166,7 +166,7 @@ check_line(pos_work_t *w, uint32_t i)
     }
     if (!sku->priced) {
         sku->reported = true;
-        (void) pos_line_fault(w, i, "/sku", "no_price", "this SKU has no price here and now");
+        (void) pos_line_fault(w, i, "/sku", "no_price", "this SKU has no price for this store, channel, customer, currency and time");
         return;
     }
     if (i == 0) {

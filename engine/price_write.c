@@ -81,7 +81,7 @@ pos_price_write(const pos_quote_options_t *options, const pos_price_query_t *que
         return status;
     }
     if (!pos_price_choose(&cart, fits, product, query->quantity, &price)) {
-        return pos_fault(faults, options->pointer, "no_price", "this SKU has no price here and now");
+        return pos_fault(faults, options->pointer, "no_price", "this SKU has no price for this store, channel, customer, currency and time");
     }
     if (price.sale) {
         status = pos_price_lowest(&cart, product, query->quantity, &room, &lowest);

@@ -61,7 +61,7 @@ static void
 ngx_pos_body_refuse_type(ngx_pos_ctx_t *ctx)
 {
     uint32_t     i;
-    pos_writer_t w;
+    pos_writer_t w, detail;
 
     pos_writer_init(&w, ctx->arena, 128, 4096);
     for (i = 0; i < ctx->op->media_count; i++) {
@@ -76,8 +76,14 @@ ngx_pos_body_refuse_type(ngx_pos_ctx_t *ctx)
         return;
     }
 
+    /* ends with a zero, where there was room */
+    pos_writer_init(&detail, ctx->arena, 256, 4096);
+    pos_write_bytes(&detail, pos_str("The Content-Type is missing or another than what this takes, in UTF-8: "));
+    pos_write_bytes(&detail, pos_writer_result(&w));
+    pos_write_bytes(&detail, pos_str_of(".", 2));
+
     ngx_pos_problem(ctx, NGX_HTTP_UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type",
-        "The Content-Type is missing or not one this operation takes, in UTF-8.");
+        detail.status == POS_OK ? pos_writer_result(&detail).data : "The Content-Type is not one this takes.");
 }
 
 /* Nothing here inflates: a packed body is refused by its name, not as bytes that are no JSON. */

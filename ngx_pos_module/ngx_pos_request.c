@@ -221,7 +221,7 @@ ngx_pos_request_route(ngx_pos_ctx_t *ctx)
 
     resource = ngx_pos_route_find(contract, ctx->path, ctx->segments, &count);
     if (resource == NULL) {
-        ngx_pos_problem(ctx, NGX_HTTP_NOT_FOUND, "no_such_path", "There is no resource at this path.");
+        ngx_pos_problem(ctx, NGX_HTTP_NOT_FOUND, "no_such_path", "There is no resource at this path; GET /v1/openapi.json lists those that are.");
         return false;
     }
 
