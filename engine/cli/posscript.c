@@ -169,8 +169,10 @@ main(int argc, char **argv)
 
     rehearses = argc > 1 && strcmp(argv[1], "--rehearse") == 0;
     i += rehearses;
-    if (i >= argc) {
-        fprintf(stderr, "usage: posscript [--rehearse] FILE.lua ...\n");
+    if (i >= argc || argv[i][0] == '-') {
+        fprintf(stderr, "usage: posscript [--rehearse] FILE.lua ...\n"
+            "Loads Lua promotions as the server would and prints each as JSON: its document, settings and cases.\n"
+            "--rehearse prices it over made-up carts and its own cases, too. Faults: file:line:column: code: message.\n");
         return 2;
     }
     pos_script_limits_default(&limits);

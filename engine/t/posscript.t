@@ -71,5 +71,9 @@ is($code, 1, 'another slip') and like($err, qr/untill/, 'is named');
 is($code, 1, 'a file that is not there');
 like($err, qr/none\.lua: No such file/, 'is said');
 ($code, $out, $err) = run();
-is("$code $err", "2 usage: posscript [--rehearse] FILE.lua ...\n", 'without files it says how');
+like("$code $err", qr/^2 usage: posscript \[--rehearse\] FILE\.lua \.\.\.\n/, 'without files it says how');
+for my $option ('--help', '-x') {
+    ($code, undef, $err) = run($option);
+    like("$code $err", qr/^2 usage: posscript /, "and with $option, which is no file");
+}
 done_testing;
