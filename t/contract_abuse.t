@@ -6,6 +6,7 @@
 use strict;
 use warnings;
 
+use Encode ();
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use PosAbuse;
@@ -190,12 +191,17 @@ my $before = fingerprint();
 
 sub fingerprint { return PosTest::parse($pos->sql('select public.fingerprint()')) }
 
-sub unchanged {
-    my ($name) = @_;
+sub changed {
     my $now = fingerprint();
     my @changed = grep { ($now->{$_} // '') ne ($before->{$_} // '') } sort keys %$now;
-    is("@changed", '', "$name: nothing stored is changed");
     $before = $now;
+    return @changed;
+}
+
+sub unchanged {
+    my ($name) = @_;
+    my @changed = changed();
+    is("@changed", '', "$name: nothing stored is changed");
     return;
 }
 
@@ -216,6 +222,67 @@ subtest 'bodies that break the schema' => sub {
     }
 };
 unchanged('bodies');
+
+# Imports are read by a job, whose result names each row's faults as an answer would; carts of a batch are answered line by line.
+subtest 'rows of an import' => sub {
+    my $book = $contract->{components}{schemas}{Book}{properties};
+    my %row = (orders => { id => 'W', at => '2026-10-01T08:26:00Z', lines => [{ sku => 'S1', quantity => 2, unit_price => 4999 }] }, experiments => { code => 'W', arms => [{ code => 'a' }] },
+        coupons => { code => 'W', promotions => ['ten-off'] });
+    my @sections = $thorough ? grep { $_ ne 'retailer' && $_ ne 'promotions' } sort keys %$book : sort keys %row;
+    for my $section (@sections) {
+        my $schema = $book->{$section}{items};
+        my (@faults, $count);
+        my @wrong = grep { $_->{status} == 422 } $abuse->wrong_bodies($schema, $row{$section} // $abuse->value_for($schema));
+        while (my @some = splice @wrong, 0, 40) {
+            $count += @some;
+            my $r = $pos->import_book('{"' . $section . '":[' . join(',', map { $_->{body} } @some) . ']}', key => $admin);
+            my $job = $r->{json} // {};
+            push @faults, "$section: $r->{status} $r->{body}" if ($job->{status} // '') ne 'failed';
+            my @errors = @{ ($job->{result} // {})->{errors} // [] };
+            push @faults, map { "$section: '$_->{code}' is not in docs/errors.md" } grep { !$documented{ $_->{code} } } @errors;
+            for my $i (0 .. $#some) {
+                my $p = "/$section/$i$some[$i]{pointer}";
+                push @faults, "$section $some[$i]{name}: not named in " . join ' ', map { $_->{pointer} } grep { $_->{pointer} =~ m{^/$section/$i\b} } @errors
+                    if @errors < 100 && !grep { $_->{pointer} eq $p || ($some[$i]{below} && index($_->{pointer}, "$p/") == 0) } @errors;
+            }
+        }
+        all_refused("$section: $count", @faults);
+    }
+    my @faults;
+    for my $body ('{"orders":', '{"orders":[{]}', '{"orders":7}', '{"orders":[[]]}', '{"orders":[null]}', '{"orders":[]}x', '{}', '[]', 'null', '7', '{"order":[]}', '{"orders":[],"orders":[]}', '', ' ', "\xff",
+        '{"orders":[{"id":"a","at":"2026-10-01T00:00:00Z","lines":[]},{"id":"a","at":"2026-10-01T00:00:00Z","lines":[]}]}', ('[' x 5000) . (']' x 5000), '{"orders":[' . '[' x 5000 . ']' x 5000 . ']}', '{"orders":[{"id":"\u0000"}]}', '{"orders":[{"id":"\ud800"}]}',
+        '{"orders":[{"id":"o","at":"2026-10-01T00:00:00Z","lines":[{"sku":"S1","quantity":1,"unit_price":1e400}]}]}', '{"orders":[{"id":"o","at":"2026-10-01T00:00:00Z","id":"p","lines":[]}]}', '{"experiments":[{"code":"w","arms":[{"code":"a"},{"code":"a"}]}]}',
+        '{"experiments":[{"code":"w","arms":[{"code":"a","weight":0}]}]}', '{"experiments":[{"code":"exp-2","arms":[{"code":"a"}]}]}', '{"taxes":[{"category":"standard","code":"vat","percent":20}]}')
+    {
+        my $r = $pos->import_book($body, key => $admin);
+        my $refused = $r->{status} >= 400 ? !amiss((grep { $_->{id} eq 'create_import' } @ops), $r) : ($r->{json}{status} // '') eq 'failed' && @{ $r->{json}{result}{errors} // [] };
+        push @faults, substr($body, 0, 100) . ": $r->{status} " . substr $r->{body}, 0, 300 if !$refused;
+    }
+    all_refused('what is no import', @faults);
+    my @changed = grep { $_ !~ /^(?:job|audit|event|idempotency)$/ } changed();
+    is("@changed", '', 'and nothing of them is stored');
+    $before = fingerprint();
+};
+
+subtest 'carts of a batch' => sub {
+    my ($quote) = grep { $_->{id} eq 'create_quote' } @ops;
+    my ($batch) = grep { $_->{id} eq 'create_quote_batch' } @ops;
+    my (undef, $example) = example_of($quote);
+    my @wrong = $abuse->wrong_bodies($quote->{media}{'application/json'}{schema}, $example);
+    # A line is a line: what has a line feed in it cannot be one.
+    @wrong = grep { $_->{body} !~ /\n/ } @wrong;
+    my $r = ask($batch, body => join('', map { "$_->{body}\n" } @wrong));
+    is($r->{status}, 200, 'answered') or diag($r->{body});
+    my @lines = split /\n/, $r->{body};
+    is(scalar @lines, scalar @wrong, 'each line');
+    my @faults;
+    for my $i (0 .. $#wrong) {
+        my $j = PosTest::parse($lines[$i] // '') || {};
+        my $said = amiss($quote, { status => $j->{status} // 200, headers => { 'content-type' => 'application/problem+json' }, json => $j, body => $lines[$i], took => 0 }, status => $wrong[$i]{status}, pointer => $wrong[$i]{pointer}, below => $wrong[$i]{below});
+        push @faults, "$wrong[$i]{name}: $said" if $said;
+    }
+    all_refused('by its fault', @faults);
+};
 
 subtest 'what is no body' => sub {
     my @bad = (
@@ -457,6 +524,82 @@ subtest 'methods' => sub {
     }
 };
 unchanged('methods');
+
+# The revision that the node sells by.
+sub node_at {
+    my $r = raw($pos->request_text('GET', '/v1/prices?sku=S1', socket => 1, key => $admin), 'GET');
+    return ($r->{headers}{'pos-revision'} // '') =~ /^(\d+)/ ? $1 : -1;
+}
+
+# --- what the contract takes ---------------------------------------------------------------------------
+
+# At the edges of the schemas: what is stored is taken by every node too, none of it left out of the book.
+subtest 'what is taken is taken by all' => sub {
+    my $n = 0;
+    my $last = 0;
+    my $send = sub {
+        my ($op, $edge) = @_;
+        my $document = { %{ $edge->{document} } };
+        my $code = 'edge-' . ++$n;
+        my ($name) = $op->{path} =~ /\{(\w+)\}/;
+        $code = $known->{products}{sku} if $op->{id} eq 'put_prices';
+        if ($name && exists $document->{$name}) { $code = $document->{$name} if $edge->{name} =~ m{^/$name:}; $document->{$name} = $code }
+        return if ref $code || !defined $code;
+        my $path = path_of($op, $name ? ($name => PosAbuse::escape(Encode::encode('UTF-8', $code))) : ());
+        my $r = ask($op, path => $path, body => PosAbuse::encode($document));
+        my ($revision) = ($r->{headers}{'pos-revision'} // '') =~ /^(\d+)/;
+        $last = $revision if $revision && $revision > $last;
+        return $r->{status} =~ /^20[01]$/ ? '' : amiss($op, $r);
+    };
+    for my $op (grep { $_->{id} =~ /^put_(?!promotion)/ } @ops) {
+        my ($type, $example) = example_of($op);
+        my (@faults, $taken);
+        for my $edge ($abuse->edge_bodies($op->{media}{$type}{schema}, $example)) {
+            my $said = $send->($op, $edge);
+            push @faults, "$op->{id} $edge->{name}: $said" if $said;
+        }
+        all_refused("$op->{id} takes or refuses", @faults);
+    }
+    # The settings are one row, without which nothing is sold.
+    my ($patch) = grep { $_->{id} eq 'patch_retailer' } @ops;
+    my ($type) = example_of($patch);
+    my @faults;
+    for my $edge ($abuse->edge_bodies($patch->{media}{$type}{schema}, { code => 'acme' })) {
+        my $r = ask($patch, body => $edge->{body});
+        next if $r->{status} != 200 && !amiss($patch, $r);
+        push @faults, "$edge->{name}: $r->{status} $r->{body}" if $r->{status} != 200;
+        my ($revision) = ($r->{headers}{'pos-revision'} // '') =~ /^(\d+)/;
+        push @faults, "$edge->{name}: the book is gone" if !$pos->wait_for('the node', 5, sub { node_at() >= ($revision // 0) });
+    }
+    all_refused('settings', @faults);
+    ask($patch, body => '{"code":"acme","currency":"GBP","timezone":"Europe/London"}');
+    $pos->wait_for('the node', 20, sub { node_at() >= $last });
+    my @left_out = uniq($pos->log_text =~ /(\S+ \S+ (?:is )?left out: .*)/g);
+    is("@left_out[0 .. ($#left_out < 9 ? $#left_out : 9)]", '', 'none is left out of the book');
+};
+
+subtest 'memory' => sub {
+    my ($op) = grep { $_->{id} eq 'put_promotion' } @ops;
+    my ($type, $example) = example_of($op);
+    my @wrong = $abuse->wrong_bodies($op->{media}{$type}{schema}, $example);
+    my $round = sub { ask($op, body => $_->{body}) for @wrong; my ($kb) = PosTest::slurp("/proc/$worker/status") =~ /^RssAnon:\s+(\d+)/m; return $kb };
+    my $then = $round->();
+    my $grown = $round->() - $then;
+    SKIP: {
+        skip 'the sanitizer keeps what was freed', 1 if $ENV{POS_NGINX};
+        cmp_ok($grown, '<', 512, scalar(@wrong) . " faults more make the worker $grown KB larger");
+    }
+};
+
+# What was refused is in no log as a fault of ours.
+subtest 'logs' => sub {
+    my @nginx = grep { /\[(?:error|crit|alert|emerg)\]/ && !/client (?:sent|intended)|left out|invalid URI|too (?:long|large)/ } split /\n/, PosTest::slurp("$pos->{dir}/log/nginx.log");
+    all_refused('nginx says nothing of a fault', @nginx);
+    my @posd = grep { /\[(?:error|crit)\]/ } split /\n/, PosTest::slurp("$pos->{dir}/log/posd.log");
+    all_refused('nor does posd', @posd);
+    my @postgres = grep { /(?:ERROR|FATAL|PANIC): / } split /\n/, PosTest::slurp("$pos->{dir}/log/postgres.log");
+    all_refused('nor PostgreSQL', @postgres);
+};
 
 ok(kill(0, $worker), 'the worker is the one that began');
 note("$sent requests");

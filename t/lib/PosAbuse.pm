@@ -217,6 +217,10 @@ sub spoil_object {
     push @$found, { name => "$pointer: without $_", document => $with->($_, $GONE), pointer => child($pointer, $_), status => 422 } for @{ $s->{required} // [] };
     $wrong->('no member', {}) if $s->{minProperties} && !$s->{required};
     $wrong->('too many members', { map { ("n$_" => $self->value_for($s->{additionalProperties} // {})) } 0 .. $s->{maxProperties} }, below => 1) if $s->{maxProperties};
+    if (my $names = $s->{propertyNames}) {
+        push @$found, { name => "$pointer: a member's name is $_->[0]", document => $with->($_->[1], $self->value_for($s->{additionalProperties} // {})), pointer => $pointer, below => 1, status => 422 }
+            for ['empty', ''], ['too long', 'x' x ($names->{maxLength} + 1)];
+    }
     for my $name (sort keys %{ $s->{properties} // {} }) {
         my $inner = exists $now{$name} ? $now{$name} : $self->value_for($s->{properties}{$name});
         $self->deeper($s->{properties}{$name}, $inner, child($pointer, $name), sub { $with->($name, $_[0]) }, $found);
@@ -240,6 +244,75 @@ sub deeper {
     }
     return if ($pointer =~ tr{/}{}) > 16;
     return $self->spoil($node, $value, $pointer, $put, $found);
+}
+
+# --- right bodies, at the edge ----------------------------------------------------------
+
+# Each {name, body, document} that the schema takes, one value at an edge of it at a time.
+sub edge_bodies {
+    my ($self, $node, $value) = @_;
+    my @found;
+    $self->{seen} = {};
+    $self->edge($node, $value, '', sub { $_[0] }, \@found);
+    return map { { %$_, body => encode($_->{document}) } } @found;
+}
+
+sub edge {
+    my ($self, $node, $value, $pointer, $put, $found) = @_;
+    my ($s, $types) = $self->forms($node);
+    my $right = sub { my ($name, $good) = @_; push @$found, { name => ($pointer || 'the body') . ": $name", document => $put->($good) } };
+    $right->('null', undef) if $types->{null};
+    if ($s->{enum}) { $right->($_ // 'null', $_) for @{ $s->{enum} } }
+    elsif ($types->{string}) { $right->($_->[0], $_->[1]) for edge_texts($s) }
+    if ($types->{boolean}) { $right->($_ ? 'true' : 'false', $_ ? $true : Cpanel::JSON::XS::false()) for 0, 1 }
+    if ($types->{integer} || $types->{number}) {
+        $right->($_, \"$_") for grep { defined } $s->{minimum}, $s->{maximum}, ($types->{number} && $s->{multipleOf} ? sprintf('%.4f', $s->{multipleOf}) + 0 : ());
+    }
+    if ($types->{array}) {
+        my @now  = ref $value eq 'ARRAY' ? @$value : ();
+        my $item = @now ? $now[0] : $self->value_for($s->{items} // {});
+        $right->('empty', []) if !$s->{minItems};
+        $right->('the same twice', [$item, $item]) if !$s->{uniqueItems} && ($s->{maxItems} // 2) > 1;
+        $self->edge_deeper($s->{items}, $item, child($pointer, 0), sub { $put->([$_[0], @now[1 .. $#now]]) }, $found) if $s->{items};
+    }
+    if ($types->{object}) {
+        my %now = ref $value eq 'HASH' ? %$value : ();
+        %now = (%{ $self->value_for($s) // {} }, %now) if $s->{required};
+        my %least = map { $_ => $now{$_} } @{ $s->{required} // [] };
+        $right->('only what is required', \%least) if !$s->{minProperties};
+        for my $name (sort keys %{ $s->{properties} // {} }) {
+            my $inner = exists $now{$name} ? $now{$name} : $self->value_for($s->{properties}{$name});
+            $self->edge_deeper($s->{properties}{$name}, $inner, child($pointer, $name), sub { $put->({ %now, $name => $_[0] }) }, $found);
+        }
+        my $more = $s->{additionalProperties};
+        if (my $names = $s->{propertyNames}) {
+            push @$found, { name => "$pointer: a long name", document => $put->({ %now, $_ => $self->value_for($more) }) } for 'x' x $names->{maxLength}, "\x{1f600}" x $names->{maxLength};
+        }
+        $self->edge_deeper($more, $self->value_for($more), child($pointer, 'any'), sub { $put->({ %now, any => $_[0] }) }, $found) if ref $more eq 'HASH' && %$more;
+    }
+    return;
+}
+
+sub edge_texts {
+    my ($s) = @_;
+    my $format = $s->{format} // '';
+    return map { [$_, $_] } '0001-01-01', '9999-12-31', '2024-02-29' if $format eq 'date';
+    return map { [$_, $_] } '0001-01-01T00:00:00Z', '9999-12-31T23:59:59.999999Z', '2024-02-29t00:00:00z', '2026-03-29T01:30:00', '2026-01-01T00:00:00+15:59', '0001-01-01T00:00:00' if $format eq 'date-time';
+    return map { [$_, $_] } 'GBP', 'JPY', 'BHD' if $format eq 'currency';
+    return if $s->{pattern} && $s->{pattern} =~ /#|\\d/;
+    my $long = $s->{maxLength} && $s->{maxLength} <= 70_000 ? $s->{maxLength} : 0;
+    my @texts = (['signs', "/~\"\\<&%\x{20ac}\x{1f600}"]);
+    push @texts, $s->{minLength} || $s->{pattern} ? ['one letter', 'x'] : ['empty', ''];
+    push @texts, ['as long as may be', 'x' x $long], ['as long, of four bytes', "\x{1f600}" x $long] if $long;
+    return @texts;
+}
+
+sub edge_deeper {
+    my ($self, $node, $value, $pointer, $put, $found) = @_;
+    my $name = ref $node eq 'HASH' ? $node->{'$ref'} : undef;
+    return if defined $name && $name !~ /Code|Text|Time|Money|Currency|Percent|Quantity|Range\z/ && $self->{seen}{$name}++ >= ($self->{thorough} ? 3 : 1);
+    return if ($pointer =~ tr{/}{}) > 12;
+    return $self->edge($node, $value, $pointer, $put, $found);
 }
 
 # --- wrong parameters -----------------------------------------------------------------
