@@ -634,6 +634,7 @@ run_soak() {
     local code=0
     POS_SOAK=${POS_SOAK:-100} prove -v -I "$ROOT/t/lib" "$ROOT/t/kill9.t" || code=1
     POS_REQUESTS=${POS_REQUESTS:-200000} prove -v -I "$ROOT/t/lib" "$ROOT/t/attack.t" || code=1
+    POS_ABUSE=all prove -v -I "$ROOT/t/lib" "$ROOT/t/contract_abuse.t" || code=1
     POS_ASAN=all prove -v -I "$ROOT/t/lib" "$ROOT/t/asan.t" || code=1
     POS_REPLAY=all POS_JOBS=$(nproc) prove -v "$ROOT/t/replay.t" || code=1
     POS_ORACLE_CARTS=${POS_ORACLE_CARTS:-100000} POS_SEED=${POS_SEED:-1000000} prove -v "$ROOT/t/oracle.t" || code=1

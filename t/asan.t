@@ -25,7 +25,7 @@ $ENV{POS_NGINX}        = $nginx;
 $ENV{POS_NGINX_MODULE} = '';
 $ENV{POS_POSD}         = $posd;
 my @tests = qw(quote bad_input lua_sandbox watchdog transport);
-push @tests, qw(attack down kill9 events spool reload disk_full) if $which eq 'all';
+push @tests, qw(contract_abuse contract_steps attack down kill9 events spool reload disk_full) if $which eq 'all';
 for my $test (@tests) {
     my $began = time;
     my $said = PosTest::command_output($^X, "-I$FindBin::Bin/lib", "$FindBin::Bin/$test.t");

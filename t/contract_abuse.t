@@ -147,7 +147,7 @@ sub amiss {
     return "$r->{status} is not declared" if !$op->{statuses}{ $r->{status} } && !$want{undeclared};
     return "code: $said" if $want{code} && $j->{code} !~ /^(?:$want{code})$/;
     return "it shows what it should not: $said" if $r->{body} =~ m{/[a-z]+/[a-z_]+\.(?:c|sql|lua)\b|select |\bpos\.|api\.|PL/pgSQL|0x[0-9a-f]{6}};
-    return "answered after $r->{took} s" if $r->{took} > 5;
+    return "answered after $r->{took} s" if $r->{took} > 15;
     my @errors = @{ $j->{errors} // [] };
     for my $e (@errors) {
         return "a fault without a pointer, code or message: $said" if !defined $e->{pointer} || !length($e->{code} // '') || !length($e->{message} // '');
