@@ -102,6 +102,19 @@ check_enum(pos_schema_run_t *run, const pos_schema_t *s, const pos_json_t *v,
 
 /* ---- schemas together ---- */
 
+/* Of another type; and so is what must be empty beside what is not. */
+static bool
+is_another(const pos_schema_t *s, const pos_json_t *v)
+{
+    while (s->ref != NULL) {
+        s = s->ref;
+    }
+
+    return (s->types & pos_schema_type_of(v)) == 0
+           || (v->type == POS_JSON_OBJECT && v->count > 0 && s->max_properties == 0);
+}
+
+
 /* When no branch fits, the faults of the branch that comes nearest are the
  * useful ones: the one with fewest, and of those one whose type fits. */
 static void
@@ -125,17 +138,11 @@ report_nearest(pos_schema_run_t *run, const pos_schema_t **list, uint32_t count,
     }
 
     for (i = 0; i < count; i++) {
-        const pos_schema_t *s = list[i];
-
-        while (s->ref != NULL) {
-            s = s->ref;
-        }
-
         pos_faults_init(&faults, run->faults->arena);
         faults.max = 0;
         trial = (pos_schema_run_t) { run->base, &faults, true, false, run->depth, true };
         pos_schema_check(&trial, list[i], v, place);
-        score = faults.count + ((s->types & pos_schema_type_of(v)) == 0 ? 1000 : 0);
+        score = faults.count + (is_another(list[i], v) ? 1000 : 0);
 
         if (score < best_score) {
             best_score = score;

@@ -262,6 +262,8 @@ combined(void)
         { "{\"allOf\":[{\"minimum\":3},{\"multipleOf\":2}]}", "1", " min,  multiple_of" },
         { "{\"anyOf\":[{\"type\":\"integer\"},{\"type\":\"string\"}]}", "\"x\"", "" },
         { "{\"anyOf\":[{\"type\":\"integer\"},{\"type\":\"string\",\"maxLength\":1}]}", "\"xy\"", " max_length" },
+        { "{\"anyOf\":[{\"properties\":{\"a\":{\"minLength\":1},\"b\":{\"type\":\"integer\"}}},{\"type\":\"null\"},"
+          "{\"type\":\"object\",\"maxProperties\":0}]}", "{\"a\":\"\",\"b\":\"\"}", "/a min_length, /b type" },
         { "{\"oneOf\":[{\"type\":\"integer\"},{\"minimum\":3}]}", "1", "" },
         { "{\"oneOf\":[{\"type\":\"integer\"},{\"minimum\":3}]}", "5", " one_of" },
         { "{\"oneOf\":[{\"type\":\"object\",\"required\":[\"a\"],\"properties\":{\"a\":{\"type\":\"integer\"}}},"
