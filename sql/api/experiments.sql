@@ -39,6 +39,21 @@ as $$
                    from jsonb_array_elements(document -> 'arms') with ordinality a(v, i)))
 $$;
 
+-- What keeps an experiment from being run, apart from its form: the engine would leave it out
+-- of the book, and nobody would be in it.
+create or replace function pos.arms_faults(arms jsonb) returns jsonb
+language sql immutable parallel safe set search_path = ''
+as $$
+    select coalesce(jsonb_agg(pos.usage_fault(f.pointer, f.code, f.message) order by f.i), '[]')
+      from (select a.i, '/arms/' || (a.i - 1) || '/code' as pointer, 'duplicate' as code, format('there is another arm %L', a.v ->> 'code') as message,
+                   row_number() over (partition by a.v ->> 'code' order by a.i) as n
+              from jsonb_array_elements(arms) with ordinality a(v, i)
+            union all
+            select 0, '/arms', 'min', 'some arm needs a weight above 0', 2
+             where not exists (select from jsonb_array_elements(arms) a(v) where coalesce((a.v ->> 'weight')::bigint, 1) > 0)) f
+     where f.n > 1
+$$;
+
 -- Has an order been part of it?
 create or replace function pos.experiment_exposed(the text) returns boolean
 language sql stable set search_path = ''
@@ -62,6 +77,11 @@ begin
       join pos.experiment x on x.retailer_id = pos.current_retailer() and x.code = r.code
      where r.section = 'experiments' and r.ordinal >= 0
        and pos.experiment_split(x.document) <> pos.experiment_split(r.value) and pos.experiment_exposed(r.code)
+    union all
+    select r.section, r.ordinal, f.v ->> 'pointer', f.v ->> 'code', f.v ->> 'message'
+      from pg_temp.import_row r
+     cross join lateral jsonb_array_elements(pos.arms_faults(r.value -> 'arms')) f(v)
+     where r.section = 'experiments' and r.ordinal >= 0
     union all
     select 'orders', d.ordinal, '/experiments/' || (d.i - 1) || '/code', 'duplicate', format('the order is in an arm of %L already', d.code)
       from (select r.ordinal, e.i, e.v ->> 'code' as code, row_number() over (partition by r.ordinal, e.v ->> 'code' order by e.i) as n
@@ -146,6 +166,7 @@ begin
     perform pos.lock_book();
     before := pos.experiment_shown(the);
     perform pos.check_match(request, before);
+    perform pos.refuse_fields(pos.arms_faults(after -> 'arms'));
     select x.document into was from pos.experiment x where x.retailer_id = me and x.code = the for update;
     perform pos.experiment_may_become(the, was, after);
     insert into pos.experiment as x (retailer_id, code, document) values (me, the, after)

@@ -25,13 +25,14 @@ $$;
 -- The orders of an experiment: who they are of, what was paid and came off, and what is left
 -- of it without tax and what the goods cost, where all of that is known. Tax is what the
 -- book's rates of now make of it in the order's store; costs are the line's, else the
--- product's of now.
+-- product's of now, which is in the retailer's currency: in another it is not known.
 create or replace function pos.experiment_orders(the text, unit text, since timestamptz, upto timestamptz)
 returns table (arm text, currency text, subject text, revenue numeric, discount numeric, margin numeric)
 language plpgsql stable set search_path = '' set work_mem = '64MB' set jit = off
 as $$
 declare
-    me bigint := pos.current_retailer();
+    me   bigint := pos.current_retailer();
+    home text := (select r.document ->> 'currency' from pos.retailer r where r.retailer_id = me);
 begin
     return query
     with o as materialized (
@@ -58,8 +59,9 @@ begin
         select l.document ->> 'currency' as currency, bool_or(coalesce((l.document ->> 'tax_included')::boolean, false)) as tax
           from pos.price_list l where l.retailer_id = me group by 1
     ), priced as (
-        select x.order_id, round(x.quantity * x.price / 1000.0) - x.discount as paid, x.discount,
-               round(x.quantity * coalesce(x.cost, p.cost) / 1000.0) as cost, case when i.tax then r.gross else 1 end as gross
+        select x.order_id, round(x.quantity::numeric * x.price / 1000) - x.discount as paid, x.discount,
+               round(x.quantity::numeric * coalesce(x.cost, case when x.currency = home then p.cost end) / 1000) as cost,
+               case when i.tax then r.gross else 1 end as gross
           from line x
           left join product p on p.sku = x.sku
           left join rate r on r.store = x.store and r.category = p.category
@@ -113,7 +115,7 @@ as $$
         select v ->> 'code' as code, coalesce((v ->> 'weight')::numeric, 1) as weight, coalesce((seen ->> (v ->> 'code'))::numeric, 0) as n, i
           from jsonb_array_elements(arms) with ordinality a(v, i)
     ), share as (
-        select a.*, sum(a.n) over () * a.weight / sum(a.weight) over () as expected from arm a
+        select a.*, coalesce(sum(a.n) over () * a.weight / nullif(sum(a.weight) over (), 0), 0) as expected from arm a
     ), test as (
         select sum((s.n - s.expected) ^ 2 / s.expected) filter (where s.expected > 0) as chi_square,
                (count(*) filter (where s.weight > 0) - 1)::int as degrees,

@@ -37,7 +37,7 @@ as $$
     select coalesce(jsonb_agg(jsonb_build_object('of', b.of, 'window', b.span, 'since', case when b.span <> 'none' then w.since end,
                'max', b.most, 'used', coalesce(c.used, 0), 'reserved', coalesce(c.reserved, 0),
                'left', greatest(b.most - coalesce(c.used, 0) - coalesce(c.reserved, 0), 0),
-               'percent', (coalesce(c.used, 0) * 100 / b.most)::int) order by b.i), '[]')
+               'percent', div(coalesce(c.used, 0)::numeric * 100, b.most)) order by b.i), '[]')
       from bound b
      cross join lateral (select pos.usage_since(b.span, now())) w(since)
       left join pos.usage_counter c

@@ -1,6 +1,6 @@
 -- Experiments: their life in one revision each, and their results to the last digit.
 begin;
-select plan(89);
+select plan(97);
 
 select pos.create_retailer('{"code": "acme", "currency": "GBP", "timezone": "Europe/London"}') as made \gset
 select :'made'::jsonb #>> '{sandbox,retailer_id}' as me \gset
@@ -57,6 +57,13 @@ set local role pos_api;
 -- Its life.
 select is((pg_temp.call('put_experiment', 'e', '{"name": "one", "arms": [{"code": "a"}, {"code": "b"}, {"code": "c", "weight": 0}]}')).status, 201, 'it runs from its put');
 select is((pg_temp.call('get_experiment', 'e')).body ->> 'state', 'running', 'and says so');
+select is(pg_temp.refusal('put_experiment', 'none', '{"arms": [{"code": "a", "weight": 0}, {"code": "b", "weight": 0}]}', '{}', '{errors,0,pointer}'), 'POS00 invalid /arms',
+    'one that sends nobody anywhere');
+select is(pg_temp.refusal('put_experiment', 'none', '{"arms": [{"code": "a"}, {"code": "b"}, {"code": "a"}]}', '{}', '{errors,0,pointer}'), 'POS00 invalid /arms/2/code',
+    'or that has an arm twice, which no book would take');
+select is(pg_temp.refusal('put_experiment', 'none', '{"arms": [{"code": "a", "weight": 0}, {"code": "a", "weight": 0}]}', '{}', '{errors,1,pointer}'), 'POS00 invalid /arms/1/code',
+    'both are told at once');
+select is(pg_temp.refusal('get_experiment', 'none'), 'POS04 not_found', 'and nothing is left of them');
 select isnt((pg_temp.call('get_experiment', 'e')).body ->> 'started_at', null, 'and since when');
 select is(pg_temp.row_of('experiment', 'e'), '{"code": "e", "name": "one", "arms": [{"code": "a"}, {"code": "b"}, {"code": "c", "weight": 0}]}', 'the book has the document alone');
 select is((pg_temp.call('put_experiment', 'e', '{"name": "two", "arms": [{"code": "b"}, {"code": "a"}]}')).status, 200, 'other arms, before any order');
@@ -177,12 +184,26 @@ select is(:'r'::jsonb #> '{currencies,1,arms,2,order_value}', '{"mean": null, "d
 select is(:'r'::jsonb #> '{currencies,0,arms,0,order_value}', '{"mean": 1000, "difference": null}', 'each currency by itself');
 select is(:'r'::jsonb #>> '{sample_ratio,p_value}', null, 'too few to say whether the arms got their shares');
 
+-- What a product costs is in the retailer's currency: in another its margin is not known. Amounts
+-- that no number of 64 bits holds are still added up.
+select (pg_temp.call('put_experiment', 'w', '{"arms": [{"code": "a"}, {"code": "b"}]}')).status as made \gset
+select pg_temp.order(id, 'a', customer, price, 0, cost, jsonb_build_object('code', 'w', 'currency', currency))
+  from (values ('w1', 'c1', 'USD', 4000, null::bigint), ('w2', 'c2', 'GBP', 4800, null), ('w3', 'c3', 'USD', 4000, 1500)) w(id, customer, currency, price, cost);
+update pos.order_history set line_quantity = array[100000000], line_price_amount = array[1000000000000000] where order_id = 'w2';
+select (pg_temp.call('get_experiment_results', 'w')).body as r \gset
+select is((:'r'::jsonb #> '{currencies,1,arms,0}') - '{order_value,order_discount,order_margin,subject_revenue}'::text[],
+    '{"arm": "a", "orders": 2, "subjects": 2, "revenue": 8000, "discount": 0, "margin": 2500, "known_cost_percent": 50.00}', 'dollars: of the line''s own cost alone');
+select is(:'r'::jsonb #>> '{currencies,0,arms,0,revenue}', '100000000000000000000', 'pounds, however many');
+select is(:'r'::jsonb #>> '{currencies,0,arms,0,margin}', '83333333333133333333', 'less a sixth of tax and what they cost');
+
 -- The sample ratio. By hand: (480-550)^2/550 + (620-550)^2/550 = 17.8182.
 select is(pos.sample_ratio('[{"code": "a"}, {"code": "b"}]', '{"a": 4950, "b": 5050}') - 'arms', '{"chi_square": 1.0000, "degrees": 1, "p_value": 0.317311, "suspect": false}', 'as it should be');
 select is(pos.sample_ratio('[{"code": "a"}, {"code": "b"}]', '{"a": 480, "b": 620}') - 'arms', '{"chi_square": 17.8182, "degrees": 1, "p_value": 0.000024, "suspect": true}', 'suspect');
 select is(pos.sample_ratio('[{"code": "a", "weight": 2}, {"code": "b", "weight": 5}, {"code": "c", "weight": 3}]', '{"a": 30, "b": 45, "c": 25}') - 'arms',
     '{"chi_square": 6.3333, "degrees": 2, "p_value": 0.042144, "suspect": false}', 'by the weights');
 select is(pos.sample_ratio('[{"code": "a"}, {"code": "b", "weight": 0}]', '{"a": 900, "b": 1}') ->> 'suspect', 'true', 'somebody where nobody is sent');
+
+select is(pos.sample_ratio('[{"code": "a", "weight": 0}]', '{"a": 1}') ->> 'suspect', 'true', 'and where nobody is sent anywhere');
 
 select * from finish();
 rollback;

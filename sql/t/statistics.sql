@@ -1,7 +1,7 @@
 -- What is counted of promotions, and how an event tells when a limit is used up by half, by
 -- four fifths and whole.
 begin;
-select plan(22);
+select plan(25);
 
 select pos.create_retailer('{"code": "acme", "currency": "GBP", "timezone": "Asia/Tokyo"}') as made \gset
 select :'made'::jsonb #>> '{sandbox,retailer_id}' as me \gset
@@ -57,6 +57,11 @@ select pg_temp.sell('o8', 400) \gset
 select is(pg_temp.told(), 'amount 50 500 1000, amount 80 999 1000, amount 100 1000 1000', 'a third of it is used, then less than half');
 select pg_temp.sell('o9', 1600) \gset
 select is(pg_temp.told(), 'amount 50 500 1000, amount 80 999 1000, amount 100 1000 1000, amount 100 3000 3000', 'one order that uses up the rest is told of once');
+
+select is(pg_temp.limits('[{"max": 3000000000, "of": "amount"}]'), 200, 'a large budget');
+select pg_temp.sell('o10', 2000000000) \gset
+select is(pg_temp.limits('[{"max": 1, "of": "amount"}]'), 200, 'which is then ended');
+select is((pg_temp.call('get_promotion_stats', '{"id": "p"}')).body #> '{limits,0,percent}', '200000300000', 'however far it is used beyond, it can be looked at');
 
 select is(pg_temp.limits('[{"max": 4, "window": "day"}]'), 200, 'four uses a day');
 select pos.usage_commit('{"id": "u1", "promotions": [{"id": "p", "uses": 2}]}') \gset
