@@ -108,6 +108,13 @@ pos_filter_match(const pos_filter_t *filter, const pos_item_t *item)
            && pos_filter_judge(filter, item);
 }
 
+/* Can what it costs be held against the cart's prices? A cost is in the retailer's currency. */
+static inline bool
+pos_cost_known(const pos_cart_t *cart, const pos_product_t *product)
+{
+    return product->has_cost && pos_str_eq(cart->currency, cart->book->currency);
+}
+
 /* request_line.c: of a line that has nothing of it */
 extern const pos_line_rare_t pos_line_plain;
 

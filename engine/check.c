@@ -464,6 +464,9 @@ step_product(pos_check_t *c, const pos_product_t *p)
         c->given = true;
         /* A cost is in the retailer's own currency. */
         comparable = pos_str_eq(c->contexts[c->context].currency, c->options.book->currency);
+        if (!comparable && p->has_cost && c->foreign.len == 0) {
+            c->foreign = c->contexts[c->context].currency;
+        }
         if (comparable && (c->worst.quantity == 0 || worse(&loss, &c->worst))) {
             c->worst = loss;
         }

@@ -69,6 +69,7 @@ struct pos_check_s {
     uint32_t               failures;          /* carts that the draft's script failed in */
     uint32_t               seen, matched, priced, applied;
     uint32_t               below_cost, below_margin;
+    pos_str_t              foreign;           /* the first currency it was given in that no cost is in */
     uint32_t               loss_count;
     pos_check_loss_t                 losses[POS_CHECK_WORST];      /* the worst first  */
     uint32_t               partner_count;

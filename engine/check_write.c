@@ -73,6 +73,20 @@ write_losses(pos_check_t *c, pos_writer_t *w)
 }
 
 
+static void
+write_floor(pos_check_t *c, pos_writer_t *w)
+{
+    pos_str_t home = c->options.book->currency;
+
+    if (c->draft->floor_ppm < 0 || c->foreign.len == 0) {
+        return;
+    }
+    begin_finding(w, "warning", "floor_not_judged", pos_arena_printf(c->arena, "costs are in %.*s: in %.*s its floor stops nothing",
+        (int) home.len, home.data, (int) c->foreign.len, c->foreign.data), "/floor");
+    end_finding(w);
+}
+
+
 /* Nothing in the promotion itself ends what it gives. */
 static bool
 unbounded(const pos_promotion_t *p)
@@ -217,6 +231,7 @@ pos_check_write(pos_check_t *c, pos_writer_t *w)
     write_unmatched(c, w);
     write_brands(c, w);
     write_losses(c, w);
+    write_floor(c, w);
     write_partners(c, w);
 }
 

@@ -1,7 +1,7 @@
 /*
  * A promotion's margin floor: the net price after all discounts stays at or
  * above cost ÷ (1 − margin). Once such a promotion has touched a class, later
- * ones keep to its floor too.
+ * ones keep to its floor too. In a currency that is not the cost's none is judged.
  */
 
 #include "engine/state.h"
@@ -49,13 +49,13 @@ margin_floor(pos_state_t *s, const pos_class_units_t *c, int64_t margin_ppm)
 void
 pos_floor_raise(pos_state_t *s, const pos_act_t *act, uint32_t n)
 {
-    int64_t margin = s->plan->candidates[act->candidate].promotion->floor_ppm;
+    const pos_cart_t *cart = &s->plan->work->cart;
+    int64_t           margin = s->plan->candidates[act->candidate].promotion->floor_ppm;
 
     for (uint32_t k = 0; margin >= 0 && k < n; k++) {
         pos_class_units_t *c = &s->segs[s->touched[k]];
 
-        if (c->item < s->plan->work->cart.item_count &&
-            s->plan->work->cart.items[c->item].product->has_cost) {
+        if (c->item < cart->item_count && pos_cost_known(cart, cart->items[c->item].product)) {
             int64_t floor = margin_floor(s, c, margin);
 
             c->floor = floor > c->floor ? floor : c->floor;

@@ -55,9 +55,9 @@ push_categories(lua_State *L, const pos_item_t *item)
 static int
 push_cost(lua_State *L, const pos_item_t *item)
 {
-    const pos_book_t *book = pos_lua_cart(L)->book;
+    const pos_cart_t *cart = pos_lua_cart(L);
 
-    if (book == NULL || !book->script_cost || !item->product->has_cost) {
+    if (cart->book == NULL || !cart->book->script_cost || !pos_cost_known(cart, item->product)) {
         return 0;
     }
     return pos_lua_push_money(L, item->product->cost);

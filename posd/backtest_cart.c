@@ -65,12 +65,13 @@ actual_tax(const pos_book_t *book, const pos_basket_result_t *r, uint32_t i, int
 }
 
 
+/* The order's own cost, `each`, is in its currency; the product's is in the retailer's. */
 static bool
-cost_of(const pos_book_t *book, const pos_product_t *p, int64_t each, int64_t quantity, int64_t *out)
+cost_of(const pos_book_t *book, const pos_past_t *o, const pos_product_t *p, int64_t each, int64_t quantity, int64_t *out)
 {
     *out = INT64_MIN;
     if (each == INT64_MIN) {
-        if (!p->has_cost) {
+        if (!p->has_cost || !pos_str_eq(o->currency, book->currency)) {
             return true;
         }
         each = p->cost;
@@ -114,7 +115,7 @@ put_gifts(const pos_book_t *book, pos_cart_figures_t *cart, unsigned way, const 
         line->category = category_of(part->product);
         line->quantity = part->quantity;
         line->gift = true;
-        if (!cost_of(book, part->product, INT64_MIN, part->quantity, &cost)) {
+        if (!cost_of(book, cart->order, part->product, INT64_MIN, part->quantity, &cost)) {
             return false;
         }
         cart->cost_known &= cost != INT64_MIN;
@@ -138,7 +139,7 @@ put_lines(const pos_book_t *book, pos_cart_figures_t *cart, const int64_t *actua
         line->product = p;
         line->category = category_of(p);
         line->quantity = o->lines[i].quantity;
-        if (!cost_of(book, p, o->costs[i], line->quantity, &cost)
+        if (!cost_of(book, o, p, o->costs[i], line->quantity, &cost)
             || !pos_muldiv(o->prices[i], line->quantity, POS_THOUSANDTHS, book->rounding, &before))
         {
             return false;

@@ -23,6 +23,9 @@ test_cart(void)
     says("nil", "cart:message(tostring(cart:items():first().cost))");
     book.script_cost = true;
     says("500", "cart:message(tostring(cart:items():first().cost))");
+    cart.currency = pos_str("USD");    /* a cost is in the retailer's */
+    says("nil", "cart:message(tostring(cart:items():first().cost))");
+    cart.currency = pos_str("GBP");
     book.script_cost = false;
     says("red nil", "local a = cart:items():first().attributes cart:message(a.colour .. ' ' .. tostring(a.size))");
     says("colour=red ", "local s = '' for k, v in pairs(cart:items():first().attributes) do s = s .. k .. '=' .. v .. ' ' end cart:message(s)");

@@ -71,6 +71,7 @@ make_cart(void)
     items[1].categories = shoe_list;
     items[1].category_count = 1;
     cart.arena = arena;
+    book.currency = pos_str("GBP");
     promotion = (pos_promotion_t) { .id = pos_str("p"), .class = POS_CLASS_LINE };
 }
 

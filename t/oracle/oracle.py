@@ -1176,14 +1176,15 @@ class State:
     def bearable(self, number, promotion):
         """'a product's min_price does always'; '`floor` stops discounts where the net price after
         all of them would fall under cost ÷ (1 − margin)'. Reading: once a promotion with a floor
-        has come to a unit, that floor stops all that come after it, too."""
+        has come to a unit, that floor stops all that come after it, too; a cost is in the retailer's
+        currency, and held against no price in another."""
         item_number, _, _, _, count = self.classes[number]
         item = self.quote.items[item_number]
         product = item.product
         share = Fraction(count * (item.thousandths if item.measured else 1000), 1000)
         least = self.quote.amount_for(item, product.get("min_price") or 0) * count
         margins = [m for m in (self.margins[number], promotion and promotion.margin) if m is not None]
-        if margins and product.get("cost") is not None:
+        if margins and product.get("cost") is not None and self.quote.request["currency"] == self.quote.retailer["currency"]:
             net = Fraction(product["cost"] * MILLION, MILLION - max(margins))
             least = max(least, net * share * self.quote.net_factor(item))
         return max(0, self.left(number) - math.ceil(least))
