@@ -25,7 +25,7 @@
 /* ---- backtest_read.c: one past order ---- */
 
 typedef struct {
-    pos_str_t          id, store, channel, customer, currency;   /* data NULL: null  */
+    pos_str_t          id, store, channel, customer, session, currency;   /* data NULL: null */
     int64_t            at;             /* µs since 1970                             */
     int64_t            discount;       /* of the order beside its lines             */
     uint32_t           group_count, coupon_count, line_count;

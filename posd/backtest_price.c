@@ -526,7 +526,7 @@ static void
 price_order(pos_backtest_worker_t *w, pos_chunk_t *chunk, const pos_past_t *o, uint64_t seq)
 {
     pos_basket_t        basket = { .currency = said(o->currency), .store = said(o->store), .channel = said(o->channel),
-               .customer = said(o->customer), .session = o->id, .at = o->at, .group_count = o->group_count,
+               .customer = said(o->customer), .session = o->session.len > 0 ? o->session : o->id, .at = o->at, .group_count = o->group_count,
                .coupon_count = o->coupon_count, .line_count = o->line_count, .groups = o->groups,
                .coupons = o->coupons, .lines = o->lines };
     pos_basket_result_t result;

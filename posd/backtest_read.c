@@ -4,7 +4,7 @@
 
 #include <arpa/inet.h>
 
-#define FIELDS       14
+#define FIELDS       15
 #define EPOCH_2000   INT64_C(946684800000000)   /* µs; PostgreSQL counts from there */
 
 typedef struct {
@@ -155,7 +155,8 @@ take_lines(input_t *in, pos_arena_t *arena, pos_past_t *out)
 pos_status_t
 pos_past_decode(pos_str_t tuple, pos_arena_t *arena, pos_past_t *out)
 {
-    input_t in = { tuple.data, tuple.data + tuple.len, false };
+    input_t      in = { tuple.data, tuple.data + tuple.len, false };
+    pos_status_t status;
 
     if (tuple.len < 2 || tuple.data[0] != 0 || tuple.data[1] != FIELDS) {
         return POS_BROKEN;
@@ -175,7 +176,12 @@ pos_past_decode(pos_str_t tuple, pos_arena_t *arena, pos_past_t *out)
     if (out->groups == NULL || out->coupons == NULL) {
         return POS_NO_MEMORY;
     }
-    return in.bad ? POS_BROKEN : take_lines(&in, arena, out);
+    if (in.bad) {
+        return POS_BROKEN;
+    }
+    status = take_lines(&in, arena, out);
+    out->session = take_value(&in);
+    return status == POS_OK && in.bad ? POS_BROKEN : status;
 }
 
 

@@ -396,6 +396,26 @@ subtest 'cancelled' => sub {
     is(backtest('mugs10', \%june)->{result}{orders}{read}, 8, 'and goes on with others');
 };
 
+subtest 'other currencies, and sessions' => sub {
+    my @us = ({ code => 'us', currency => 'USD', tax_included => $true });
+    is($pos->import_book({ price_lists => [@{ $shop{price_lists} }, @us], prices => [@{ $shop{prices} }, { sku => 'TEA', list => 'us', amount => 800 }],
+        experiments => [{ code => 'halves', unit => 'session', arms => [{ code => 'a' }, { code => 'b' }] }],
+        promotions => [@{ $shop{promotions} }, { id => 'card', class => 'line', experiment => { code => 'halves', arm => 'b' }, then => [{ unit_price => 100, items => { sku => ['CARD'] } }] }],
+        orders => [{ id => 'U1', at => '2026-07-02T10:00:00Z', currency => 'USD', lines => [line('TEA', 1, 800)] }, { id => 'U2', at => '2026-07-02T10:00:00Z', currency => 'USD', lines => [{ %{ line('TEA', 1, 800) }, cost => 300 }] },
+            map { { id => "S$_", at => '2026-07-03T10:00:00Z', session => "s$_", lines => [line('CARD', 1, 300), line('TEA', 1, 600)] } } 1 .. 20] })->{json}{status}, 'succeeded', 'dollars, and twenty sessions');
+    put('tea', then => [{ amount_off => 10, items => { sku => ['TEA'] } }]);
+    my $t = backtest('tea', { from => '2026-07-02', to => '2026-07-02' })->{result}{totals}[0];
+    is_deeply($t->{with}, money(20, 1580, 1580, 790 - 300), 'what a product costs is in pounds: dollars are held against the order\'s own cost alone') or diag(PosTest::json($t));
+    is($t->{known_cost_percent}, 50, 'as it says');
+    $pos->wait_for('the book', 10, sub { ($pos->quote({ session => 's1', lines => PosTest::lines('CARD', 1) })->{json}{experiments} || [])->[0] });
+    my $off = 0;
+    $off += $_ for map { $pos->quote({ at => '2026-07-03T10:00:00Z', session => "s$_", lines => PosTest::lines('CARD', 1) })->{json}{discount} } 1 .. 20;
+    $t = backtest('tea', { from => '2026-07-03', to => '2026-07-03', sample => 20 })->{result};
+    ok($off > 0 && $off < 4000, "some sessions are in the arm that lowers the card: $off");
+    is($t->{totals}[0]{without}{discount}, $off, 'and their orders are priced in it');
+    is(scalar(grep { my ($n) = $_->{id} =~ /(\d+)/; my $q = $pos->quote({ at => '2026-07-03T10:00:00Z', session => "s$n", lines => PosTest::lines('CARD', 1) })->{json}{discount}; $_->{without}{discount} != $q } @{ $t->{sample} }), 0, 'each in its own');
+};
+
 subtest 'scripts that fail' => sub {
     $pos->put_lua('fails', "return promotion { id = 'fails', class = 'line', apply = function(cart)\n  if cart:items { sku = { 'MUG' } }:quantity() > 0 then error('no mugs') end\n  cart:items { sku = { 'TEA' } }:amount_off(500, 'Tea', 'line')\nend }");
     my $r = backtest('fails', \%june)->{result};

@@ -113,7 +113,7 @@ begin
     execute 'select count(*) from pos.order_history h where ' || picks into total;
     orders := 'copy (select h.order_id, h.ordered_at, h.store, h.channel, h.customer, h.customer_groups, h.coupons, h.currency,'
               ' h.discount_amount, h.line_sku, h.line_quantity, h.line_price_amount, h.line_discount_amount,'
-              ' h.line_cost_amount from pos.order_history h where ' || picks || ' order by h.ordered_at, h.order_id) to stdout (format binary)';
+              ' h.line_cost_amount, h.session from pos.order_history h where ' || picks || ' order by h.ordered_at, h.order_id) to stdout (format binary)';
 end
 $$;
 
