@@ -55,7 +55,8 @@ note_stats(pos_quoted_t *q, pos_quote_stats_t *stats)
     }
     memcpy(stats->currency, w->cart.currency.data,
         w->cart.currency.len < sizeof(stats->currency) ? w->cart.currency.len : sizeof(stats->currency) - 1);
-    if (w->options->tally && plan->looked_count > 0 && note_promotions(q, stats) != POS_OK) {
+    /* What would be at another time is nobody's purchase. */
+    if (w->options->tally && !w->cart.simulated && plan->looked_count > 0 && note_promotions(q, stats) != POS_OK) {
         return POS_NO_MEMORY;
     }
     if (plan->script_error_count == 0) {
