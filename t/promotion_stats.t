@@ -54,6 +54,17 @@ subtest 'batches and other currencies' => sub {
     is_deeply([map { "$_->{currency} " . ($_->{currency} eq 'USD' ? "$_->{evaluated} $_->{discount}" : '') } @{ $s->{totals} }], ['GBP ', 'USD 1 14'], 'by its name');
 };
 
+subtest 'what would be is not counted' => sub {
+    publish({ id => 'later', name => 'Later', class => 'line', active => { from => '2036-01-01T00:00:00Z' }, then => [{ amount_off => 3, items => { sku => ['TEA'] } }] });
+    my $then = { %$tea, at => '2036-01-02T09:00:00Z' };
+    ok($pos->wait_for('the book', 10, sub { grep { $_->{id} eq 'later' } @{ $pos->quote($then)->{json}{promotions} } }), 'it will be');
+    my $before = since('tea-off')->{evaluated};
+    $pos->quote($then) for 1 .. 5;
+    $pos->quote($tea, %shop);
+    ok(reaches('tea-off', evaluated => $before + 1), 'only what is bought now counts');
+    is_deeply(stats('later')->{totals}, [], 'and what is yet to start gave nothing');
+};
+
 subtest 'nothing is lost by a reload, nor while the database is away' => sub {
     my $before = since('tea-off')->{evaluated};
     $pos->quote($tea, %shop) for 1 .. 10;
@@ -72,6 +83,7 @@ subtest 'what is asked for' => sub {
     PosTest::is_problem($pos->get('/v1/promotions/tea-off/stats?from=2026-02-01&until=2026-01-31'), 422, 'invalid', 'days the wrong way round');
     PosTest::is_problem($pos->get('/v1/promotions/tea-off/stats?from=2020-01-01&until=2026-01-31'), 422, 'invalid', 'too many days');
     PosTest::is_problem($pos->get('/v1/promotions/tea-off/stats?from=yesterday'), 422, undef, 'no day at all');
+    is($pos->get('/v1/promotions/tea-off/stats?from=0000-01-01')->{json}{errors}[0]{pointer}, '/query/from', 'which is named');
     PosTest::is_problem($pos->get('/v1/promotions/nothing/stats'), 404, 'not_found', 'a promotion that is not there');
     PosTest::is_problem($pos->get('/v1/promotions/tea-off/stats', %shop), 403, undef, 'a storefront does not see them');
 };
