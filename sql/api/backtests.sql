@@ -103,7 +103,8 @@ begin
     from_day := (the.params ->> 'from')::date - '1970-01-01'::date;
     to_day := (the.params ->> 'to')::date - '1970-01-01'::date;
     sample := (the.params ->> 'sample')::int;
-    select (pos.promotion_row(v.document, v.summary, '{"from": null, "until": null}')::jsonb - 'experiment')::text into "row"
+    -- The null takes away what a script says itself.
+    select (pos.promotion_row(v.document, v.summary, '{"from": null, "until": null}')::jsonb || '{"experiment": null}')::text into "row"
       from pos.promotion_version v where (v.retailer_id, v.promotion_id, v.version) = (me, the.promotion_id, the.version);
     select r.rev into rev from pos.revision r where r.retailer_id = me;
     picks := format('h.retailer_id = %s and h.ordered_at >= %L and h.ordered_at < %L', me,

@@ -125,8 +125,21 @@ as $$
     select pos.answer_resource(request, pos.experiment_shown(request #>> '{path,code}'), 'experiment', request #>> '{path,code}')
 $$;
 
+-- A promotion of it that the book shows, in none of these arms: nobody would get it.
+create or replace function pos.experiment_uses(the text, arms jsonb) returns text
+language sql stable set search_path = ''
+as $$
+    select p.promotion_id
+      from pos.promotion p
+      join pos.promotion_version v on (v.retailer_id, v.promotion_id, v.version) = (p.retailer_id, p.promotion_id, p.published_version)
+     where p.retailer_id = pos.current_retailer() and p.state in ('active', 'scheduled') and v.summary #>> '{experiment,code}' = the
+       and not exists (select from jsonb_array_elements(arms) a where a -> 'code' = v.summary #> '{experiment,arm}')
+     order by p.promotion_id limit 1
+$$;
+
 -- Refuses what would move customers from one arm into another while orders are counted by
--- them, and a second life under a name that has results.
+-- them, a second life under a name that has results, and that an arm goes which a live promotion
+-- is of. The book is locked.
 create or replace function pos.experiment_may_become(the text, was jsonb, document jsonb) returns void
 language plpgsql stable set search_path = ''
 as $$
@@ -148,6 +161,9 @@ begin
     if pos.experiment_split(was) <> pos.experiment_split(document) and pos.experiment_exposed(the) then
         perform pos.refuse('POS09', 'in_use', 'orders are of its arms already: its arms, weights and unit stay as they are; '
             || 'stop it, and begin another under another code');
+    end if;
+    if pos.experiment_uses(the, document -> 'arms') is not null then
+        perform pos.refuse_in_use('arm', format('the promotion %L: nobody would get it', pos.experiment_uses(the, document -> 'arms')));
     end if;
 end
 $$;
@@ -193,6 +209,9 @@ begin
     perform pos.check_match(request, before);
     if pos.experiment_exposed(the) then
         perform pos.refuse_in_use('experiment', 'orders; stop it instead');
+    end if;
+    if pos.experiment_uses(the, '[]') is not null then
+        perform pos.refuse_in_use('experiment', format('the promotion %L, which nobody would get: stop it instead', pos.experiment_uses(the, '[]')));
     end if;
     delete from pos.experiment_ended e where e.retailer_id = me and e.code = the;
     delete from pos.experiment x where x.retailer_id = me and x.code = the;

@@ -1,6 +1,6 @@
 -- Experiments: their life in one revision each, and their results to the last digit.
 begin;
-select plan(97);
+select plan(100);
 
 select pos.create_retailer('{"code": "acme", "currency": "GBP", "timezone": "Europe/London"}') as made \gset
 select :'made'::jsonb #>> '{sandbox,retailer_id}' as me \gset
@@ -145,6 +145,10 @@ select is((pg_temp.call('ship_experiment', 'f', '{"arm": "a", "acknowledge": ["n
 select is((pg_temp.call('put_experiment', 'g', '{"arms": [{"code": "a"}, {"code": "b"}]}')).status, 201, 'a third');
 select pg_temp.put('ga', pg_temp.arm('g', 'a')), pg_temp.put('gb', pg_temp.arm('g', 'b')) \gset
 select is(pg_temp.publish(p, 1), 'active', p || ' is live') from (values ('ga'), ('gb')) w(p);
+select is(pg_temp.refusal('put_experiment', 'g', '{"arms": [{"code": "a"}, {"code": "c"}]}', '{}', '{detail}'), 'POS09 in_use the arm is in use by the promotion ''gb'': nobody would get it',
+    'an arm with a live promotion stays');
+select is((pg_temp.call('put_experiment', 'g', '{"arms": [{"code": "a"}, {"code": "b"}, {"code": "c"}]}')).status, 200, 'another may come');
+select is(pg_temp.refusal('delete_experiment', 'g'), 'POS09 in_use', 'nor does the experiment go below them');
 select pg_temp.rev() as seen \gset
 select is((pg_temp.call('stop_experiment', 'g', '{"reason": "r"}')).body -> 'suspended', '["ga", "gb"]', 'is stopped');
 select is(pg_temp.rev(), (:seen + 1)::bigint, 'in one revision');
