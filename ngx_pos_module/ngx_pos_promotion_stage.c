@@ -13,7 +13,7 @@
 #define NGX_POS_STAGE_ROWS      20
 #define NGX_POS_STAGE_TIMEOUT   (30 * 1000)   /* ms, of its turn              */
 #define NGX_POS_STAGE_PATIENCE  (60 * 1000)   /* ms, until its turn           */
-#define NGX_POS_STAGE_WAITING   32            /* stages, of a kind            */
+#define NGX_POS_STAGE_MOST      32            /* that wait, of a kind         */
 #define NGX_POS_STAGE_WAIT      10            /* ms between two looks at the book */
 #define NGX_POS_STAGE_WAITS     200           /* looks                        */
 
@@ -382,7 +382,7 @@ ngx_pos_stage_queue(ngx_pos_stage_t *stage)
         return;
     }
 
-    if (ngx_pos_stages.count[kind] == NGX_POS_STAGE_WAITING) {
+    if (ngx_pos_stages.count[kind] == NGX_POS_STAGE_MOST) {
         ngx_pos_stage_overloaded(stage);
         return;
     }

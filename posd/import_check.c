@@ -109,6 +109,35 @@ check_promotion(pos_import_t *im, const pos_json_t *json, pos_str_t base)
 }
 
 
+/* What no order can come to would spoil the sums of all others. */
+static void
+check_order(pos_import_t *im, const pos_json_t *json, pos_str_t base)
+{
+    static const char *const amounts[] = { "unit_price", "cost" };
+    const pos_json_t        *lines = pos_json_get(json, "lines");
+    size_t                   n = 0;
+
+    for (const pos_json_t *line = lines ? lines->first : NULL; line != NULL; line = line->next, n++) {
+        int64_t quantity = 0;
+
+        (void) pos_json_decimal(pos_json_get(line, "quantity"), 3, &quantity);
+        for (unsigned i = 0; i < 2; i++) {
+            const pos_json_t *v = pos_json_get(line, amounts[i]);
+            int64_t           each, amount;
+
+            if (v == NULL || !pos_json_int64(v, &each) || pos_muldiv(each, quantity, POS_THOUSANDTHS, POS_ROUND_HALF_UP, &amount)) {
+                continue;
+            }
+            base = pos_json_pointer(im->faults_arena, base, pos_str("lines"));
+            base = pos_json_pointer_index(im->faults_arena, base, n);
+            (void) pos_fault(&im->faults, pos_json_pointer(im->faults_arena, base, pos_str_z(amounts[i])), "overflow",
+                             "for so many it is more than any amount may be");
+            return;
+        }
+    }
+}
+
+
 static void
 check_decoded(pos_import_t *im, pos_section_t section, const pos_json_t *json,
     pos_str_t base)
@@ -127,6 +156,8 @@ check_decoded(pos_import_t *im, pos_section_t section, const pos_json_t *json,
                                    &im->faults, &coupon);
     } else if (section == POS_SECTION_PROMOTIONS) {
         check_promotion(im, json, base);
+    } else if (section == POS_SECTION_ORDERS) {
+        check_order(im, json, base);
     } else {
         status = pos_entity_check(sections[section].kind, json, base, im->element,
                                   &im->faults);

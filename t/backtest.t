@@ -186,6 +186,8 @@ subtest 'what is refused changes nothing' => sub {
         { id => 'C3', at => '2026-01-01T00:00:00Z', lines => [], paid => 1 }] })->{json};
     is(join(', ', $job->{status}, map { "$_->{pointer} $_->{code}" } @{ $job->{result}{errors} }),
         'failed, /orders/0/at format, /orders/1/lines/0/unit_price min, /orders/1/lines/1/quantity multiple_of, /orders/1/lines/1/unit_price required, /orders/2/paid unknown_field', 'an order that is none') or diag(PosTest::json($job));
+    $job = $pos->import_book({ orders => [{ id => 'D0', at => '2026-01-01T00:00:00Z', lines => [line('TEA', 100_000, 1_000_000), { %{ line('TEA', 100_000, 10_000_000_000) }, cost => 10_000_000_001 }] }] })->{json};
+    is(join(' ', $job->{status}, map { "$_->{pointer} $_->{code}" } @{ $job->{result}{errors} }), 'failed /orders/0/lines/1/cost overflow', 'one that comes to more than any amount may be') or diag(PosTest::json($job));
     $job = $pos->import_book({ orders => [map { { id => 'D1', at => '2026-01-01T00:00:00Z', lines => [] } } 1 .. 2] })->{json};
     is(join(' ', $job->{status}, map { "$_->{pointer} $_->{code}" } @{ $job->{result}{errors} }), 'failed /orders/1/id duplicate', 'one twice') or diag(PosTest::json($job));
     is($pos->sql('select count(*) from pos.order_history'), $orders, 'no order of these is there');
@@ -414,6 +416,11 @@ subtest 'other currencies, and sessions' => sub {
     ok($off > 0 && $off < 4000, "some sessions are in the arm that lowers the card: $off");
     is($t->{totals}[0]{without}{discount}, $off, 'and their orders are priced in it');
     is(scalar(grep { my ($n) = $_->{id} =~ /(\d+)/; my $q = $pos->quote({ at => '2026-07-03T10:00:00Z', session => "s$n", lines => PosTest::lines('CARD', 1) })->{json}{discount}; $_->{without}{discount} != $q } @{ $t->{sample} }), 0, 'each in its own');
+};
+
+subtest 'for everybody, whatever a script says' => sub {
+    is($pos->put_lua('armed', "return promotion { id = 'armed', class = 'line', experiment = { code = 'halves', arm = 'b' }, effects = { { amount_off = 10, items = { sku = { 'TEA' } } } } }")->{status}, 201, 'a script of one arm');
+    is(backtest('armed', { from => '2026-07-03', to => '2026-07-03' })->{result}{orders}{touched}, 20, 'is tried on all');
 };
 
 subtest 'scripts that fail' => sub {
