@@ -34,7 +34,19 @@ $sql->query($_) for q(
     insert into pos.promotion_review (retailer_id, promotion_id, version, state, submitted_by) values
         (1, 'import', 3, 'requested', 'key_b'), (2, 'draft', 1, 'requested', null));
 
-$sql->load((grep { $_ ge $approvals } @migration), sort glob "$root/sql/api/*.sql");
+my ($statistics) = grep { /0010_/ } @migration;
+$sql->load(grep { $_ ge $approvals && $_ lt $statistics } @migration);
+
+# Of the release with back-tests: past orders, one job, a limit half used and an experiment.
+$sql->query($_) for q(
+    insert into pos.order_history (retailer_id, order_id, ordered_at, customer, currency, line_sku, line_quantity, line_price_amount, line_discount_amount, line_cost_amount)
+    select r, 'o' || n, timestamptz '2026-03-01Z' + n * interval '1 hour', 'c' || n, 'GBP', '{S}', '{1000}', '{500}', '{0}', '{null}'
+      from generate_series(1, 2) r, generate_series(1, 3) n), q(
+    insert into pos.job (retailer_id, job_id, kind, state) values (1, 'job_1', 'backtest', 'succeeded');
+    insert into pos.backtest (retailer_id, backtest_id, promotion_id, version, params, job_id, result) values (1, 'bkt_1', 'back', 1, '{"from": "2026-03-01"}', 'job_1', '{"orders": {}}');
+    insert into pos.usage_counter (retailer_id, kind, name, of, per, subject, span, since, used) values (1, 'promotion', 'back', 'uses', 'all', '', 'none', '1970-01-01', 5);
+    insert into pos.experiment (retailer_id, code, document) values (1, 'e', '{"code": "e", "arms": [{"code": "a"}, {"code": "b"}]}'), (2, 'e', '{"code": "e", "arms": [{"code": "a"}]}'));
+$sql->load((grep { $_ ge $statistics } @migration), sort glob "$root/sql/api/*.sql");
 
 is($sql->query(q(select string_agg(concat_ws(' ', promotion_id, ordinal, version, to_char(at at time zone 'UTC', 'MM-DD'), schedule ->> 'until', published_by), ', '
         order by retailer_id, promotion_id, ordinal) from pos.promotion_publication)),
@@ -49,5 +61,19 @@ is($sql->query(q(begin; select set_config('pos.retailer', '1', true);
           from pos.promotion_version v join pos.promotion p using (retailer_id, promotion_id) where v.retailer_id = 1; commit)) =~ s/.*\n(?=back)//sr,
     'back 1, back 2, import 1, import 2, import 3 version 3 needs the approval of another key before it is published',
     'so that going back waits for nobody');
+
+# What a retailer sees, as who serves him sees it.
+sub seen {
+    my ($query) = @_;
+    return (split /\n/, $sql->query("begin; set local role pos_api; select set_config('pos.retailer', '1', true); $query; commit"))[-1];
+}
+my $request = q('{"query": {}, "headers": {}, "path": {"id": "back", "backtest": "bkt_1", "code": "e"}, "actor": {"key_id": "key_a", "scopes": ["*"]}}');
+is(seen("select string_agg(o ->> 'id', ' ') from jsonb_array_elements((api.list_order_history($request)).body -> 'data') o"), 'o1 o2 o3', 'past orders are there, of one retailer');
+is(seen("select (api.get_backtest($request)).body ->> 'status'"), 'succeeded', 'and the back-test over them');
+is(seen("select (api.get_promotion_stats($request)).body -> 'days'"), '[]', 'nothing is counted yet');
+is(seen("select (api.get_experiment($request)).body ->> 'state'"), 'running', 'an experiment runs on');
+is(seen("select (api.get_experiment_results($request)).body ->> 'orders'"), '0', 'without orders so far');
+is(seen(q(update pos.order_history set experiments = '{"e": "b"}' where order_id = 'o2'; select string_agg(concat_ws(' ', order_id, code, arm), ', ') from pos.exposure)), 'o2 e b', 'and an order may become part of it');
+is($sql->query(q(select concat_ws(' ', used, told, told_most is null) from pos.usage_counter where name = 'back')), '5 0 t', 'of a limit nothing was told');
 
 done_testing;
