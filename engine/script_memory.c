@@ -79,10 +79,12 @@ pos_script_count_memory(void *ctx, void *block, size_t old, size_t size)
         return block;
     }
     if (buffer) {
-        old = vm->buffer_size;
-        vm->buffer = NULL;
+        old = vm->buffer_size;    /* Lua may think that it is less */
     }
     if (size == 0) {
+        if (buffer) {
+            vm->buffer = NULL;
+        }
         if (block == vm->stack) {
             vm->stack = NULL;
         }
