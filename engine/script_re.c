@@ -50,6 +50,9 @@ struct pos_regex_cache_s {
     steps_t                steps;
     uint32_t               count;
     size_t                 bytes;
+    uint32_t               serial;    /* of the call that these were charged in: */
+    uint32_t               charged;
+    size_t                 charged_bytes;
     pos_regex_t            kept[POS_RE_KEPT];
 };
 
@@ -96,7 +99,27 @@ forget(struct pos_regex_cache_s *cache)
     while (cache->count > 0) {
         pcre2_code_free(cache->kept[--cache->count].code);
     }
-    cache->bytes = 0;
+    cache->bytes = cache->charged_bytes = cache->charged = 0;
+}
+
+/* What this call uses stays. */
+static void
+forget_others(struct pos_regex_cache_s *cache)
+{
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < cache->count; i++) {
+        if (cache->kept[i].serial != cache->serial) {
+            pcre2_code_free(cache->kept[i].code);
+            continue;
+        }
+        if (n != i) {
+            cache->kept[n] = cache->kept[i];
+        }
+        n++;
+    }
+    cache->count = n;
+    cache->bytes = cache->charged_bytes;
 }
 
 void
@@ -137,7 +160,7 @@ compile(lua_State *L, struct pos_regex_cache_s *cache, pos_str_t pattern, uint64
     int          code;
 
     if (cache->count == POS_RE_KEPT || cache->bytes > POS_RE_BYTES) {
-        forget(cache);
+        forget_others(cache);
     }
     regex = &cache->kept[cache->count];
     regex->code = pcre2_compile((PCRE2_SPTR) pattern.data, pattern.len,
@@ -159,7 +182,8 @@ compile(lua_State *L, struct pos_regex_cache_s *cache, pos_str_t pattern, uint64
     return regex;
 }
 
-/* Charged as if each call compiled it, whichever did. */
+/* Charged as if each call compiled it, whichever did, and as if there were only those of this call:
+ * these alone say when there is no room for more. */
 static const pos_regex_t *
 regex_of(lua_State *L, struct pos_regex_cache_s *cache, pos_str_t pattern)
 {
@@ -167,14 +191,26 @@ regex_of(lua_State *L, struct pos_regex_cache_s *cache, pos_str_t pattern)
     uint64_t     hash = pos_hash64(pattern);
     pos_regex_t *regex = kept(cache, pattern, hash);
 
+    if (cache->serial != serial) {
+        cache->serial = serial;
+        cache->charged = 0;
+        cache->charged_bytes = 0;
+    }
+    if (regex != NULL && regex->serial == serial) {
+        return regex;
+    }
+    if (cache->charged == POS_RE_KEPT || cache->charged_bytes > POS_RE_BYTES) {
+        forget(cache);
+        regex = NULL;
+    }
     if (regex == NULL) {
         regex = compile(L, cache, pattern, hash);
     }
-    if (regex->serial != serial) {
-        pos_script_work(L, 1000);
-        pos_script_charge(L, regex->size);
-        regex->serial = serial;
-    }
+    pos_script_work(L, 1000);
+    pos_script_charge(L, regex->size);
+    regex->serial = serial;
+    cache->charged++;
+    cache->charged_bytes += regex->size;
     return regex;
 }
 

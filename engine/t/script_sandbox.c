@@ -5,6 +5,8 @@
 
 #include "engine/t/script_fixture.h"
 
+#include "engine/script_vm.h"
+
 #define LONGEST_MS  400      /* of processor time, until a limit has stopped a script */
 
 static void
@@ -317,6 +319,25 @@ test_refused_text(void)
     ok(pos_script_vm_held(vm) < held + (64u << 10), "count for nothing once they are gone: %zu then %zu", held, pos_script_vm_held(vm));
 }
 
+/* What a call's patterns are charged does not hang on those that others left behind. */
+static void
+test_patterns_of_others(void)
+{
+    uint64_t work = 0, charged = 0;
+    int      different = 0;
+
+    for (int round = 0; round < 60; round++) {
+        char body[240];
+
+        snprintf(body, sizeof(body), "local n = 0 for i = 1, 20 do n = n + (re.match('abc', '^a.c$%03d') and 1 or 0)"
+            " + (re.match('abc', '^x.' .. %d + i .. '$') and 1 or 0) end cart:message('' .. n)", round, 1000 + round * 20);
+        different += apply("", body).failed || (round > 0 && (work != vm->work || charged != vm->charged));
+        work = vm->work;
+        charged = vm->charged;
+    }
+    ok(different == 0, "a pattern is charged once in a call, however full the store of them was: %d times it was not", different);
+}
+
 int
 main(void)
 {
@@ -329,5 +350,6 @@ main(void)
     test_long_texts();
     test_replay();
     test_many();
+    test_patterns_of_others();
     return script_done();
 }
