@@ -143,21 +143,11 @@ $$;
 create or replace function pos.experiment_may_become(the text, was jsonb, document jsonb) returns void
 language plpgsql stable set search_path = ''
 as $$
-declare
-    faults jsonb;
 begin
     if exists (select from pos.experiment_ended e where e.retailer_id = pos.current_retailer() and e.code = the) then
         perform pos.refuse_state('experiment', 'ended', '{}');
     end if;
-    select coalesce(jsonb_agg(jsonb_build_object('pointer', '/arms/' || (a.i - 1) || '/code', 'code', 'duplicate',
-                                                 'message', format('there is another arm %L', a.code)) order by a.i), '[]') into faults
-      from (select e.i, e.v ->> 'code' as code, row_number() over (partition by e.v ->> 'code' order by e.i) as n
-              from jsonb_array_elements(document -> 'arms') with ordinality e(v, i)) a
-     where a.n > 1;
-    if not exists (select from jsonb_array_elements(document -> 'arms') e where coalesce((e ->> 'weight')::int, 1) > 0) then
-        faults := faults || jsonb_build_object('pointer', '/arms', 'code', 'min', 'message', 'some arm needs a weight above 0');
-    end if;
-    perform pos.refuse_fields(faults);
+    perform pos.refuse_fields(pos.arms_faults(document -> 'arms'));
     if pos.experiment_split(was) <> pos.experiment_split(document) and pos.experiment_exposed(the) then
         perform pos.refuse('POS09', 'in_use', 'orders are of its arms already: its arms, weights and unit stay as they are; '
             || 'stop it, and begin another under another code');
@@ -182,7 +172,6 @@ begin
     perform pos.lock_book();
     before := pos.experiment_shown(the);
     perform pos.check_match(request, before);
-    perform pos.refuse_fields(pos.arms_faults(after -> 'arms'));
     select x.document into was from pos.experiment x where x.retailer_id = me and x.code = the for update;
     perform pos.experiment_may_become(the, was, after);
     insert into pos.experiment as x (retailer_id, code, document) values (me, the, after)
