@@ -17,8 +17,9 @@ pos_shuns(const pos_plan_t *plan, uint32_t a, uint32_t b)
         y->promotion->stacking != POS_STACK_COMBINE || (x->group && x->group == y->group));
 }
 
-bool
-pos_act_matches(const pos_act_t *act, uint32_t item)
+/* Where the item stands among those that the act bears on, or would. */
+static uint32_t
+place_of(const pos_act_t *act, uint32_t item)
 {
     uint32_t low = 0, high = act->match.count;
 
@@ -31,7 +32,15 @@ pos_act_matches(const pos_act_t *act, uint32_t item)
             high = middle;
         }
     }
-    return low < act->match.count && act->match.items[low] == item;
+    return low;
+}
+
+bool
+pos_act_matches(const pos_act_t *act, uint32_t item)
+{
+    uint32_t at = place_of(act, item);
+
+    return at < act->match.count && act->match.items[at] == item;
 }
 
 /* ---- the chain ---- */
@@ -81,12 +90,9 @@ floor_of(const pos_item_t *item, int64_t n)
 static const pos_tier_t *
 tier_of(const pos_act_t *act, uint32_t item)
 {
-    for (uint32_t k = 0; k < act->match.count; k++) {
-        if (act->match.items[k] == item) {
-            return act->tiers[k];
-        }
-    }
-    return NULL;
+    uint32_t at = place_of(act, item);
+
+    return at < act->match.count && act->match.items[at] == item ? act->tiers[at] : NULL;
 }
 
 static int64_t
@@ -137,41 +143,35 @@ fold(const pos_act_t *act, int64_t scaled, int64_t original)
     return n > 0 ? n : 0;
 }
 
-/* `mask` says which of the local candidates touch the units. */
+/* `touched` says which candidates touch the units. */
 static int64_t
 chain(pos_solve_t *z, uint32_t i, int64_t n, uint32_t deal, uint32_t role, const uint8_t *touched)
 {
     const pos_plan_t *plan = z->plan;
     const pos_item_t *item = &plan->work->cart.items[i];
     int64_t           original = pos_item_unit_amount(item) * n, left = original, floor = floor_of(item, n), scaled;
-    bool              reached = false;
+    uint32_t          k = z->acts_from[i], end = z->acts_from[i + 1];
 
     z->work += plan->act_count / 4;
     if (item->line->has_discount && item->line->discount_reduce == POS_REDUCE_PERCENT) {
         left = take(left, reduction(z, item, n, left, original, POS_REDUCE_PERCENT, item->line->discount_value, false),
             floor);
     }
-    scaled = left * POS_SCALE;
-    for (uint32_t a = 0; a < plan->act_count; a++) {
-        const pos_act_t *act = &plan->acts[a];
+    for (; k < end && plan->acts[z->acts_of[k]].phase == POS_PHASE_MARKDOWN; k++) {
+        const pos_act_t *act = &plan->acts[z->acts_of[k]];
 
-        if (!reached && act->phase >= POS_PHASE_DEAL) {
-            reached = true;
-            if (deal != POS_NIL) {
-                left = reward(z, &plan->acts[deal], role, item, n, left, original, floor);
-            }
-            scaled = left * POS_SCALE;
-        }
-        if (act->phase > POS_PHASE_ORDER) {
-            break;
-        }
-        if (!z->in_chain[a] || !touched[act->candidate] || !pos_act_matches(act, i)) {
-            continue;
-        }
-        if (act->phase == POS_PHASE_MARKDOWN) {
+        if (z->in_chain[z->acts_of[k]] && touched[act->candidate]) {
             left = mark_down(z, act, i, n, left, original, floor);
-            scaled = left * POS_SCALE;
-        } else if (act->phase == POS_PHASE_ORDER) {
+        }
+    }
+    if (deal != POS_NIL) {
+        left = reward(z, &plan->acts[deal], role, item, n, left, original, floor);
+    }
+    scaled = left * POS_SCALE;
+    for (; k < end; k++) {
+        const pos_act_t *act = &plan->acts[z->acts_of[k]];
+
+        if (z->in_chain[z->acts_of[k]] && touched[act->candidate]) {
             scaled = fold(act, scaled, original);
         }
     }
@@ -194,19 +194,15 @@ find_local(sets_t *t, uint8_t *touched, bool *contested)
     uint32_t          owner = t->act == POS_NIL ? POS_NIL : plan->acts[t->act].candidate;
 
     *contested = false;
-    for (uint32_t a = 0; a < plan->act_count; a++) {
-        const pos_act_t *act = &plan->acts[a];
-        uint32_t         k = act->candidate;
+    for (uint32_t i = t->z->acts_from[t->item]; i < t->z->acts_from[t->item + 1]; i++) {
+        uint32_t a = t->z->acts_of[i], k = plan->acts[a].candidate;
 
-        if (act->phase > POS_PHASE_ORDER) {
-            break;
-        }
-        if (!t->z->in_chain[a] || !pos_on_units(act) || !t->z->allowed[k] || touched[k] || !pos_act_matches(act, t->item) ||
+        if (!t->z->in_chain[a] || !t->z->allowed[k] || touched[k] ||
             (owner != POS_NIL && pos_shuns(plan, owner, k))) {
             continue;
         }
         touched[k] = 1;
-        for (uint32_t j = 0; j < t->count && j < POS_SETS_LOCAL; j++) {
+        for (uint32_t j = 0; plan->stacked && j < t->count && j < POS_SETS_LOCAL; j++) {
             *contested |= pos_shuns(plan, t->local[j], k);
         }
         if (t->count < POS_SETS_LOCAL) {

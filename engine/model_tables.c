@@ -32,14 +32,23 @@ close_over_splits(int64_t *cost, int64_t n)
     }
 }
 
+/* What was known is as good, and as many steps; its room is taken all the same, so that where
+ * memory or steps end is where they would. `*known` may become NULL. */
 static int64_t *
-cost_table(pos_solve_t *z, uint32_t item, int64_t n, uint32_t act, uint32_t role)
+cost_table(pos_solve_t *z, uint32_t item, int64_t n, uint32_t act, uint32_t role, pos_known_t **known)
 {
     int64_t *cost = new_table(z, n);
+    uint64_t before = z->work;
 
     if (cost == NULL) {
         return NULL;
     }
+    *known = pos_known_find(z, item, act, role, n, z->allowed);
+    if (*known != NULL && (*known)->units == n && z->work + (*known)->work <= z->budget) {
+        z->work += (*known)->work + (uint64_t) n * 4;
+        return (*known)->cost;
+    }
+    *known = NULL;
     for (int64_t i = 0; i <= n; i++) {
         cost[i] = pos_model_cost(z, item, i, act, role, NULL);
     }
@@ -47,10 +56,13 @@ cost_table(pos_solve_t *z, uint32_t item, int64_t n, uint32_t act, uint32_t role
         z->too_large = true;    /* not even the tables can be had for the budget */
         return NULL;
     }
-    z->work += (uint64_t) n * 4;
     if (z->plan->stacked || z->plan->limited) {
         close_over_splits(cost, n);
     }
+    if (z->work <= z->budget) {
+        *known = pos_known_keep(z, item, act, role, n, cost, z->work - before);
+    }
+    z->work += (uint64_t) n * 4;
     return cost;
 }
 
@@ -100,20 +112,27 @@ make_var(pos_solve_t *z, uint32_t deal, uint32_t role, uint32_t pick)
     const pos_effect_t *e = act->effect;
     const pos_pick_t   *p = &act->picks[pick];
     pos_var_t          *v = &z->vars[z->var_count];
+    pos_known_t        *known = NULL, *pay = NULL;
     int64_t             cap = z->items[p->item].units, rate = z->items[p->item].rate;
     bool                nth = e->kind == POS_EFFECT_NTH;
 
     cap = p->most < cap ? p->most : cap;
     *v = (pos_var_t) { .deal = deal, .item = p->item, .pick = pick, .role = role, .cap = (int32_t) cap,
         .hi = (int32_t) cap };
-    v->cost = cost_table(z, p->item, cap, d->act, nth ? 1 : role);
+    v->cost = cost_table(z, p->item, cap, d->act, nth ? 1 : role, &known);
     v->gain = new_table(z, cap);
-    v->pay = nth ? cost_table(z, p->item, cap, d->act, 0) : NULL;
+    v->pay = nth ? cost_table(z, p->item, cap, d->act, 0, &pay) : NULL;
     if (v->cost == NULL || v->gain == NULL || (nth && v->pay == NULL)) {
         return;
     }
-    make_gains(v, rate, e->kind == POS_EFFECT_BUNDLE && e->reduce == POS_REDUCE_PRICE);
-    v->most_gain = most_each(v->cost, rate, v->cap);
+    if (known != NULL && known->gain != NULL && known->gain_rate == rate) {
+        v->gain = known->gain;
+        v->most_gain = known->most_gain;
+    } else {
+        make_gains(v, rate, e->kind == POS_EFFECT_BUNDLE && e->reduce == POS_REDUCE_PRICE);
+        v->most_gain = most_each(v->cost, rate, v->cap);
+        pos_known_gains(z, known, rate, v->gain, v->most_gain);
+    }
     v->most_pay = nth ? most_each(v->pay, rate, v->cap) : 0;
     z->var_count++;
     d->count++;
@@ -309,6 +328,7 @@ make_items(pos_solve_t *z)
     z->base = 0;
     for (uint32_t i = 0; i < cart->item_count; i++) {
         pos_sitem_t *item = &z->items[i];
+        pos_known_t *known = NULL;
         int64_t      lambda = item->lambda;
 
         if (cart->items[i].units > POS_SOLVE_UNITS) {
@@ -316,12 +336,12 @@ make_items(pos_solve_t *z)
             return;
         }
         *item = (pos_sitem_t) { .units = (int32_t) cart->items[i].units, .lambda = lambda };
-        item->cost = cost_table(z, i, item->units, POS_NIL, 0);
+        item->cost = cost_table(z, i, item->units, POS_NIL, 0, &known);
         if (item->cost == NULL) {
             return;
         }
-        item->rate = POS_INF;
-        for (int32_t n = 1; n <= item->units; n++) {
+        item->rate = known != NULL ? known->rate[item->units] : POS_INF;
+        for (int32_t n = 1; known == NULL && n <= item->units; n++) {
             item->rate = item->cost[n] / n < item->rate ? item->cost[n] / n : item->rate;
         }
     }

@@ -79,6 +79,21 @@ typedef struct {
     pos_pool_mark_t at;
 } pos_pool_t;
 
+/* Costs by number of units, worked out once a quote: they hang on which acts are in the chain
+ * and allowed, of the few that bear on the item, so that most decisions leave them as they are. */
+typedef struct pos_known_s pos_known_t;
+struct pos_known_s {
+    pos_known_t *next;         /* of the same item                          */
+    uint32_t     act, role;
+    uint64_t     mask;         /* of the item's acts: they bear on it now   */
+    int64_t      units;        /* tables go so far                          */
+    uint64_t     work;         /* steps that it took, and takes again       */
+    int64_t     *cost;
+    int64_t     *rate;         /* [n]: least cost of one of up to n units   */
+    int64_t     *gain;         /* a var's, at this rate; NULL: not asked    */
+    int64_t      gain_rate, most_gain;
+};
+
 typedef struct pos_small_s pos_small_t;
 typedef struct pos_solve_s pos_solve_t;
 struct pos_solve_s {
@@ -96,6 +111,10 @@ struct pos_solve_s {
     bool              better;       /* something better than the first was found */
     bool              ties;         /* choices that cost the same are of interest */
     pos_status_t      status;
+    uint32_t         *acts_of;      /* on units, item by item, in order of application */
+    uint32_t         *acts_from;    /* into acts_of; item_count + 1         */
+    pos_known_t     **known;        /* by item */
+    size_t            known_room;   /* bytes left for them                  */
     /* the model */
     uint32_t          item_count, deal_count, var_count;
     pos_sitem_t      *items;
@@ -169,6 +188,16 @@ pos_status_t pos_model_make(pos_solve_t *z) POS_MUSTCHECK;
 int64_t pos_model_after(const pos_solve_t *z, int64_t lines);
 /* What an act may take off in all, by its own cap and its promotion's. */
 int64_t pos_model_cap(const pos_solve_t *z, const pos_act_t *act);
+/* solve_known.c: what an act list and costs known take; false: no memory. */
+bool pos_known_init(pos_solve_t *z) POS_MUSTCHECK;
+/* Costs of so many units or more, touched by these candidates; NULL: not known. */
+pos_known_t *pos_known_find(const pos_solve_t *z, uint32_t item, uint32_t act, uint32_t role, int64_t units,
+    const uint8_t *touched);
+/* Keeps a copy of the costs while there is room; NULL where there is none. */
+pos_known_t *pos_known_keep(pos_solve_t *z, uint32_t item, uint32_t act, uint32_t role, int64_t units,
+    const int64_t *cost, uint64_t work);
+/* A var's gains beside the costs they follow from. */
+void pos_known_gains(pos_solve_t *z, pos_known_t *known, int64_t rate, const int64_t *gain, int64_t most);
 /* model_tables.c: every item's and every deal's costs by number of units. */
 void pos_model_tables(pos_solve_t *z);
 /* Do these two share no unit? */

@@ -119,6 +119,6 @@ pos_solve_room(pos_solve_t *z, const pos_solution_t *known)
     z->state = known->state;
     return z->vars && z->deals && z->allowed && z->must && z->in_chain && z->items && z->slack && z->best_x && z->trail && z->lambdas && z->mus &&
         z->halves && z->left && z->elsewhere && z->keep && z->claims && z->best_claims && z->choice && z->try_choice && z->trial &&
-        pos_choice_init(z->choice, plan) == POS_OK && pos_choice_init(z->try_choice, plan) == POS_OK &&
+        pos_known_init(z) && pos_choice_init(z->choice, plan) == POS_OK && pos_choice_init(z->try_choice, plan) == POS_OK &&
         pos_state_init(z->trial, plan) == POS_OK;
 }

@@ -242,15 +242,14 @@ pos_sets_find(pos_solve_t *z, pos_touching_t *u)
     if (set == NULL) {
         return false;
     }
-    for (uint32_t a = 0; a < plan->act_count && plan->acts[a].phase <= POS_PHASE_ORDER; a++) {
-        const pos_act_t *act = &plan->acts[a];
-        uint32_t         k = act->candidate;
+    for (uint32_t i = z->acts_from[u->item]; i < z->acts_from[u->item + 1]; i++) {
+        uint32_t k = plan->acts[z->acts_of[i]].candidate;
 
-        if (!pos_on_units(act) || !z->allowed[k] || set[k] || !pos_act_matches(act, u->item) ||
+        if (!z->allowed[k] || set[k] ||
             (u->act != POS_NIL && pos_shuns(plan, plan->acts[u->act].candidate, k))) {
             continue;
         }
-        for (uint32_t j = 0; j < plan->candidate_count; j++) {
+        for (uint32_t j = 0; plan->stacked && j < plan->candidate_count; j++) {
             apart |= set[j] && pos_shuns(plan, j, k);
         }
         if (count < POS_SETS_LOCAL) {

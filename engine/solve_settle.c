@@ -94,6 +94,26 @@ share_cost(const settle_t *t, const stack_t_ *s, uint32_t option, int64_t units)
     return t->limited ? rate * units : option_cost(t, s, option, units);
 }
 
+/* The one option's costs as the model has them: they take as many steps as if they were worked out. */
+static bool
+least_known(const settle_t *t, stack_t_ *s)
+{
+    pos_solve_t       *z = t->z;
+    uint64_t           work = (uint64_t) s->units * (1 + z->plan->act_count / 4);
+    const pos_known_t *known;
+
+    if (z->plan->stacked || z->plan->limited || z->work + work > z->budget) {
+        return false;
+    }
+    known = pos_known_find(z, s->item, s->act, s->role, s->units, s->options[0]);
+    if (known == NULL) {
+        return false;
+    }
+    z->work += work;
+    s->least = known->rate[s->units] * s->units;
+    return true;
+}
+
 /* By number where options differ and each is rounded as a whole, else at the best rate. */
 static bool
 find_least(settle_t *t, stack_t_ *s)
@@ -101,6 +121,9 @@ find_least(settle_t *t, stack_t_ *s)
     int64_t units = s->units, rate = POS_INF;
     bool    by_number = s->option_count > 1 && !t->limited && units <= MOST_LEAST;
 
+    if (s->option_count == 1 && least_known(t, s)) {
+        return true;
+    }
     if (by_number && (s->leasts = room(t->z, (size_t) (units + 1) * sizeof(int64_t))) == NULL) {
         return false;
     }
@@ -292,11 +315,10 @@ share_bits(const settle_t *t, const share_t *s, uint64_t *bits)
     if (stack->act != POS_NIL) {
         pos_bit_set(bits, stack->touch);
     }
-    for (uint32_t a = 0; a < plan->act_count && plan->acts[a].phase <= POS_PHASE_ORDER; a++) {
-        const pos_act_t *act = &plan->acts[a];
+    for (uint32_t k = t->z->acts_from[stack->item]; k < t->z->acts_from[stack->item + 1]; k++) {
+        const pos_act_t *act = &plan->acts[t->z->acts_of[k]];
 
-        if (pos_on_units(act) && !is_limited(act) && stack->options[s->option][act->candidate] &&
-            pos_act_matches(act, stack->item)) {
+        if (!is_limited(act) && stack->options[s->option][act->candidate]) {
             pos_bit_set(bits, act->touch);
         }
     }
