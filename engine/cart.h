@@ -100,6 +100,10 @@ typedef struct {
 
 /* filter.c: does the item match? Gifts never do. */
 bool pos_filter_judge(const pos_filter_t *filter, const pos_item_t *item);
+/* Which of the cart's items from..until - 1 match, ascending, into `out` (room for all of them);
+ * their number. */
+uint32_t pos_filter_list(const pos_filter_t *filter, const pos_cart_t *cart, uint32_t from, uint32_t until,
+    uint32_t *out);
 /* Most filters name one SKU, and most items are another. */
 static inline bool
 pos_filter_match(const pos_filter_t *filter, const pos_item_t *item)

@@ -15,8 +15,7 @@ pos_claims_load(pos_state_t *s, const pos_claims_t *claims)
         for (; at < claims->count && claims->items[at] == i; at++) {
             uint32_t rest = pos_class_split(s, seg, claims->units[at]);
 
-            memcpy(&s->bits[(size_t) seg * words], &claims->bits[(size_t) at * words],
-                words * sizeof(uint64_t));
+            pos_bits_copy(&s->bits[(size_t) seg * words], &claims->bits[(size_t) at * words], words);
             seg = rest;
         }
     }

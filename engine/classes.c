@@ -111,7 +111,7 @@ pos_class_open(pos_state_t *s, uint32_t item, int64_t units, int64_t original, i
     at = s->seg_count++;
     s->segs[at] = (pos_class_units_t) { .item = item, .next = POS_NIL, .units = units,
         .original = original, .left = original, .floor = floor };
-    memset(&s->bits[(size_t) at * s->plan->words], 0, s->plan->words * sizeof(uint64_t));
+    pos_bits_clear(&s->bits[(size_t) at * s->plan->words], s->plan->words);
     s->first[item] = at;
 }
 
@@ -206,7 +206,7 @@ split(pos_state_t *s, uint32_t seg, int64_t units)
     a->left = a->original;
     a->floor -= b->floor;
     a->next = at;
-    memcpy(&s->bits[(size_t) at * words], &s->bits[(size_t) seg * words], words * sizeof(uint64_t));
+    pos_bits_copy(&s->bits[(size_t) at * words], &s->bits[(size_t) seg * words], words);
     return true;
 }
 

@@ -94,6 +94,9 @@ pos_decode_filter(pos_decoder_t *d, const pos_at_t *at, const pos_json_t *json,
         f->negated = pos_decode_filter(d, &here, negated, depth + 1);
     }
     f->any = json->count == 0;
+    if (json->count == 1 && (f->sku.count > 0 || f->category.count > 0)) {
+        f->asks = f->sku.count > 0 ? POS_ASKS_SKU : POS_ASKS_CATEGORY;
+    }
     f->json = pos_decode_copy(d, json->text);
     return f;
 }
@@ -252,4 +255,67 @@ pos_filter_judge(const pos_filter_t *filter, const pos_item_t *item)
         return false;
     }
     return filter->any || fields_match(filter, item);
+}
+
+
+/* Bits of the hashes of a set: most of what is not in it has none of them. */
+static uint64_t
+bits_of(const pos_strset_t *set)
+{
+    uint64_t bits = 0;
+
+    for (uint32_t i = 0; i < set->count; i++) {
+        bits |= UINT64_C(1) << (set->hashes[i] & 63);
+    }
+    return bits;
+}
+
+
+static uint32_t
+list_by_sku(const pos_strset_t *set, const pos_cart_t *cart, uint32_t from, uint32_t until, uint32_t *out)
+{
+    uint64_t bits = set->count < until - from ? bits_of(set) : UINT64_MAX;
+    uint32_t n = 0;
+
+    for (uint32_t i = from; i < until; i++) {
+        const pos_item_t *item = &cart->items[i];
+
+        if (bits >> (item->sku_hash & 63) & 1 && pos_strset_has(set, item->product->sku, item->sku_hash)) {
+            out[n++] = i;
+        }
+    }
+    return n;
+}
+
+
+static uint32_t
+list_by_category(const pos_strset_t *set, const pos_cart_t *cart, uint32_t from, uint32_t until, uint32_t *out)
+{
+    uint32_t n = 0;
+
+    for (uint32_t i = from; i < until; i++) {
+        if (category_matches(set, &cart->items[i])) {
+            out[n++] = i;
+        }
+    }
+    return n;
+}
+
+
+/* No item of the range is a gift: those stand behind it. */
+uint32_t
+pos_filter_list(const pos_filter_t *filter, const pos_cart_t *cart, uint32_t from, uint32_t until, uint32_t *out)
+{
+    uint32_t n = 0;
+
+    if (filter != NULL && filter->selection == NULL && filter->asks != POS_ASKS_MORE) {
+        return filter->asks == POS_ASKS_SKU ? list_by_sku(&filter->sku, cart, from, until, out)
+                                            : list_by_category(&filter->category, cart, from, until, out);
+    }
+    for (uint32_t i = from; i < until; i++) {
+        if (pos_filter_match(filter, &cart->items[i])) {
+            out[n++] = i;
+        }
+    }
+    return n;
 }

@@ -125,7 +125,7 @@ pos_manual_apply(pos_state_t *s)
 {
     const pos_cart_t *cart = &s->plan->work->cart;
 
-    for (uint32_t i = 0; i < cart->item_count; i++) {
+    for (uint32_t i = 0; s->plan->manual && i < cart->item_count; i++) {
         const pos_line_t *line = cart->items[i].line;
         uint32_t          n = 0;
 

@@ -56,13 +56,13 @@ order_at(const pos_solve_t *z, int64_t lines, int64_t left)
 {
     const pos_plan_t *plan = z->plan;
 
-    for (uint32_t a = 0; a < plan->act_count; a++) {
+    for (uint32_t a = plan->phase_from[POS_PHASE_ORDER]; a < plan->phase_from[POS_PHASE_SHIPPING]; a++) {
         const pos_act_t    *act = &plan->acts[a];
         const pos_effect_t *e = act->effect;
         asked_t             asked;
         int64_t             least = left;
 
-        if (act->phase != POS_PHASE_ORDER || !z->allowed[act->candidate]) {
+        if (!z->allowed[act->candidate]) {
             continue;
         }
         asked = asked_of(z, act);
@@ -126,10 +126,10 @@ shipping_with_all(const pos_solve_t *z, int64_t left)
 {
     const pos_plan_t *plan = z->plan;
 
-    for (uint32_t a = 0; a < plan->act_count; a++) {
+    for (uint32_t a = plan->phase_from[POS_PHASE_SHIPPING]; a < plan->phase_from[POS_PHASE_BONUS]; a++) {
         const pos_act_t *act = &plan->acts[a];
 
-        if (act->phase == POS_PHASE_SHIPPING && z->allowed[act->candidate]) {
+        if (z->allowed[act->candidate]) {
             left = shipping_after(z, act, left);
         }
     }
@@ -142,12 +142,12 @@ shipping_least(const pos_solve_t *z, uint32_t from, int64_t left, uint32_t *used
     const pos_plan_t *plan = z->plan;
     int64_t           least = left;
 
-    for (uint32_t a = from; a < plan->act_count; a++) {
+    for (uint32_t a = from; a < plan->phase_from[POS_PHASE_BONUS]; a++) {
         const pos_act_t *act = &plan->acts[a];
         bool             apart = false;
         int64_t          n;
 
-        if (act->phase != POS_PHASE_SHIPPING || !z->allowed[act->candidate]) {
+        if (!z->allowed[act->candidate]) {
             continue;
         }
         for (uint32_t k = 0; k < count; k++) {
@@ -173,13 +173,13 @@ pos_model_after(const pos_solve_t *z, int64_t lines)
     uint32_t          used[MOST_SHIPPING], discounts = 0;
     bool              shared = false;
 
-    for (uint32_t a = 0; a < plan->act_count; a++) {
-        discounts += plan->acts[a].phase == POS_PHASE_SHIPPING && z->allowed[plan->acts[a].candidate];
+    for (uint32_t a = plan->phase_from[POS_PHASE_SHIPPING]; a < plan->phase_from[POS_PHASE_BONUS]; a++) {
+        discounts += z->allowed[plan->acts[a].candidate];
     }
-    ship = discounts > MOST_SHIPPING ? shipping_with_all(z, full) : full ? shipping_least(z, 0, full, used, 0) : 0;
-    for (uint32_t a = 0; a < plan->act_count; a++) {
-        shared |= plan->acts[a].phase == POS_PHASE_ORDER && z->allowed[plan->acts[a].candidate] &&
-            plan->acts[a].effect->shipping_too;
+    ship = discounts > MOST_SHIPPING ? shipping_with_all(z, full)
+        : full ? shipping_least(z, plan->phase_from[POS_PHASE_SHIPPING], full, used, 0) : 0;
+    for (uint32_t a = plan->phase_from[POS_PHASE_ORDER]; a < plan->phase_from[POS_PHASE_SHIPPING]; a++) {
+        shared |= z->allowed[plan->acts[a].candidate] && plan->acts[a].effect->shipping_too;
     }
     if (whole < 0 && !(shared && !z->whole_order)) {
         whole = 0;    /* else what was taken off the sum may be shipping's */
@@ -192,11 +192,11 @@ pos_model_after(const pos_solve_t *z, int64_t lines)
     }
     full = shared ? full : 0;
     least = order_at(z, needed, needed + full);
-    for (uint32_t a = 0; a < plan->act_count; a++) {
+    for (uint32_t a = plan->phase_from[POS_PHASE_ORDER]; a < plan->phase_from[POS_PHASE_SHIPPING]; a++) {
         const pos_act_t *act = &plan->acts[a];
         int64_t          min, n;
 
-        if (act->phase != POS_PHASE_ORDER || !z->allowed[act->candidate]) {
+        if (!z->allowed[act->candidate]) {
             continue;
         }
         min = asked_of(z, act).min;

@@ -88,7 +88,7 @@ match_filter(pos_plan_t *plan, const pos_filter_t *filter, pos_match_t *match)
 {
     const pos_cart_t  *cart = &plan->work->cart;
     const pos_found_t *found;
-    uint32_t           i, until, n = 0, *items;
+    uint32_t           i, until, n, *items;
     bool               few;
 
     if (filter == NULL || (filter->any && filter->selection == NULL)) {
@@ -109,11 +109,7 @@ match_filter(pos_plan_t *plan, const pos_filter_t *filter, pos_match_t *match)
     if (items == NULL) {
         return false;
     }
-    for (; i < until; i++) {
-        if (pos_filter_match(filter, &cart->items[i])) {
-            items[n++] = i;
-        }
-    }
+    n = pos_filter_list(filter, cart, i, until, items);
     *match = (pos_match_t) { n, items };
     return few || match_list(plan, items, n, match);
 }
@@ -591,6 +587,19 @@ drop_idle(pos_plan_t *plan)
     plan->candidate_count = kept;
 }
 
+static void
+find_phases(pos_plan_t *plan)
+{
+    uint32_t a = 0;
+
+    for (uint32_t phase = 0; phase <= POS_PHASE_COUNT; phase++) {
+        while (a < plan->act_count && plan->acts[a].phase < (pos_phase_t) phase) {
+            a++;
+        }
+        plan->phase_from[phase] = a;
+    }
+}
+
 /* Each candidate's acts again, in its own order of effects. */
 static void
 collect_acts(pos_plan_t *plan)
@@ -648,8 +657,12 @@ pos_plan_make(pos_work_t *w, pos_plan_t *plan)
     }
     if (status == POS_OK) {
         drop_idle(plan);
+        find_phases(plan);
         collect_acts(plan);
         status = pos_plan_touches(plan);
+    }
+    for (uint32_t i = 0; i < w->cart.item_count; i++) {
+        plan->manual |= w->cart.items[i].line->has_discount;
     }
     plan->shipping = w->cart.has_shipping ? w->cart.item_count + w->gift_count : POS_NIL;
     plan->span = w->cart.item_count + w->gift_count + 1;

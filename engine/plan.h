@@ -96,6 +96,7 @@ typedef struct {
     pos_candidate_t *candidates;      /* by (priority desc, id)             */
     uint32_t         act_count;
     pos_act_t       *acts;            /* in order of application            */
+    uint32_t         phase_from[POS_PHASE_COUNT + 1];    /* into acts, in which a phase's are side by side */
     uint32_t         touch_count;
     uint32_t        *act_of_touch;
     uint32_t         words;           /* of a bitmap of touch ids           */
@@ -104,6 +105,7 @@ typedef struct {
     uint32_t        *dearest;         /* all items by unit amount, falling  */
     uint32_t        *room;            /* scratch: as many as items          */
     pos_match_t      all;             /* of what any item matches           */
+    bool             manual;          /* any item has a manual discount     */
     bool             stacked;         /* any exclusive, alone or group      */
     bool             contested;       /* deals that could want the same unit */
     bool             limited;         /* acts that split items into classes */
@@ -146,6 +148,33 @@ pos_opened_t *pos_coupon_opens(const pos_work_t *w, pos_str_t promotion);
  * NULL: none. */
 const pos_tier_t *pos_tier_best(const pos_tier_t *tiers, uint32_t count, int64_t reached,
     int64_t amount, int64_t units);
+
+/* Of so many words; one nearly always. */
+static inline void
+pos_bits_clear(uint64_t *map, uint32_t words)
+{
+    if (words == 1) {
+        *map = 0;
+    } else {
+        memset(map, 0, words * sizeof(*map));
+    }
+}
+
+static inline void
+pos_bits_copy(uint64_t *to, const uint64_t *from, uint32_t words)
+{
+    if (words == 1) {
+        *to = *from;
+    } else {
+        memcpy(to, from, words * sizeof(*to));
+    }
+}
+
+static inline bool
+pos_bits_same(const uint64_t *a, const uint64_t *b, uint32_t words)
+{
+    return words == 1 ? *a == *b : memcmp(a, b, words * sizeof(*a)) == 0;
+}
 
 static inline bool
 pos_bit(const uint64_t *map, uint32_t bit)

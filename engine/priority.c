@@ -52,7 +52,7 @@ pos_priority_put(pos_rule_t *r, pos_claims_t *c, uint32_t item, int64_t units, c
     }
     c->items[c->count] = item;
     c->units[c->count] = units;
-    memcpy(&c->bits[c->count * words], bits, words * sizeof(*bits));
+    pos_bits_copy(&c->bits[c->count * words], bits, r->plan->words);
     if (touch != POS_NIL) {
         pos_bit_set(&c->bits[c->count * words], touch);
     }
@@ -103,7 +103,7 @@ merge(pos_rule_t *r, const pos_claims_t *from, pos_claims_t *to)
             first = to->count;
         }
         for (at = first; at < to->count; at++) {
-            if (memcmp(&to->bits[at * words], &from->bits[k * words], words * sizeof(uint64_t)) == 0) {
+            if (pos_bits_same(&to->bits[at * words], &from->bits[k * words], r->plan->words)) {
                 break;
             }
         }

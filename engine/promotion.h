@@ -50,8 +50,12 @@ typedef struct {
 } pos_selection_t;
 
 typedef struct pos_filter_s pos_filter_t;
+/* What a filter asks, where it is one thing alone. */
+typedef enum { POS_ASKS_MORE, POS_ASKS_SKU, POS_ASKS_CATEGORY } pos_asks_t;
+
 struct pos_filter_s {
     bool                          any;        /* {}: everything matches    */
+    pos_asks_t                    asks;
     pos_strset_t                  sku, category, brand, tag;
     uint32_t                      attribute_count;
     const pos_attribute_filter_t *attributes;

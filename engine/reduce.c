@@ -71,7 +71,10 @@ pos_take_off(pos_state_t *s, uint32_t act, uint32_t seg, int64_t amount)
     }
     s->adjust_last[c->item] = at;
     c->left -= amount;
-    c->extra = (c->extra + amount % c->units) % c->units;
+    if (c->units > 1) {
+        c->extra += amount % c->units;
+        c->extra -= c->extra >= c->units ? c->units : 0;
+    }
     if (act != POS_NIL) {
         const pos_act_t *a = &s->plan->acts[act];
 
@@ -260,7 +263,10 @@ share_over_items(pos_state_t *s, uint32_t n, int64_t amount)
     for (uint32_t g = 0; g < groups; g++) {
         uint32_t from = s->group_from[g], count = s->group_from[g + 1] - from;
 
-        if (!share_out(s->group_parts[g], s->weights + from, s->caps + from, count, s->parts + from)) {
+        /* A part is no more than its group's cap, which is that of its one class. */
+        if (count == 1) {
+            s->parts[from] = s->group_parts[g];
+        } else if (!share_out(s->group_parts[g], s->weights + from, s->caps + from, count, s->parts + from)) {
             s->status = POS_LIMIT;
             return false;
         }
