@@ -50,7 +50,15 @@ typedef struct {
     int64_t                     subtotal;  /* before any discount            */
     int64_t                     after_line;    /* left after line discounts  */
     uint64_t                    sku_hash;
+    uint64_t                    category_bits;  /* pos_set_bit() of each     */
 } pos_item_t;
+
+/* One bit of 64: a set none of whose bits a thing has does not have the thing. */
+static inline uint64_t
+pos_set_bit(uint64_t hash)
+{
+    return UINT64_C(1) << (hash & 63);
+}
 
 typedef struct pos_matches_s pos_matches_t;    /* matches.c */
 

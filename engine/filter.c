@@ -265,7 +265,7 @@ bits_of(const pos_strset_t *set)
     uint64_t bits = 0;
 
     for (uint32_t i = 0; i < set->count; i++) {
-        bits |= UINT64_C(1) << (set->hashes[i] & 63);
+        bits |= pos_set_bit(set->hashes[i]);
     }
     return bits;
 }
@@ -280,7 +280,7 @@ list_by_sku(const pos_strset_t *set, const pos_cart_t *cart, uint32_t from, uint
     for (uint32_t i = from; i < until; i++) {
         const pos_item_t *item = &cart->items[i];
 
-        if (bits >> (item->sku_hash & 63) & 1 && pos_strset_has(set, item->product->sku, item->sku_hash)) {
+        if ((bits & pos_set_bit(item->sku_hash)) && pos_strset_has(set, item->product->sku, item->sku_hash)) {
             out[n++] = i;
         }
     }
@@ -291,10 +291,11 @@ list_by_sku(const pos_strset_t *set, const pos_cart_t *cart, uint32_t from, uint
 static uint32_t
 list_by_category(const pos_strset_t *set, const pos_cart_t *cart, uint32_t from, uint32_t until, uint32_t *out)
 {
+    uint64_t bits = set->count < until - from ? bits_of(set) : UINT64_MAX;
     uint32_t n = 0;
 
     for (uint32_t i = from; i < until; i++) {
-        if (category_matches(set, &cart->items[i])) {
+        if ((bits & cart->items[i].category_bits) && category_matches(set, &cart->items[i])) {
             out[n++] = i;
         }
     }

@@ -259,35 +259,81 @@ cmp_lines(const pos_work_t *w, uint32_t x, uint32_t y)
     return c;
 }
 
-/* Stable merge sort of line indices: equal lines stay in the order given. */
+/* A line by the first bytes of its SKU, which tell most lines apart; nothing where it is shorter. */
+typedef struct {
+    uint64_t head;
+    uint32_t line;
+} place_t;
+
+static uint64_t
+head_of(pos_str_t sku)
+{
+    uint64_t head = 0;
+
+    if (sku.len >= sizeof(head)) {
+        memcpy(&head, sku.data, sizeof(head));
+        return __builtin_bswap64(head);
+    }
+    for (size_t i = 0; i < sku.len; i++) {
+        head |= (uint64_t) (uint8_t) sku.data[i] << (56 - 8 * i);
+    }
+    return head;
+}
+
+static inline bool
+is_behind(const pos_work_t *w, place_t a, place_t b)
+{
+    return a.head != b.head ? a.head > b.head : cmp_lines(w, a.line, b.line) > 0;
+}
+
+/* Stable merge sort: equal lines stay in the order given. */
 static void
-sort_lines(const pos_work_t *w, uint32_t *a, uint32_t *scratch, size_t n)
+sort_places(const pos_work_t *w, place_t *a, place_t *scratch, size_t n)
 {
     size_t half = n / 2, i = 0, j = half, k = 0;
 
     if (n <= 8) {
         for (i = 1; i < n; i++) {
-            uint32_t x = a[i];
+            place_t x = a[i];
 
-            for (j = i; j > 0 && cmp_lines(w, a[j - 1], x) > 0; j--) {
+            for (j = i; j > 0 && is_behind(w, a[j - 1], x); j--) {
                 a[j] = a[j - 1];
             }
             a[j] = x;
         }
         return;
     }
-    sort_lines(w, a, scratch, half);
-    sort_lines(w, a + half, scratch, n - half);
-    memcpy(scratch, a, n * sizeof(*a));
+    sort_places(w, a, scratch, half);
+    sort_places(w, a + half, scratch, n - half);
+    if (!is_behind(w, a[half - 1], a[half])) {
+        return;
+    }
+    /* The second half stands where it is: what is merged never overtakes it. */
+    memcpy(scratch, a, half * sizeof(*a));
     while (i < half && j < n) {
-        a[k++] = cmp_lines(w, scratch[i], scratch[j]) <= 0 ? scratch[i++] : scratch[j++];
+        a[k++] = is_behind(w, scratch[i], a[j]) ? a[j++] : scratch[i++];
     }
-    while (i < half) {
-        a[k++] = scratch[i++];
+    memcpy(a + k, scratch + i, (half - i) * sizeof(*a));
+}
+
+/* The lines' numbers in canonical order; false: no memory. */
+static bool
+sort_lines(pos_work_t *w, uint32_t *order)
+{
+    uint32_t n = w->cart.line_count;
+    place_t *places = pos_arena_alloc(w->arena, 2 * ((size_t) n + 1) * sizeof(*places));
+
+    if (places == NULL) {
+        return false;
     }
-    while (j < n) {
-        a[k++] = scratch[j++];
+    for (uint32_t i = 0; i < n; i++) {
+        places[i] = (place_t) { head_of(w->cart.lines[i].sku), i };
     }
+    sort_places(w, places, places + n + 1, n);
+    for (uint32_t i = 0; i < n; i++) {
+        order[i] = places[i].line;
+    }
+    return true;
 }
 
 /* ---- items ---- */
@@ -314,6 +360,7 @@ item_categories(pos_work_t *w, pos_item_t *item)
         before->category_count && before->categories[0] == first) {
         item->categories = before->categories;
         item->category_count = before->category_count;
+        item->category_bits = before->category_bits;
         return true;
     }
     item->categories = pos_arena_alloc(w->arena, (room ? room : 1) * sizeof(*item->categories));
@@ -340,6 +387,9 @@ item_categories(pos_work_t *w, pos_item_t *item)
         }
     }
     item->category_count = n;
+    for (uint32_t i = 0; i < n; i++) {
+        item->category_bits |= pos_set_bit(item->categories[i]->hash);
+    }
     return true;
 }
 
@@ -439,7 +489,7 @@ pos_status_t
 pos_items_make(pos_work_t *w)
 {
     pos_cart_t *cart = &w->cart;
-    uint32_t    n = cart->line_count, *scratch;
+    uint32_t    n = cart->line_count;
 
     w->list_fits = pos_arena_zalloc(w->arena, w->book->list_count + 1);
     if (w->list_fits == NULL || gather_skus(w) != POS_OK) {
@@ -454,14 +504,9 @@ pos_items_make(pos_work_t *w)
     cart->items = pos_arena_array(w->arena, (size_t) n + 1, sizeof(*cart->items));
     w->item_lines = pos_arena_alloc(w->arena, ((size_t) n + 1) * sizeof(uint32_t));
     w->item_first = pos_arena_alloc(w->arena, ((size_t) n + 2) * sizeof(uint32_t));
-    scratch = pos_arena_alloc(w->arena, ((size_t) n + 1) * sizeof(uint32_t));
-    if (!cart->items || !w->item_lines || !w->item_first || !scratch) {
+    if (!cart->items || !w->item_lines || !w->item_first || !sort_lines(w, w->item_lines)) {
         return POS_NO_MEMORY;
     }
-    for (uint32_t i = 0; i < n; i++) {
-        w->item_lines[i] = i;
-    }
-    sort_lines(w, w->item_lines, scratch, n);
     return merge_lines(w, w->item_lines);
 }
 

@@ -73,14 +73,10 @@ ask(const pos_cart_t *cart, const pos_filter_t *filter, pos_found_t *found)
     const pos_item_t *last = NULL;
     uint32_t         *items = cart->matches->room;
 
-    *found = (pos_found_t) { .match = { 0, NULL } };
-    for (uint32_t i = 0; i < cart->item_count; i++) {
-        const pos_item_t *item = &cart->items[i];
+    *found = (pos_found_t) { .match = { pos_filter_list(filter, cart, 0, cart->item_count, items), NULL } };
+    for (uint32_t k = 0; k < found->match.count; k++) {
+        const pos_item_t *item = &cart->items[items[k]];
 
-        if (!pos_filter_match(filter, item)) {
-            continue;
-        }
-        items[found->match.count++] = i;
         found->quantity += item->quantity;
         found->subtotal += item->subtotal;
         found->distinct += last == NULL || !pos_str_eq(last->product->sku, item->product->sku);

@@ -5,15 +5,17 @@
 
 /* ---- figures ---- */
 
-/* What the line was sold for, less its own discount and its share of the order's. */
+/* What the line was sold for, less its own discount and its share of the order's; `before` is
+ * without either. */
 static bool
-actual_amounts(const pos_book_t *book, const pos_past_t *o, int64_t *amounts, int64_t *weights, int64_t *parts)
+actual_amounts(const pos_book_t *book, const pos_past_t *o, int64_t *before, int64_t *amounts, int64_t *weights,
+    int64_t *parts)
 {
     for (uint32_t i = 0; i < o->line_count; i++) {
-        if (!pos_muldiv(o->prices[i], o->lines[i].quantity, POS_THOUSANDTHS, book->rounding, &amounts[i])) {
+        if (!pos_muldiv(o->prices[i], o->lines[i].quantity, POS_THOUSANDTHS, book->rounding, &before[i])) {
             return false;
         }
-        amounts[i] -= o->discounts[i];
+        amounts[i] = before[i] - o->discounts[i];
         weights[i] = amounts[i] > 0 ? amounts[i] : 0;
     }
     if (o->discount == 0 || o->line_count == 0) {
@@ -40,8 +42,8 @@ put(pos_cart_line_t *line, unsigned way, int64_t discount, int64_t paid, int64_t
     a[POS_PAID] = paid;
     a[POS_REVENUE] = paid - tax;
     a[POS_MARGIN] = cost != INT64_MIN ? paid - tax - cost : 0;
-    if (way == POS_WITHOUT && cost != INT64_MIN) {
-        line->figures.costed = a[POS_REVENUE];
+    if (way == POS_WITHOUT) {
+        line->figures.costed = cost != INT64_MIN ? a[POS_REVENUE] : 0;
     }
 }
 
@@ -111,10 +113,8 @@ put_gifts(const pos_book_t *book, pos_cart_figures_t *cart, unsigned way, const 
         pos_cart_line_t         *line = &cart->lines[cart->line_count++];
         int64_t                  cost;
 
-        line->product = part->product;
-        line->category = category_of(part->product);
-        line->quantity = part->quantity;
-        line->gift = true;
+        *line = (pos_cart_line_t) { .product = part->product, .category = category_of(part->product),
+            .quantity = part->quantity, .gift = true };
         if (!cost_of(book, cart->order, part->product, INT64_MIN, part->quantity, &cost)) {
             return false;
         }
@@ -126,7 +126,7 @@ put_gifts(const pos_book_t *book, pos_cart_figures_t *cart, unsigned way, const 
 
 
 static bool
-put_lines(const pos_book_t *book, pos_cart_figures_t *cart, const int64_t *actual)
+put_lines(const pos_book_t *book, pos_cart_figures_t *cart, const int64_t *before, const int64_t *actual)
 {
     const pos_past_t          *o = cart->order;
     const pos_basket_result_t *r = cart->result;
@@ -134,20 +134,19 @@ put_lines(const pos_book_t *book, pos_cart_figures_t *cart, const int64_t *actua
     for (uint32_t i = 0; i < o->line_count; i++) {
         pos_cart_line_t     *line = &cart->lines[cart->line_count++];
         const pos_product_t *p = r->with.parts[i].product;
-        int64_t              cost, before;
+        int64_t              cost;
 
         line->product = p;
         line->category = category_of(p);
         line->quantity = o->lines[i].quantity;
-        if (!cost_of(book, o, p, o->costs[i], line->quantity, &cost)
-            || !pos_muldiv(o->prices[i], line->quantity, POS_THOUSANDTHS, book->rounding, &before))
-        {
+        line->gift = false;
+        if (!cost_of(book, o, p, o->costs[i], line->quantity, &cost)) {
             return false;
         }
         cart->cost_known &= cost != INT64_MIN;
         put_part(cart, line, POS_WITHOUT, &r->without.parts[i], cost);
         put_part(cart, line, POS_WITH, &r->with.parts[i], cost);
-        put(line, POS_ACTUAL, before - actual[i], actual[i], actual_tax(book, r, i, actual[i]), cost);
+        put(line, POS_ACTUAL, before[i] - actual[i], actual[i], actual_tax(book, r, i, actual[i]), cost);
     }
     return true;
 }
@@ -159,9 +158,10 @@ pos_cart_figure(const pos_book_t *book, pos_cart_figures_t *cart, pos_arena_t *a
     const pos_basket_result_t *r = cart->result;
     uint32_t                   n = cart->order->line_count;
     size_t                     room = (size_t) r->with.part_count + r->without.part_count + 1;
-    int64_t                   *amounts = pos_arena_alloc(arena, 3 * ((size_t) n + 1) * sizeof(*amounts));
+    int64_t                   *amounts = pos_arena_alloc(arena, 4 * ((size_t) n + 1) * sizeof(*amounts));
+    int64_t                   *before = amounts + 3 * (size_t) n;
 
-    cart->lines = pos_arena_array(arena, room, sizeof(*cart->lines));
+    cart->lines = pos_arena_alloc(arena, room * sizeof(*cart->lines));
     if (amounts == NULL || cart->lines == NULL) {
         return POS_NO_MEMORY;
     }
@@ -170,8 +170,8 @@ pos_cart_figure(const pos_book_t *book, pos_cart_figures_t *cart, pos_arena_t *a
     cart->cost_known = true;
     cart->line_count = 0;
     memset(&cart->figures, 0, sizeof(cart->figures));
-    if (!actual_amounts(book, cart->order, amounts, amounts + n, amounts + 2 * (size_t) n)
-        || !put_lines(book, cart, amounts) || !put_gifts(book, cart, POS_WITHOUT, &r->without)
+    if (!actual_amounts(book, cart->order, before, amounts, amounts + n, amounts + 2 * (size_t) n)
+        || !put_lines(book, cart, before, amounts) || !put_gifts(book, cart, POS_WITHOUT, &r->without)
         || !put_gifts(book, cart, POS_WITH, &r->with))
     {
         return POS_LIMIT;

@@ -133,17 +133,22 @@ pos_group_order(pos_group_t *row, uint64_t order, bool touched)
 }
 
 
+/* For every line of every order: without a branch, so that several are added at once. A sum is over
+ * where its sign is neither of those that were added. */
 bool
-pos_figures_add(pos_figures_t *to, const pos_figures_t *from)
+pos_figures_add(pos_figures_t *restrict to, const pos_figures_t *restrict from)
 {
-    bool over = __builtin_add_overflow(to->costed, from->costed, &to->costed);
+    int64_t       *restrict a = to->amount[0];
+    const int64_t *restrict b = from->amount[0];
+    int64_t                 over = 0;
 
-    for (unsigned way = 0; way < POS_WAYS; way++) {
-        for (unsigned k = 0; k < POS_AMOUNTS; k++) {
-            over |= __builtin_add_overflow(to->amount[way][k], from->amount[way][k], &to->amount[way][k]);
-        }
+    for (unsigned k = 0; k < POS_WAYS * POS_AMOUNTS; k++) {
+        int64_t sum = (int64_t) ((uint64_t) a[k] + (uint64_t) b[k]);
+
+        over |= (a[k] ^ sum) & (b[k] ^ sum);
+        a[k] = sum;
     }
-    return !over;
+    return !__builtin_add_overflow(to->costed, from->costed, &to->costed) && over >= 0;
 }
 
 
