@@ -13,7 +13,7 @@ pos_claims_load(pos_state_t *s, const pos_claims_t *claims)
         uint32_t seg = s->first[i];
 
         for (; at < claims->count && claims->items[at] == i; at++) {
-            uint32_t rest = pos_class_split(s, seg, claims->units[at]);
+            uint32_t rest = claims->units[at] < s->segs[seg].units ? pos_class_split(s, seg, claims->units[at]) : POS_NIL;
 
             pos_bits_copy(&s->bits[(size_t) seg * words], &claims->bits[(size_t) at * words], words);
             seg = rest;

@@ -216,7 +216,7 @@ int64_t
 pos_model_cost(pos_solve_t *z, uint32_t item, int64_t n, uint32_t act, uint32_t role,
     const uint8_t *touched)
 {
-    sets_t     t = { .z = z, .item = item, .act = act };
+    sets_t     t;
     pos_sets_t sets;
     uint8_t    own[z->plan->candidate_count + 1];
     int64_t    least = POS_INF;
@@ -229,6 +229,10 @@ pos_model_cost(pos_solve_t *z, uint32_t item, int64_t n, uint32_t act, uint32_t 
         return chain(z, item, n, act, role, touched);
     }
     memset(own, 0, sizeof(own));
+    t.z = z;
+    t.item = item;
+    t.act = act;
+    t.count = 0;
     find_local(&t, own, &contested);
     if (!contested || t.count > POS_SETS_LOCAL || z->work > z->budget) {
         return chain(z, item, n, act, role, own);

@@ -84,6 +84,16 @@ pos_priority_swap(pos_claims_t *a, pos_claims_t *b)
     *b = t;
 }
 
+/* The same where there is room, of one unit at least. */
+static inline void
+put(const pos_plan_t *plan, pos_claims_t *c, uint32_t item, int64_t units, const uint64_t *bits)
+{
+    c->items[c->count] = item;
+    c->units[c->count] = units;
+    pos_bits_copy(&c->bits[(size_t) c->count * plan->words], bits, plan->words);
+    c->count++;
+}
+
 /* Units of an item keep their order in the claims; those that are treated alike
  * are judged as one class. */
 static void
@@ -110,7 +120,7 @@ merge(pos_rule_t *r, const pos_claims_t *from, pos_claims_t *to)
         if (at < to->count) {
             to->units[at] += from->units[k];
         } else {
-            pos_priority_put(r, to, from->items[k], from->units[k], &from->bits[k * words], POS_NIL);
+            put(r->plan, to, from->items[k], from->units[k], &from->bits[k * words]);
         }
     }
     memcpy(to->times, from->times, r->plan->act_count * sizeof(*to->times));
@@ -126,7 +136,7 @@ read_classes(pos_rule_t *r, const pos_state_t *s, pos_claims_t *out)
     }
     for (uint32_t i = 0; i < r->plan->work->cart.item_count; i++) {
         for (uint32_t seg = s->first[i]; seg != POS_NIL; seg = s->segs[seg].next) {
-            pos_priority_put(r, out, i, s->segs[seg].units, &s->bits[(size_t) seg * r->plan->words], POS_NIL);
+            put(r->plan, out, i, s->segs[seg].units, &s->bits[(size_t) seg * r->plan->words]);
         }
     }
     memcpy(out->times, s->times, r->plan->act_count * sizeof(*out->times));

@@ -34,7 +34,8 @@ typedef struct {
     pos_claims_t *claims;
 } pos_choice_t;
 
-typedef struct {
+/* Units of one item that are treated alike. */
+struct pos_class_units_s {
     uint32_t item;
     uint32_t next;         /* the item's next class, POS_NIL                */
     int64_t  units;
@@ -43,7 +44,7 @@ typedef struct {
     int64_t  floor;        /* below which no discount may take it           */
     int64_t  untaxed;      /* discounts that tax does not see ("before")    */
     int64_t  extra;        /* units that bore the odd minor units so far    */
-} pos_class_units_t;
+};
 
 /* One act's discount on one class. */
 typedef struct {
