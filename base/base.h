@@ -71,6 +71,9 @@ pos_str_eq(pos_str_t a, pos_str_t b)
         memcpy(&w[1], b.data + a.len - 4, 4);
         return ((v[0] ^ w[0]) | (v[1] ^ w[1])) == 0;
     }
+    if (a.len > 0 && a.len < 4) {
+        return ((a.data[0] ^ b.data[0]) | (a.data[a.len / 2] ^ b.data[a.len / 2]) | (a.data[a.len - 1] ^ b.data[a.len - 1])) == 0;
+    }
     return a.len == 0 || memcmp(a.data, b.data, a.len) == 0;
 }
 

@@ -178,84 +178,107 @@ pos_split_sum(const int64_t *weights, size_t count, uint64_t *sum)
 }
 
 
-/* Few parts: take the largest remainder, first come first, until all of the
- * amount is placed. */
+/* Where the winners among remainders end: those above the threshold win, and of those
+ * equal to it the first `ties`. */
+typedef struct {
+    int64_t threshold;
+    size_t  ties;
+} pos_split_end_t;
+
+
+/* The least threshold with at most `left` (fewer than there are) remainders above it,
+ * by bisection of their range; `rests` holds fewer of them each time, and is used up. */
+static pos_split_end_t
+pos_split_end(int64_t *rests, size_t count, uint64_t left, uint64_t sum)
+{
+    size_t   i, n;
+    int64_t  low = -1, high = (int64_t) (sum - 1), mid, rest;
+    uint64_t above = 0;
+
+    while (count > 1 && high - low > 1) {
+        mid = low + (high - low) / 2;
+
+        for (n = 0, i = 0; i < count; i++) {
+            rest = rests[i];
+            rests[i] = rests[n];
+            rests[n] = rest;
+            n += rest > mid;
+        }
+
+        if (above + n <= left) {
+            /* They win: those that are left are no greater than `mid`. */
+            high = mid;
+            above += n;
+            rests += n;
+            count -= n;
+
+        } else {
+            low = mid;
+            count = n;
+        }
+    }
+
+    return (pos_split_end_t) { count == 1 ? rests[0] : high, left - above };
+}
+
+
+static inline bool
+pos_split_wins(pos_split_end_t *end, int64_t rest)
+{
+    if (rest == end->threshold && end->ties > 0) {
+        end->ties--;
+        return true;
+    }
+
+    return rest > end->threshold;
+}
+
+
 static void
 pos_split_small(const pos_split_t *split, size_t count, int64_t *parts)
 {
-    size_t   i, best;
-    uint64_t left = split->amount;
-    uint64_t rests[POS_SPLIT_SMALL];
+    size_t          i;
+    uint64_t        left = split->amount, rest;
+    int64_t         rests[POS_SPLIT_SMALL], used[POS_SPLIT_SMALL];
+    pos_split_end_t end;
 
     for (i = 0; i < count; i++) {
-        parts[i] = (int64_t) pos_split_floor(split, i, &rests[i]);
+        parts[i] = (int64_t) pos_split_floor(split, i, &rest);
+        rests[i] = used[i] = (int64_t) rest;
         left -= (uint64_t) parts[i];
     }
 
-    for (; left > 0; left--) {
-        for (best = 0, i = 1; i < count; i++) {
-            if (rests[i] > rests[best]) {
-                best = i;
-            }
-        }
-
-        parts[best]++;
-        rests[best] = 0;
+    if (left == 0) {
+        return;
     }
-}
 
-
-static size_t
-pos_split_above(const int64_t *rests, size_t count, int64_t threshold)
-{
-    size_t i, n = 0;
+    end = pos_split_end(used, count, left, split->sum);
 
     for (i = 0; i < count; i++) {
-        n += rests[i] > threshold;
+        parts[i] += pos_split_wins(&end, rests[i]);
     }
-
-    return n;
 }
 
 
-/* Many parts, without memory for the remainders: they stand in `parts` while
- * the value that separates winners from losers is found by bisection, and the
- * floors are computed once more after. */
+/* Many parts, without memory for the remainders: they stand in `parts` until it is
+ * known where the winners end, and are worked out once more after. */
 static void
 pos_split_large(const pos_split_t *split, size_t count, int64_t *parts)
 {
-    size_t   i, ties;
-    int64_t  low = -1, high = (int64_t) (split->sum - 1), mid;
-    uint64_t left = split->amount, rest;
+    size_t          i;
+    uint64_t        left = split->amount, rest;
+    pos_split_end_t end;
 
     for (i = 0; i < count; i++) {
         left -= pos_split_floor(split, i, &rest);
         parts[i] = (int64_t) rest;
     }
 
-    /* The least threshold with at most `left` remainders above it: all of
-     * those win, and the first of those equal to it share what is over. */
-    while (high - low > 1) {
-        mid = low + (high - low) / 2;
-
-        if (pos_split_above(parts, count, mid) <= left) {
-            high = mid;
-        } else {
-            low = mid;
-        }
-    }
-
-    ties = left - pos_split_above(parts, count, high);
+    end = pos_split_end(parts, count, left, split->sum);
 
     for (i = 0; i < count; i++) {
-        bool wins = parts[i] > high;
-
-        if (parts[i] == high && ties > 0) {
-            ties--;
-            wins = true;
-        }
-
-        parts[i] = (int64_t) pos_split_floor(split, i, &rest) + wins;
+        parts[i] = (int64_t) pos_split_floor(split, i, &rest);
+        parts[i] += pos_split_wins(&end, (int64_t) rest);
     }
 }
 

@@ -48,8 +48,9 @@ new_adjust(pos_state_t *s)
     return s->adjust_count++;
 }
 
-void
-pos_take_off(pos_state_t *s, uint32_t act, uint32_t seg, int64_t amount)
+/* Takes it off the class and notes that; what came off. */
+static inline int64_t
+take_off(pos_state_t *s, uint32_t act, uint32_t seg, int64_t amount)
 {
     pos_class_units_t *c = &s->segs[seg];
     int64_t            room = c->left - c->floor;
@@ -57,11 +58,11 @@ pos_take_off(pos_state_t *s, uint32_t act, uint32_t seg, int64_t amount)
 
     amount = amount < room ? amount : room;
     if (amount <= 0) {
-        return;
+        return 0;
     }
     at = new_adjust(s);
     if (at == POS_NIL) {
-        return;
+        return 0;
     }
     s->adjusts[at] = (pos_adjust_t) { seg, act, POS_NIL, amount, c->extra };
     if (s->adjust_first[c->item] == POS_NIL) {
@@ -75,18 +76,45 @@ pos_take_off(pos_state_t *s, uint32_t act, uint32_t seg, int64_t amount)
         c->extra += amount % c->units;
         c->extra -= c->extra >= c->units ? c->units : 0;
     }
-    if (act != POS_NIL) {
-        const pos_act_t *a = &s->plan->acts[act];
-
-        s->saved[a->candidate] += amount;
-        s->worked[a->candidate] = 1;
-        if (s->cap_left[a->candidate] != POS_INF) {
-            s->cap_left[a->candidate] -= amount;
-        }
-        if (s->plan->candidates[a->candidate].promotion->tax_before) {
-            c->untaxed += amount;
-        }
+    if (act != POS_NIL && s->plan->candidates[s->plan->acts[act].candidate].promotion->tax_before) {
+        c->untaxed += amount;
     }
+    return amount;
+}
+
+/* `amount` came off by the act (POS_NIL: by hand). */
+static void
+note_saved(pos_state_t *s, uint32_t act, int64_t amount)
+{
+    uint32_t k;
+
+    if (act == POS_NIL || amount == 0) {
+        return;
+    }
+    k = s->plan->acts[act].candidate;
+    s->saved[k] += amount;
+    s->worked[k] = 1;
+    if (s->cap_left[k] != POS_INF) {
+        s->cap_left[k] -= amount;
+    }
+}
+
+void
+pos_take_off(pos_state_t *s, uint32_t act, uint32_t seg, int64_t amount)
+{
+    note_saved(s, act, take_off(s, act, seg, amount));
+}
+
+/* The parts of all classes touched. */
+static void
+take_off_parts(pos_state_t *s, uint32_t act, uint32_t n)
+{
+    int64_t sum = 0;
+
+    for (uint32_t k = 0; k < n; k++) {
+        sum += take_off(s, act, s->touched[k], s->parts[k]);
+    }
+    note_saved(s, act, sum);
 }
 
 /* Of an amount: what is left for the parts that do not stand at their caps, and their weights. */
@@ -288,9 +316,7 @@ pos_reduce_split(pos_state_t *s, uint32_t act, uint32_t n, int64_t amount)
     if (!share_over_items(s, n, amount)) {
         return;
     }
-    for (uint32_t k = 0; k < n; k++) {
-        pos_take_off(s, act, s->touched[k], s->parts[k]);
-    }
+    take_off_parts(s, act, n);
 }
 
 /* What one class would lose before caps and floors. */
@@ -357,9 +383,7 @@ pos_reduce_wanted(pos_state_t *s, uint32_t act, uint32_t n, int64_t cap)
     if (sum == 0 || (sum > cap && !share_over_items(s, n, cap))) {
         return;
     }
-    for (uint32_t k = 0; k < n; k++) {
-        pos_take_off(s, act, s->touched[k], s->parts[k]);
-    }
+    take_off_parts(s, act, n);
 }
 
 void

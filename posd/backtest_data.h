@@ -64,9 +64,12 @@ struct pos_group_s {
     pos_group_t  *same;                /* the same key in another currency          */
 };
 
+#define POS_GROUPS_LATELY  64
+
 typedef struct {
     pos_arena_t  *arena;
     pos_map_t     by_key;
+    pos_group_t  *lately[POS_GROUPS_LATELY];   /* rows asked for, by what their keys look like */
     pos_group_t  *none, *others;       /* by currency: `same`                       */
     pos_group_t  *first, **last;
     uint32_t      count;

@@ -95,8 +95,8 @@ of_currency(pos_group_t *row, pos_str_t currency)
 }
 
 
-pos_group_t *
-pos_groups_row(pos_groups_t *g, pos_str_t key, pos_str_t currency)
+static pos_group_t *
+find_row(pos_groups_t *g, pos_str_t key, pos_str_t currency)
 {
     pos_group_t *found = NULL, **head = key.data == NULL ? &g->none : groups_head(g, key, &found), *row;
 
@@ -117,6 +117,25 @@ pos_groups_row(pos_groups_t *g, pos_str_t key, pos_str_t currency)
     } else {
         row->same = (*head)->same;
         (*head)->same = row;
+    }
+    return row;
+}
+
+
+/* Lines are of a few categories in turn: most rows were asked for a moment ago. */
+pos_group_t *
+pos_groups_row(pos_groups_t *g, pos_str_t key, pos_str_t currency)
+{
+    pos_group_t **lately, *row;
+
+    if (key.len == 0) {
+        return find_row(g, key, currency);
+    }
+    lately = &g->lately[((unsigned char) key.data[0] + 3u * (unsigned char) key.data[key.len / 2]
+        + 7u * (unsigned char) key.data[key.len - 1]) % POS_GROUPS_LATELY];
+    row = *lately;
+    if (row == NULL || !pos_str_eq(row->key, key) || !pos_str_eq(row->currency, currency)) {
+        row = *lately = find_row(g, key, currency);
     }
     return row;
 }
