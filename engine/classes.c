@@ -86,35 +86,18 @@ pos_choice_init(pos_choice_t *c, const pos_plan_t *plan)
 }
 
 static int64_t
-min_price_of(const pos_plan_t *plan, const pos_item_t *item)
+min_price_of(const pos_state_t *s, const pos_item_t *item)
 {
     int64_t n;
 
     if (item->gift || item->product->min_price <= 0) {
         return 0;
     }
-    if (!pos_muldiv(item->product->min_price, item->quantity, POS_THOUSANDTHS, plan->work->book->rounding, &n)) {
+    if (!pos_muldiv(item->product->min_price, item->quantity, POS_THOUSANDTHS,
+            s->plan->work->book->rounding, &n)) {
         return POS_MONEY_MAX;
     }
     return n;
-}
-
-pos_status_t
-pos_plan_classes(pos_plan_t *plan)
-{
-    const pos_cart_t *cart = &plan->work->cart;
-
-    plan->opened = pos_arena_alloc(plan->work->arena, ((size_t) cart->item_count + 1) * sizeof(*plan->opened));
-    if (plan->opened == NULL) {
-        return POS_NO_MEMORY;
-    }
-    for (uint32_t i = 0; i < cart->item_count; i++) {
-        const pos_item_t *item = &cart->items[i];
-
-        plan->opened[i] = (pos_class_units_t) { .item = i, .next = POS_NIL, .units = item->units,
-            .original = item->subtotal, .left = item->subtotal, .floor = min_price_of(plan, item) };
-    }
-    return POS_OK;
 }
 
 void
@@ -132,18 +115,33 @@ pos_class_open(pos_state_t *s, uint32_t item, int64_t units, int64_t original, i
     s->first[item] = at;
 }
 
-/* There is room for them from the start (pos_state_init). */
+/* One class an item, of all its units. Whoever judges more than once copies them; there is room
+ * for them from the start (pos_state_init). */
 static void
 open_items(pos_state_t *s)
 {
-    uint32_t n = s->plan->work->cart.item_count;
+    const pos_cart_t *cart = &s->plan->work->cart;
+    uint32_t          n = cart->item_count;
 
-    memcpy(s->segs, s->plan->opened, n * sizeof(*s->segs));
-    memset(s->bits, 0, (size_t) n * s->plan->words * sizeof(*s->bits));
     for (uint32_t i = 0; i < n; i++) {
         s->first[i] = i;
     }
+    memset(s->bits, 0, (size_t) n * s->plan->words * sizeof(*s->bits));
     s->seg_count = n;
+    if (s->opened) {
+        memcpy(s->segs, s->opened, n * sizeof(*s->segs));
+        return;
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        const pos_item_t *item = &cart->items[i];
+
+        s->segs[i] = (pos_class_units_t) { .item = i, .next = POS_NIL, .units = item->units,
+            .original = item->subtotal, .left = item->subtotal, .floor = min_price_of(s, item) };
+    }
+    if (s->judged && grow(s, &s->opened, 0, n + 1, sizeof(*s->opened))) {
+        memcpy(s->opened, s->segs, n * sizeof(*s->segs));
+    }
+    s->judged = true;
 }
 
 void

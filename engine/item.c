@@ -316,13 +316,18 @@ sort_places(const pos_work_t *w, place_t *a, place_t *scratch, size_t n)
     memcpy(a + k, scratch + i, (half - i) * sizeof(*a));
 }
 
+#define PLACES_FEW  64    /* lines: their places stand on the stack */
+
 /* The lines' numbers in canonical order; false: no memory. */
 static bool
 sort_lines(pos_work_t *w, uint32_t *order)
 {
     uint32_t n = w->cart.line_count;
-    place_t *places = pos_arena_alloc(w->arena, 2 * ((size_t) n + 1) * sizeof(*places));
+    place_t  few[2 * (PLACES_FEW + 1)], *places = few;
 
+    if (n > PLACES_FEW) {
+        places = pos_arena_alloc(w->arena, 2 * ((size_t) n + 1) * sizeof(*places));
+    }
     if (places == NULL) {
         return false;
     }

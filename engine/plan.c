@@ -666,5 +666,5 @@ pos_plan_make(pos_work_t *w, pos_plan_t *plan)
     }
     plan->shipping = w->cart.has_shipping ? w->cart.item_count + w->gift_count : POS_NIL;
     plan->span = w->cart.item_count + w->gift_count + 1;
-    return status == POS_OK ? pos_plan_classes(plan) : status;
+    return status;
 }

@@ -88,8 +88,6 @@ typedef struct {
                                               whichever arm, could have touched it */
 } pos_share_t;
 
-typedef struct pos_class_units_s pos_class_units_t;    /* state.h */
-
 typedef struct {
     pos_work_t      *work;
     uint32_t         looked_count;
@@ -114,7 +112,6 @@ typedef struct {
     uint32_t         deal_count;
     uint32_t         shipping;        /* index of shipping as an item; POS_NIL */
     uint32_t         span;            /* items, gifts and shipping          */
-    pos_class_units_t *opened;        /* each item's first class: all its units, not touched by anything */
     uint32_t         script_error_count;
     uint32_t        *script_errors;   /* entries of looked                  */
     pos_usage_t     *usage;           /* counters read, in the order read   */
@@ -134,8 +131,6 @@ bool pos_condition_asks_later(const pos_condition_t *c);
 pos_status_t pos_plan_make(pos_work_t *w, pos_plan_t *plan) POS_MUSTCHECK;
 /* touches.c: once acts and what they match are known. */
 pos_status_t pos_plan_touches(pos_plan_t *plan) POS_MUSTCHECK;
-/* classes.c: every judgement begins with them. */
-pos_status_t pos_plan_classes(pos_plan_t *plan) POS_MUSTCHECK;
 
 /* experiment.c: of a promotion that is of an experiment and live. */
 pos_status_t pos_experiment_look(pos_plan_t *plan, const pos_promotion_t *promotion, bool reachable,

@@ -35,7 +35,7 @@ typedef struct {
 } pos_choice_t;
 
 /* Units of one item that are treated alike. */
-struct pos_class_units_s {
+typedef struct {
     uint32_t item;
     uint32_t next;         /* the item's next class, POS_NIL                */
     int64_t  units;
@@ -44,7 +44,7 @@ struct pos_class_units_s {
     int64_t  floor;        /* below which no discount may take it           */
     int64_t  untaxed;      /* discounts that tax does not see ("before")    */
     int64_t  extra;        /* units that bore the odd minor units so far    */
-};
+} pos_class_units_t;
 
 /* One act's discount on one class. */
 typedef struct {
@@ -63,6 +63,8 @@ typedef struct {
     pos_class_units_t  *segs;
     uint64_t           *bits;          /* touch ids by class                */
     uint32_t            seg_count, seg_room;
+    pos_class_units_t  *opened;        /* what a judgement begins with, once it is not the first: each item's class */
+    bool                judged;
     uint32_t           *first;         /* an item's first class             */
     pos_adjust_t       *adjusts;
     uint32_t            adjust_count, adjust_room;

@@ -59,8 +59,8 @@ typedef struct {
     pos_status_t         found;
     bool                 priced;
     bool                 reported;      /* its fault is told already */
-    pos_chosen_price_t   price;
     bool                 lowest_asked;
+    pos_chosen_price_t   price;
     pos_lowest_t         lowest;        /* if it was asked for */
 } pos_sku_t;
 
