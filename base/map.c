@@ -114,6 +114,32 @@ pos_map_get(const pos_map_t *map, pos_str_t key)
 }
 
 
+#define POS_MAP_AT_ONCE  32
+#define POS_CACHE_LINE   64
+
+void
+pos_map_expect(const pos_map_t *map, const pos_str_t *keys, size_t count, size_t size)
+{
+    size_t                i, n, at;
+    const pos_map_slot_t *slots[POS_MAP_AT_ONCE];
+
+    for (; map->count > 0 && count > 0; keys += n, count -= n) {
+        n = count < POS_MAP_AT_ONCE ? count : POS_MAP_AT_ONCE;
+
+        for (i = 0; i < n; i++) {
+            slots[i] = &map->slots[pos_map_hash(keys[i]) & map->mask];
+            __builtin_prefetch(slots[i]);
+        }
+
+        for (i = 0; i < n; i++) {
+            for (at = 0; slots[i]->value != NULL && at < size; at += POS_CACHE_LINE) {
+                __builtin_prefetch((const char *) slots[i]->value + at);
+            }
+        }
+    }
+}
+
+
 static pos_status_t
 pos_map_grow(pos_map_t *map)
 {

@@ -34,6 +34,9 @@ bool pos_map_clear(pos_map_t *map, size_t *done, size_t slots);
 /* NULL: not there. */
 void *pos_map_get(const pos_map_t *map, pos_str_t key);
 void *pos_map_get_hashed(const pos_map_t *map, pos_str_t key, uint64_t hash);
+/* These keys are about to be asked for: their slots are on the way into the cache, and then the
+ * first `size` bytes of what they stand for. */
+void pos_map_expect(const pos_map_t *map, const pos_str_t *keys, size_t count, size_t size);
 /* Sets or replaces; `*old` (may be NULL) is the value before, or NULL. */
 pos_status_t pos_map_set(pos_map_t *map, pos_str_t key, void *value,
     void **old) POS_MUSTCHECK;

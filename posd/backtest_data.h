@@ -178,6 +178,7 @@ typedef struct {
     pos_book_source_t     source;      /* the same through what is kept             */
     pos_arena_t          *kept;        /* products, decoded once                    */
     pos_map_t             products;    /* by SKU                                    */
+    pos_map_t             words;       /* what products share: the codes of lists and categories */
     pos_script_vm_t      *vm;
     pos_arena_t          *scratch;     /* of one order                              */
     pos_overlay_t         overlay[2];

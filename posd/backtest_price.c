@@ -24,6 +24,70 @@ thread_ns(void)
 
 /* ---- products ---- */
 
+/* The same word for all who have it, so that it is in the cache when it is compared. */
+static bool
+share_word(pos_backtest_worker_t *w, pos_str_t *word)
+{
+    const pos_str_t *shared = pos_map_get(&w->words, *word);
+    pos_str_t       *own;
+
+    if (shared == NULL) {
+        own = pos_arena_alloc(w->kept, sizeof(*own));
+        if (own == NULL || pos_map_set(&w->words, *word, own, NULL) != POS_OK) {
+            return false;
+        }
+        *own = *word;
+        shared = own;
+    }
+    *word = *shared;
+    return true;
+}
+
+
+/* A product's own bytes side by side: all that pricing asks of it, most of them within PRODUCT_BYTES. */
+typedef struct {
+    pos_product_t product;
+    pos_price_t   prices[];
+} kept_t;
+
+#define PRODUCT_BYTES  (sizeof(kept_t) + sizeof(pos_price_t) + 3 * sizeof(pos_str_t))
+
+
+/* NULL: no memory. */
+static const pos_product_t *
+keep_product(pos_backtest_worker_t *w, const pos_product_t *from)
+{
+    size_t     prices = from->price_count * sizeof(pos_price_t), categories = from->category_count * sizeof(pos_str_t);
+    kept_t    *kept = pos_arena_alloc(w->kept, sizeof(*kept) + prices + categories + from->sku.len + 1);
+    pos_str_t *codes;
+    char      *sku;
+
+    if (kept == NULL) {
+        return NULL;
+    }
+    codes = (pos_str_t *) (void *) ((char *) kept->prices + prices);
+    sku = (char *) codes + categories;
+    kept->product = *from;
+    for (uint32_t i = 0; i < from->price_count; i++) {
+        kept->prices[i] = from->prices[i];
+        if (!share_word(w, &kept->prices[i].list)) {
+            return NULL;
+        }
+    }
+    for (uint32_t i = 0; i < from->category_count; i++) {
+        codes[i] = from->categories[i];
+        if (!share_word(w, &codes[i])) {
+            return NULL;
+        }
+    }
+    memcpy(sku, from->sku.data, from->sku.len);
+    kept->product.sku = pos_str_of(sku, from->sku.len);
+    kept->product.prices = kept->prices;
+    kept->product.categories = codes;
+    return &kept->product;
+}
+
+
 /* The snapshot stays as it is, so a product is decoded once, while there is room. */
 static pos_status_t
 kept_product(void *ctx, pos_str_t sku, pos_arena_t *arena, const pos_product_t **out)
@@ -39,9 +103,20 @@ kept_product(void *ctx, pos_str_t sku, pos_arena_t *arena, const pos_product_t *
     }
     status = w->snapshot_source.product(w->snapshot_source.ctx, sku, into, out);
     if (status == POS_OK && into == w->kept) {
-        status = pos_map_set(&w->products, (*out)->sku, (void *) (uintptr_t) *out, NULL);
+        *out = keep_product(w, *out);
+        status = *out != NULL ? pos_map_set(&w->products, (*out)->sku, (void *) (uintptr_t) *out, NULL) : POS_NO_MEMORY;
     }
     return status;
+}
+
+
+/* Products are many and met at random: they come from memory side by side instead of one by one. */
+static void
+kept_expect(void *ctx, const pos_str_t *skus, uint32_t count)
+{
+    const pos_backtest_worker_t *w = ctx;
+
+    pos_map_expect(&w->products, skus, count, PRODUCT_BYTES);
 }
 
 
@@ -75,8 +150,8 @@ open_source(pos_backtest_worker_t *w)
         return POS_NO_MEMORY;
     }
     pos_snapshot_source(w->snapshot, &w->job->head, &w->own, &w->snapshot_source);
-    w->source = (pos_book_source_t) { .ctx = w, .product = kept_product, .coupon = kept_coupon, .next = kept_next };
-    return pos_map_init(&w->products, w->kept, 4096);
+    w->source = (pos_book_source_t) { .ctx = w, .product = kept_product, .expect = kept_expect, .coupon = kept_coupon, .next = kept_next };
+    return pos_map_init(&w->products, w->kept, 4096) == POS_OK ? pos_map_init(&w->words, w->kept, 256) : POS_NO_MEMORY;
 }
 
 
