@@ -58,7 +58,7 @@ read_lines(pos_work_t *w, const pos_basket_t *basket)
 {
     pos_cart_t *cart = &w->cart;
 
-    cart->lines = pos_arena_array(w->arena, (size_t) basket->line_count + 1, sizeof(*cart->lines));
+    cart->lines = pos_arena_alloc(w->arena, ((size_t) basket->line_count + 1) * sizeof(*cart->lines));
     if (cart->lines == NULL) {
         return false;
     }
@@ -66,9 +66,8 @@ read_lines(pos_work_t *w, const pos_basket_t *basket)
     for (uint32_t i = 0; i < basket->line_count; i++) {
         pos_line_t *line = &cart->lines[i];
 
-        line->rare = &pos_line_plain;
-        line->sku = basket->lines[i].sku;
-        line->quantity = basket->lines[i].quantity;
+        *line = (pos_line_t) { .rare = &pos_line_plain, .sku = basket->lines[i].sku,
+            .quantity = basket->lines[i].quantity };
         if (line->quantity <= 0 || line->quantity > 100000 * POS_THOUSANDTHS) {
             (void) pos_line_fault(w, i, "/quantity", "quantity", "must be more than 0 and at most 100000");
         }

@@ -68,8 +68,7 @@ sku_add(pos_work_t *w, sku_table_t *table, uint32_t slot, pos_str_t sku, uint64_
     const pos_book_source_t *source = w->options->source;
     pos_sku_t               *entry = &w->skus[w->sku_count];
 
-    entry->sku = sku;
-    entry->hash = hash;
+    *entry = (pos_sku_t) { .sku = sku, .hash = hash };
     entry->found = source->product(source->ctx, sku, w->arena, &entry->product);
     if (entry->found == POS_NO_MEMORY) {
         return POS_NO_MEMORY;
@@ -106,7 +105,7 @@ gather_skus(pos_work_t *w)
     size_t      room = cart->line_count ? cart->line_count : 1;
     sku_table_t table = { NULL, 0 };
 
-    w->skus = pos_arena_array(w->arena, room, sizeof(*w->skus));
+    w->skus = pos_arena_alloc(w->arena, room * sizeof(*w->skus));
     w->sku_of_line = pos_arena_alloc(w->arena, room * sizeof(*w->sku_of_line));
     if (w->skus == NULL || w->sku_of_line == NULL) {
         return POS_NO_MEMORY;
@@ -419,15 +418,12 @@ open_item(pos_work_t *w, uint32_t line, pos_item_t *item)
 {
     const pos_sku_t *sku = &w->skus[w->sku_of_line[line]];
 
-    item->product = sku->product;
-    item->line = &w->cart.lines[line];
-    item->price_list = sku->price.list->code;
-    item->tax_included = sku->price.list->tax_included;
-    item->on_sale = sku->price.sale && !item->line->has_override;
-    item->measured = sku->product->measured;
-    item->list_price = sku->price.list_price;
-    item->unit_price = line_price(w, line);
-    item->sku_hash = sku->hash;
+    *item = (pos_item_t) { .product = sku->product, .line = &w->cart.lines[line],
+        .index = (uint32_t) (item - w->cart.items), .price_list = sku->price.list->code,
+        .tax_included = sku->price.list->tax_included,
+        .on_sale = sku->price.sale && !w->cart.lines[line].has_override,
+        .measured = sku->product->measured, .list_price = sku->price.list_price,
+        .unit_price = line_price(w, line), .sku_hash = sku->hash };
     return item_categories(w, item) ? POS_OK : POS_NO_MEMORY;
 }
 
@@ -461,7 +457,6 @@ merge_lines(pos_work_t *w, const uint32_t *order)
                 return status;
             }
             item = &cart->items[cart->item_count];
-            item->index = cart->item_count;
             w->item_first[cart->item_count++] = k;
             if ((status = open_item(w, line, item)) != POS_OK) {
                 return status;
@@ -506,7 +501,7 @@ pos_items_make(pos_work_t *w)
     if (w->invalid) {
         return POS_INVALID;
     }
-    cart->items = pos_arena_array(w->arena, (size_t) n + 1, sizeof(*cart->items));
+    cart->items = pos_arena_alloc(w->arena, ((size_t) n + 1) * sizeof(*cart->items));
     w->item_lines = pos_arena_alloc(w->arena, ((size_t) n + 1) * sizeof(uint32_t));
     w->item_first = pos_arena_alloc(w->arena, ((size_t) n + 2) * sizeof(uint32_t));
     if (!cart->items || !w->item_lines || !w->item_first || !sort_lines(w, w->item_lines)) {
