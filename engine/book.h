@@ -128,6 +128,20 @@ struct pos_book_report_s {
 pos_status_t pos_book_builder_create(const pos_book_source_t *source,
     const pos_book_t *previous, pos_script_vm_t *vm, pos_book_builder_t **out)
     POS_MUSTCHECK;
+/* One promotion's row as it is now; `value.data` NULL: there is none any more. */
+typedef struct {
+    pos_str_t key;
+    pos_str_t value;
+} pos_book_change_t;
+
+/* Starts building what `previous` becomes by these changes, ascending by key, each key once;
+ * that nothing else of the retailer changed is the caller's word. They must name each promotion
+ * that `previous` reports, changed or not: it is tried again. Keys, values and `previous` must
+ * stay alive until the build is done. The book is the one that pos_book_builder_create() would
+ * come to, and shares with `previous` what is the same, each part freed with the last book.
+ * POS_LIMIT: too much changed since a book was built as a whole, or by another VM: do so. */
+pos_status_t pos_book_builder_follow(const pos_book_t *previous, pos_script_vm_t *vm,
+    const pos_book_change_t *changes, uint32_t count, pos_book_builder_t **out) POS_MUSTCHECK;
 /* Does about `rows` entities' work (a promotion to compile counts 20). POS_AGAIN: more to do.
  * POS_OK: `*out` is ready, with one reference. Anything else: the builder
  * failed as a whole (no retailer row, no memory); destroy it. */

@@ -179,8 +179,6 @@ step_rows(pos_book_builder_t *b, unsigned rows)
 static pos_status_t
 finish(pos_book_builder_t *b, unsigned rows)
 {
-    pos_book_t *book = b->book;
-
     switch (b->phase) {
     case PHASE_PARENTS:
     case PHASE_ANCESTRY:
@@ -197,7 +195,7 @@ finish(pos_book_builder_t *b, unsigned rows)
     case PHASE_SORT_PROMOTIONS:
         return pos_builder_sort_promotions(b, rows);
     case PHASE_CLEAR_IDS:
-        return pos_map_clear(&book->promotion_by_id, &b->cleared, rows * POS_BUILDER_MOVES * 4)
+        return pos_roster_clear(&b->book->roster, &b->cleared, rows * POS_BUILDER_MOVES * 16)
             ? POS_OK : POS_AGAIN;
     case PHASE_NAME_PROMOTIONS:
         return pos_builder_name_promotions(b, rows);
@@ -215,6 +213,16 @@ pos_book_builder_step(pos_book_builder_t *b, unsigned rows, pos_book_t **out)
     pos_status_t status;
 
     rows = rows > 0 ? rows : 1;
+    if (b->follow != NULL && b->phase < PHASE_DONE) {
+        status = pos_follow_step(b, rows);
+        if (b->lost) {
+            return POS_NO_MEMORY;
+        }
+        if (status != POS_OK) {
+            return status;
+        }
+        b->phase = PHASE_DONE;
+    }
     if (reads_rows(b->phase)) {
         status = step_rows(b, rows);
         return b->lost ? POS_NO_MEMORY : status;
@@ -241,20 +249,38 @@ pos_book_builder_step(pos_book_builder_t *b, unsigned rows, pos_book_t **out)
 }
 
 
-static pos_status_t
-builder_init(pos_book_builder_t *b, pos_script_vm_t *vm)
+pos_status_t
+pos_builder_new(const pos_book_t *previous, pos_book_t *book, pos_book_builder_t **out)
 {
-    b->book = pos_book_new(vm);
+    pos_book_builder_t *b = calloc(1, sizeof(*b));
+
+    if (b == NULL) {
+        pos_book_release(book);
+        return POS_NO_MEMORY;
+    }
+    b->previous = previous;
+    b->book = book;
     b->scratch = pos_arena_create(SCRATCH_SIZE, 0);
     b->reader = pos_json_reader_create(VALUE_MAX);
     if (b->book == NULL || b->scratch == NULL || b->reader == NULL) {
+        pos_book_builder_destroy(b);
         return POS_NO_MEMORY;
     }
     b->last_report = &b->book->reports;
-    if (pos_map_init(&b->zones, b->book->arena, 16) != POS_OK
-        || pos_map_init(&b->zone_values, b->book->arena, 16) != POS_OK
-        || pos_map_init(&b->rates, b->book->arena, 16) != POS_OK
-        || pos_map_init(&b->parents, b->book->arena, 256) != POS_OK)
+    *out = b;
+    return POS_OK;
+}
+
+
+static pos_status_t
+builder_init(pos_book_builder_t *b)
+{
+    pos_arena_t *arena = b->book->ground->arena;
+
+    if (pos_map_init(&b->zones, arena, 16) != POS_OK
+        || pos_map_init(&b->zone_values, arena, 16) != POS_OK
+        || pos_map_init(&b->rates, arena, 16) != POS_OK
+        || pos_map_init(&b->parents, arena, 256) != POS_OK)
     {
         return POS_NO_MEMORY;
     }
@@ -266,14 +292,14 @@ pos_status_t
 pos_book_builder_create(const pos_book_source_t *source, const pos_book_t *previous,
     pos_script_vm_t *vm, pos_book_builder_t **out)
 {
-    pos_book_builder_t *b = calloc(1, sizeof(*b));
+    pos_book_builder_t *b;
+    pos_status_t        status = pos_builder_new(previous, pos_book_new(vm), &b);
 
-    if (b == NULL) {
-        return POS_NO_MEMORY;
+    if (status != POS_OK) {
+        return status;
     }
     b->source = *source;
-    b->previous = previous;
-    if (builder_init(b, vm) != POS_OK) {
+    if (builder_init(b) != POS_OK) {
         pos_book_builder_destroy(b);
         return POS_NO_MEMORY;
     }
@@ -295,6 +321,7 @@ pos_book_builder_destroy(pos_book_builder_t *b)
     free(b->spare);
     pos_ranking_destroy(b->ranking);
     pos_index_building_destroy(b->index);
+    pos_follow_destroy(b->follow);
     if (b->book != NULL) {
         pos_book_release(b->book);
     }

@@ -41,6 +41,8 @@ typedef struct {
     uint32_t count, room;
 } growing_t;
 
+typedef struct pos_follow_s pos_follow_t;    /* book_follow.c */
+
 struct pos_book_builder_s {
     pos_book_source_t   source;
     const pos_book_t   *previous;
@@ -54,14 +56,14 @@ struct pos_book_builder_s {
     pos_json_reader_t  *reader;
     pos_map_t           zones;          /* name to pos_zone_t                */
     pos_map_t           parents;        /* category's code to parent's code  */
-    uint8_t             zone_digest[POS_SHA256_SIZE];   /* of the retailer's */
     pos_map_t           rates;          /* a tax's head to its number + 1    */
     pos_map_t           zone_values;    /* name to its digest                */
     pos_book_report_t **last_report;
     growing_t           categories, lists, taxes;
     growing_t           promotions;     /* chunks, as pos_ranking_create() takes */
     uint32_t            promotion_count;
-    uint32_t            previous_at;    /* of its rows, the next             */
+    pos_promotion_t   **ranked;         /* the same in their order; NULL: not yet */
+    uint32_t            named;          /* of them the book has so many      */
     uint32_t            at;             /* within a phase: the next element  */
     size_t              cleared;        /* slots of the map by id            */
     void               *spare;          /* of the phase that sorts or walks  */
@@ -69,10 +71,16 @@ struct pos_book_builder_s {
     pos_ancestry_t      ancestry;
     pos_ranking_t      *ranking;
     pos_index_building_t *index;
+    pos_follow_t       *follow;         /* NULL: the whole book is built     */
 };
 
-/* book.c */
+/* book.c: with a ground of its own, or on that of another, with its settings and entities. */
 pos_book_t *pos_book_new(pos_script_vm_t *vm);
+pos_book_t *pos_book_on(const pos_book_t *previous);
+
+/* book_builder.c: all that a builder has, of the book being built but what it reads. */
+pos_status_t pos_builder_new(const pos_book_t *previous, pos_book_t *book,
+    pos_book_builder_t **out) POS_MUSTCHECK;
 
 /* book_builder.c: room for one more element of `size` bytes. */
 pos_status_t pos_builder_grow(growing_t *g, size_t size) POS_MUSTCHECK;
@@ -110,8 +118,16 @@ pos_status_t pos_builder_relate_categories(pos_book_builder_t *b, unsigned rows)
  * as, when it had to be compiled. */
 pos_status_t pos_builder_add_promotion(pos_book_builder_t *b, pos_str_t key,
     pos_str_t value, unsigned *cost) POS_MUSTCHECK;
+/* The promotion of a row with one reference: that of before where its content is the same or
+ * the row is at fault, which is reported; NULL: left out. */
+pos_status_t pos_builder_compile(pos_book_builder_t *b, pos_str_t key, pos_str_t value,
+    pos_promotion_t *before, unsigned *cost, pos_promotion_t **out) POS_MUSTCHECK;
 /* Releases those that no book has taken. */
 void pos_builder_drop_promotions(pos_book_builder_t *b);
+
+/* book_follow.c: a slice. POS_AGAIN: more to do. */
+pos_status_t pos_follow_step(pos_book_builder_t *b, unsigned rows) POS_MUSTCHECK;
+void pos_follow_destroy(pos_follow_t *follow);
 
 /* book_builder_order.c: one slice each. POS_AGAIN: the phase goes on. */
 pos_status_t pos_builder_sort_lists(pos_book_builder_t *b, unsigned rows) POS_MUSTCHECK;

@@ -34,7 +34,7 @@ open_row(pos_book_builder_t *b, pos_kind_t kind, pos_str_t key, pos_str_t value,
     pos_faults_init(&row->faults, b->scratch);
     *status = pos_json_read(b->reader, value, b->scratch, &row->faults, &row->json);
     if (*status == POS_OK) {
-        pos_decoder_init(&row->d, b->book->arena, &row->faults, b->book->zone);
+        pos_decoder_init(&row->d, b->book->ground->arena, &row->faults, b->book->zone);
         (void) pos_decode_object(&row->d, &row->at, row->json, NULL);
         *status = pos_decoder_status(&row->d);
     }
@@ -67,14 +67,14 @@ pos_status_t
 pos_builder_add_zone(pos_book_builder_t *b, pos_str_t key, pos_str_t value)
 {
     const pos_zone_t *zone;
-    uint8_t          *digest = pos_arena_alloc(b->book->arena, POS_SHA256_SIZE);
-    pos_str_t         name = pos_arena_str(b->book->arena, key);
+    uint8_t          *digest = pos_arena_alloc(b->book->ground->arena, POS_SHA256_SIZE);
+    pos_str_t         name = pos_arena_str(b->book->ground->arena, key);
     pos_status_t      status;
 
     if (digest == NULL || name.data == NULL) {
         return POS_NO_MEMORY;
     }
-    status = pos_zone_read(b->book->arena, value, &zone);
+    status = pos_zone_read(b->book->ground->arena, value, &zone);
     if (status == POS_NO_MEMORY) {
         return status;
     }
@@ -110,7 +110,7 @@ note_zone_digest(pos_book_builder_t *b, pos_str_t name)
     const uint8_t *digest = pos_map_get(&b->zone_values, name);
 
     if (digest != NULL) {
-        memcpy(b->zone_digest, digest, POS_SHA256_SIZE);
+        memcpy(b->book->zone_digest, digest, POS_SHA256_SIZE);
     }
 }
 
@@ -145,7 +145,7 @@ pos_status_t
 pos_builder_add_store(pos_book_builder_t *b, pos_str_t key, pos_str_t value)
 {
     row_t        row;
-    pos_store_t *store = pos_arena_zalloc(b->book->arena, sizeof(*store));
+    pos_store_t *store = pos_arena_zalloc(b->book->ground->arena, sizeof(*store));
     pos_str_t    timezone;
     pos_status_t status;
 
@@ -175,8 +175,8 @@ pos_status_t
 pos_builder_add_category(pos_book_builder_t *b, pos_str_t key, pos_str_t value)
 {
     row_t           row;
-    pos_category_t *category = pos_arena_zalloc(b->book->arena, sizeof(*category));
-    pos_str_t      *parent = pos_arena_alloc(b->book->arena, sizeof(*parent));
+    pos_category_t *category = pos_arena_zalloc(b->book->ground->arena, sizeof(*category));
+    pos_str_t      *parent = pos_arena_alloc(b->book->ground->arena, sizeof(*parent));
     pos_status_t    status;
 
     if (category == NULL || parent == NULL) {
@@ -306,7 +306,7 @@ pos_status_t
 pos_builder_add_experiment(pos_book_builder_t *b, pos_str_t key, pos_str_t value)
 {
     row_t             row;
-    pos_experiment_t *experiment = pos_arena_zalloc(b->book->arena, sizeof(*experiment));
+    pos_experiment_t *experiment = pos_arena_zalloc(b->book->ground->arena, sizeof(*experiment));
     void             *before;
     pos_status_t      status;
 

@@ -55,7 +55,7 @@ sort_rows(pos_book_builder_t *b, growing_t *g, size_t size, pos_order_pt order,
     if (!pos_sorter_step(&b->sorter, rows * POS_BUILDER_MOVES)) {
         return POS_AGAIN;
     }
-    items = pos_arena_alloc(b->book->arena, (g->count + 1) * size);
+    items = pos_arena_alloc(b->book->ground->arena, (g->count + 1) * size);
     if (items == NULL) {
         return POS_NO_MEMORY;
     }
@@ -143,44 +143,46 @@ pos_status_t
 pos_builder_sort_promotions(pos_book_builder_t *b, unsigned rows)
 {
     pos_book_t  *book = b->book;
+    uint32_t     count = b->promotion_count;
     pos_status_t status = POS_OK;
 
     if (b->ranking == NULL) {
-        book->promotion_rows = pos_arena_array(book->arena, b->promotions.count + 1, sizeof(*book->promotion_rows));
-        if (book->promotion_rows == NULL) {
-            return POS_NO_MEMORY;
-        }
-        status = pos_ranking_create(b->promotions.items, b->promotion_count, book->arena,
-            &b->ranking);
+        status = pos_ranking_create(b->promotions.items, count, book->arena, &b->ranking);
     }
     if (status == POS_OK) {
-        status = pos_ranking_step(b->ranking, rows, &book->promotions);
+        status = pos_ranking_step(b->ranking, rows, &b->ranked);
+    }
+    if (status == POS_OK) {
+        status = pos_roster_reserve(&book->roster, book->arena, count);
     }
     if (status != POS_OK) {
         return status;
     }
-    for (uint32_t i = 0; i < b->promotions.count; i++) {
-        book->promotion_rows[i] = ((pos_promotion_t ***) b->promotions.items)[i];
-    }
-    book->promotion_count = b->promotion_count;
-    b->promotion_count = 0;             /* the book holds the references now */
-    return pos_map_reserve(&book->promotion_by_id, book->arena, book->promotion_count + 1);
+    book->promotions = b->ranked;
+    book->promotion_count = count;
+    book->numbers = pos_arena_alloc(book->arena, (count + 1) * sizeof(*book->numbers));
+    book->places = pos_arena_alloc(book->arena, book->roster.room * sizeof(*book->places));
+    return book->numbers == NULL || book->places == NULL ? POS_NO_MEMORY : POS_OK;
 }
 
 
+/* In a book that is built as a whole numbers are places. */
 pos_status_t
 pos_builder_name_promotions(pos_book_builder_t *b, unsigned rows)
 {
     pos_book_t  *book = b->book;
     pos_status_t status = POS_OK;
 
-    for (; b->at < book->promotion_count && status == POS_OK && rows > 0; rows--) {
-        const pos_promotion_t *p = book->promotions[b->at];
+    for (; b->named < book->promotion_count && status == POS_OK && rows > 0; rows--) {
+        uint32_t number = b->named;
 
-        status = pos_map_set_hashed(&book->promotion_by_id, p->id, p->id_hash, (void *) (uintptr_t) (b->at + 1), NULL);
-        b->at++;
+        status = pos_roster_add(&book->roster, book->promotions[number], &number);
+        if (status == POS_OK) {
+            book->numbers[number] = book->places[number] = number;
+            b->named++;
+        }
     }
-    if (status == POS_OK && b->at < book->promotion_count) {
+    if (status == POS_OK && b->named < book->promotion_count) {
         return POS_AGAIN;
     }
     return status == POS_OK ? pos_index_building_create(book, &b->index) : status;

@@ -11,26 +11,14 @@
 #define COMPILE_ROWS    20             /* what a compiled promotion counts */
 
 
+/* Its version in the book before; NULL: it had none. */
 static pos_promotion_t *
-row_of(const pos_book_t *book, uint32_t i)
+previous_promotion(const pos_book_builder_t *b, pos_str_t id)
 {
-    return book->promotion_rows[i / POS_RANKING_CHUNK][i % POS_RANKING_CHUNK];
-}
+    uint32_t number;
 
-
-/* Rows come by key in both books: they are walked side by side. */
-static pos_promotion_t *
-previous_promotion(pos_book_builder_t *b, pos_str_t id)
-{
-    const pos_book_t *before = b->previous;
-    int               order = -1;
-
-    while (before != NULL && b->previous_at < before->promotion_count
-           && (order = pos_str_cmp(row_of(before, b->previous_at)->id, id)) < 0)
-    {
-        b->previous_at++;
-    }
-    return order == 0 ? row_of(before, b->previous_at++) : NULL;
+    return b->previous != NULL && pos_roster_find(&b->previous->roster, id, &number)
+               ? pos_roster_at(&b->previous->roster, number) : NULL;
 }
 
 
@@ -46,7 +34,7 @@ add_chunk(pos_book_builder_t *b)
     if (status != POS_OK) {
         return status;
     }
-    chunk = pos_arena_alloc(b->book->arena, POS_RANKING_CHUNK * sizeof(*chunk));
+    chunk = malloc(POS_RANKING_CHUNK * sizeof(*chunk));
     if (chunk == NULL) {
         return POS_NO_MEMORY;
     }
@@ -79,8 +67,11 @@ keep_promotion(pos_book_builder_t *b, pos_promotion_t *p)
 void
 pos_builder_drop_promotions(pos_book_builder_t *b)
 {
-    for (uint32_t i = 0; i < b->promotion_count; i++) {
-        pos_promotion_release(*promotion_place(b, i));
+    for (uint32_t i = b->named; i < b->promotion_count; i++) {
+        pos_promotion_release(b->ranked != NULL ? b->ranked[i] : *promotion_place(b, i));
+    }
+    for (uint32_t i = 0; i < b->promotions.count; i++) {
+        free(((pos_promotion_t ***) b->promotions.items)[i]);
     }
     free(b->promotions.items);
 }
@@ -95,7 +86,7 @@ content_of(const pos_book_builder_t *b, pos_str_t value, uint64_t out[2])
 {
     uint64_t seeds[2];
 
-    memcpy(seeds, b->zone_digest, sizeof(seeds));
+    memcpy(seeds, b->book->zone_digest, sizeof(seeds));
     out[0] = pos_hash64_seeded(value, seeds[0]);
     out[1] = pos_hash64_seeded(value, seeds[1] ^ UINT64_C(0x9e3779b97f4a7c15));
 }
@@ -109,48 +100,55 @@ may_take_over(const pos_book_builder_t *b, const pos_promotion_t *p)
 }
 
 
-static pos_status_t
-keep_predecessor(pos_book_builder_t *b, pos_str_t key, pos_promotion_t *before,
+/* At fault: what it was before serves on, if anything. */
+static pos_promotion_t *
+predecessor(pos_book_builder_t *b, pos_str_t key, pos_promotion_t *before,
     const pos_faults_t *faults)
 {
     bool keep = before != NULL && may_take_over(b, before);
 
     pos_builder_report_fault(b, POS_KIND_PROMOTION, key, faults, keep);
     if (!keep) {
-        return POS_OK;
+        return NULL;
     }
     pos_promotion_retain(before);
-    return keep_promotion(b, before);
+    return before;
 }
 
 
-static pos_status_t
-compile_promotion(pos_book_builder_t *b, pos_str_t key, pos_str_t value,
-    const uint64_t content[2], pos_promotion_t *before)
+pos_status_t
+pos_builder_compile(pos_book_builder_t *b, pos_str_t key, pos_str_t value,
+    pos_promotion_t *before, unsigned *cost, pos_promotion_t **out)
 {
-    pos_promotion_t *made = NULL;
-    pos_faults_t     faults;
-    pos_json_t      *json;
-    pos_status_t     status;
+    pos_faults_t faults;
+    pos_json_t  *json;
+    pos_status_t status;
+    uint64_t     content[2];
 
+    content_of(b, value, content);
+    if (before != NULL && memcmp(before->content, content, sizeof(content)) == 0
+        && may_take_over(b, before))
+    {
+        pos_promotion_retain(before);
+        *out = before;
+        return POS_OK;
+    }
+    *cost = COMPILE_ROWS;
     pos_faults_init(&faults, b->scratch);
     status = pos_json_read(b->reader, value, b->scratch, &faults, &json);
     if (status == POS_OK) {
         status = pos_promotion_compile(json, b->book->zone, b->book->vm, pos_str(""),
-            &faults, &made);
+            &faults, out);
+    }
+    if (status == POS_OK) {
+        memcpy((*out)->content, content, sizeof(content));
+        return POS_OK;
     }
     if (status == POS_NO_MEMORY) {
         return status;
     }
-    if (status != POS_OK) {
-        return keep_predecessor(b, key, before, &faults);
-    }
-    memcpy(made->content, content, sizeof(made->content));
-    status = keep_promotion(b, made);
-    if (status != POS_OK) {
-        pos_promotion_release(made);
-    }
-    return status;
+    *out = predecessor(b, key, before, &faults);
+    return POS_OK;
 }
 
 
@@ -158,16 +156,16 @@ pos_status_t
 pos_builder_add_promotion(pos_book_builder_t *b, pos_str_t key, pos_str_t value,
                           unsigned *cost)
 {
-    pos_promotion_t *before = previous_promotion(b, key);
-    uint64_t         content[2];
+    pos_promotion_t *made = NULL;
+    pos_status_t     status = pos_builder_compile(b, key, value, previous_promotion(b, key),
+            cost, &made);
 
-    content_of(b, value, content);
-    if (before != NULL && memcmp(before->content, content, sizeof(content)) == 0
-        && may_take_over(b, before))
-    {
-        pos_promotion_retain(before);
-        return keep_promotion(b, before);
+    if (status != POS_OK || made == NULL) {
+        return status;
     }
-    *cost = COMPILE_ROWS;
-    return compile_promotion(b, key, value, content, before);
+    status = keep_promotion(b, made);
+    if (status != POS_OK) {
+        pos_promotion_release(made);
+    }
+    return status;
 }

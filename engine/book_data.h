@@ -7,6 +7,7 @@
 
 #include "engine/book.h"
 #include "engine/promotion.h"
+#include "engine/roster.h"
 
 typedef enum {
     POS_RANK_UNKNOWN,
@@ -66,13 +67,21 @@ typedef struct {
 
 typedef struct pos_index_s pos_index_t;    /* index.h */
 
+/* All but promotions, which books that follow one another have in common. */
+typedef struct {
+    pos_arena_t *arena;        /* this too is in it                          */
+    uint32_t     refs;         /* books                                      */
+} pos_ground_t;
+
 struct pos_book_s {
-    pos_arena_t      *arena;
+    pos_arena_t      *arena;               /* its own: this, its promotions' order, reports */
+    pos_ground_t     *ground;              /* in its arena: settings, entities */
     uint32_t          refs;
     pos_script_vm_t  *vm;
     /* settings */
     pos_str_t         retailer, currency, shipping_tax_category;
     const pos_zone_t *zone;
+    uint8_t           zone_digest[POS_SHA256_SIZE];    /* of the retailer's    */
     pos_rounding_t    rounding;
     bool              tax_by_order;        /* tax_rounding "order"           */
     bool              optimise_priority;
@@ -89,12 +98,16 @@ struct pos_book_s {
     uint32_t          list_count, tax_count, rate_count, promotion_count;
     pos_price_list_t *list_array;          /* priority desc, then code       */
     pos_tax_row_t    *taxes;               /* by (region, category), ordinal */
-    pos_promotion_t **promotions;          /* by (priority desc, id asc)     */
-    pos_promotion_t ***promotion_rows;     /* the same as their rows come, by key: in
-                                              chunks of POS_RANKING_CHUNK    */
-    pos_map_t         promotion_by_id;     /* id to its index + 1            */
+    pos_promotion_t **promotions;          /* by (priority desc, id asc): where one stands
+                                              is its place                   */
+    uint32_t         *numbers;             /* of each place                  */
+    uint32_t         *places;              /* of each number                 */
+    pos_roster_t      roster;              /* the promotions by number and id */
     pos_index_t      *index;
     pos_book_report_t *reports;
 };
+
+/* book.c: the place of a promotion by its id. */
+bool pos_book_find(const pos_book_t *book, pos_str_t id, uint32_t *place);
 
 #endif

@@ -18,7 +18,7 @@ pos_status_t
 pos_check_create(const pos_check_options_t *options, pos_check_t **out)
 {
     pos_check_t *c = calloc(1, sizeof(*c));
-    uintptr_t    index;
+    uint32_t     place;
 
     *out = NULL;
     if (c == NULL) {
@@ -32,12 +32,11 @@ pos_check_create(const pos_check_options_t *options, pos_check_t **out)
         pos_check_destroy(c);
         return POS_NO_MEMORY;
     }
-    index = (uintptr_t) pos_map_get(&options->book->promotion_by_id, options->id);
-    if (index == 0) {
+    if (!pos_book_find(options->book, options->id, &place)) {
         pos_check_destroy(c);
         return POS_NOT_FOUND;
     }
-    c->draft = options->book->promotions[index - 1];
+    c->draft = options->book->promotions[place];
     if (pos_check_prepare(c) != POS_OK) {
         pos_check_destroy(c);
         return POS_NO_MEMORY;

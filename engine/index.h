@@ -31,4 +31,28 @@ pos_status_t pos_index_building_step(pos_index_building_t *building, unsigned ro
     POS_MUSTCHECK;
 void pos_index_building_destroy(pos_index_building_t *building);
 
+/* A promotion that a book has and the one before it had not, or had and has no more; with
+ * its number in the book that has it. */
+typedef struct {
+    const pos_promotion_t *promotion;
+    uint32_t               number;
+} pos_moved_t;
+
+/* The same for a book that follows another, in slices: a promotion that changed is among
+ * both. `before` and the lists must stay until it is done. */
+typedef struct pos_index_following_s pos_index_following_t;
+/* False: too many were added since it was built as a whole. */
+bool pos_index_may_follow(const pos_index_t *before);
+pos_status_t pos_index_following_create(pos_book_t *book, const pos_index_t *before,
+    const pos_moved_t *went, uint32_t went_count, const pos_moved_t *came, uint32_t came_count,
+    pos_index_following_t **out) POS_MUSTCHECK;
+pos_status_t pos_index_following_step(pos_index_following_t *following, unsigned rows)
+    POS_MUSTCHECK;
+void pos_index_following_destroy(pos_index_following_t *following);
+
+/* Gives back what it shares with others, a drawer a row; its own memory is its book's.
+ * True: all of it. */
+bool pos_index_release_some(pos_index_t *index, unsigned *rows);
+void pos_index_release(pos_index_t *index);
+
 #endif

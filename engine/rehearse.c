@@ -1,5 +1,6 @@
 /* The rehearsal's steps, and what they found. */
 
+#include "engine/index.h"
 #include "engine/rehearse_data.h"
 
 #include <stdlib.h>
@@ -17,6 +18,24 @@
 
 /* ---- a stage: a book with one promotion ---- */
 
+static pos_status_t
+set_up(pos_book_t *book, pos_promotion_t *promotion)
+{
+    size_t       done = 0;
+    uint32_t     number = 0;
+    pos_status_t status;
+
+    (void) pos_roster_clear(&book->roster, &done, SIZE_MAX);
+    pos_promotion_retain(promotion);
+    status = pos_roster_add(&book->roster, promotion, &number);
+    if (status != POS_OK) {
+        pos_promotion_release(promotion);
+        return status;
+    }
+    return pos_index_build(book);
+}
+
+
 pos_status_t
 pos_stage_init(pos_stage_t *stage, const pos_book_t *base, pos_promotion_t *promotion,
     pos_arena_t *arena)
@@ -31,15 +50,29 @@ pos_stage_init(pos_stage_t *stage, const pos_book_t *base, pos_promotion_t *prom
     book->reports = NULL;
     book->promotion_count = 1;
     book->promotions = pos_arena_alloc(arena, sizeof(*book->promotions));
-    if (book->promotions == NULL) {
+    book->numbers = pos_arena_zalloc(arena, sizeof(*book->numbers));
+    book->places = pos_arena_zalloc(arena, sizeof(*book->places));
+    status = pos_roster_reserve(&book->roster, arena, 1);
+    if (status != POS_OK || book->promotions == NULL || book->numbers == NULL || book->places == NULL) {
+        book->roster = (pos_roster_t) { 0 };
         return POS_NO_MEMORY;
     }
     book->promotions[0] = promotion;
-    status = pos_map_init(&book->promotion_by_id, arena, 4);
-    if (status == POS_OK) {
-        status = pos_map_set(&book->promotion_by_id, promotion->id, (void *) (uintptr_t) 1, NULL);
+    status = set_up(book, promotion);
+    if (status != POS_OK) {
+        pos_stage_close(stage);
     }
-    return status == POS_OK ? pos_index_build(book) : status;
+    return status;
+}
+
+
+void
+pos_stage_close(pos_stage_t *stage)
+{
+    unsigned all = UINT32_MAX;
+
+    pos_index_release(stage->book.index);
+    (void) pos_roster_release(&stage->book.roster, &all);
 }
 
 
@@ -466,6 +499,7 @@ pos_rehearsal_destroy(pos_rehearsal_t *r)
         return;
     }
     for (pos_subject_t *s = r->subjects; s != NULL; s = s->next) {
+        pos_stage_close(&s->stage);
         pos_promotion_release(s->promotion);
         pos_arena_destroy(s->arena);
     }

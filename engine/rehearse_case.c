@@ -553,6 +553,7 @@ on_stage(pos_rehearsal_t *r, pos_subject_t *s, const pos_json_t *item, pos_promo
     }
     if (status == POS_OK) {
         status = price_on(r, s, item, &stage, request, faults);
+        pos_stage_close(&stage);
     }
     pos_book_release(book);
     return status;

@@ -72,6 +72,8 @@ struct pos_rehearsal_s {
 /* rehearse.c */
 pos_status_t pos_stage_init(pos_stage_t *stage, const pos_book_t *base,
     pos_promotion_t *promotion, pos_arena_t *arena) POS_MUSTCHECK;
+/* What is not its arena's. A zeroed stage may be closed too. */
+void pos_stage_close(pos_stage_t *stage);
 pos_status_t pos_rehearsal_build(const pos_book_source_t *source, pos_book_t **out)
     POS_MUSTCHECK;
 /* Prices a request; `*explain` is the promotion's own entry, or NULL. POS_INVALID:

@@ -7,8 +7,9 @@
  * allows, each tick a slice of at most 2 ms, with requests served in between.
  */
 
-#include "ngx_pos_generation.h"
+#include "ngx_pos_follow.h"
 #include "ngx_pos_metrics.h"
+#include "ngx_pos_slice.h"
 #include "ngx_pos_watchdog.h"
 
 #include <ngx_event.h>
@@ -17,7 +18,8 @@
 #define NGX_POS_TICK_FAST   1      /* ms between slices                       */
 #define NGX_POS_FIRST_MAX   5000000 /* µs for the first generation at start   */
 #define NGX_POS_TICK_OPEN   100    /* ms between attempts to open             */
-#define NGX_POS_SLICE_US    1500   /* leaves room below 2 ms for one more row */
+#define NGX_POS_SLICE_US    1000   /* below 2 ms by what one more step may take,
+                                      and what a busy machine takes from it   */
 #define NGX_POS_SLICE_ROWS  20     /* rows between two looks at the clock     */
 
 typedef struct {
@@ -29,26 +31,17 @@ typedef struct {
     ngx_pos_generation_t       *next;       /* being prepared                 */
     ngx_pos_generation_t       *left;       /* to let go of                   */
     pos_book_builder_t         *builder;    /* of next's last shop            */
+    pos_arena_t                *changes;    /* that it follows; NULL: none    */
     uint32_t                    last_no;    /* heads up to here are in next   */
     uint64_t                    started_us;
     ngx_uint_t                  number;
     ngx_pos_generation_stats_t  stats;
+    unsigned                    follows:1;  /* the builder does               */
     unsigned                    missing_logged:1;
 } ngx_pos_edge_t;
 
 static ngx_pos_edge_t  edge;
 static ngx_connection_t  edge_dummy;   /* timers log through data->fd: -1 */
-
-
-static uint64_t
-ngx_pos_clock_us(void)
-{
-    struct timespec  ts;
-
-    (void) clock_gettime(CLOCK_MONOTONIC, &ts);
-
-    return (uint64_t) ts.tv_sec * 1000000 + (uint64_t) ts.tv_nsec / 1000;
-}
 
 
 ngx_pos_shop_t *
@@ -114,11 +107,8 @@ ngx_pos_generation_shop_by_id(ngx_pos_generation_t *generation, const char *id,
 static void
 ngx_pos_generation_destroy(ngx_pos_generation_t *generation)
 {
-    if (generation->snapshot != NULL) {
-        pos_snapshot_close(generation->snapshot);
-    }
-
-    /* Its books may hold ten thousand promotions: they go in slices. */
+    /* Its snapshot has tables to unmap, its books may hold ten thousand
+     * promotions: they go in slices. */
 
     edge.stats.alive--;
     generation->next = edge.left;
@@ -138,6 +128,12 @@ ngx_pos_generation_let_go(void)
 
     if (generation == NULL) {
         return 0;
+    }
+
+    if (generation->snapshot != NULL) {
+        pos_snapshot_close(generation->snapshot);
+        generation->snapshot = NULL;
+        return 1;
     }
 
     shops = generation->shops.elts;
@@ -193,12 +189,19 @@ ngx_pos_generation_replica(void)
 
 
 static void
+ngx_pos_generation_end_builder(void)
+{
+    pos_book_builder_destroy(edge.builder);
+    edge.builder = NULL;
+    pos_arena_destroy(edge.changes);
+    edge.changes = NULL;
+}
+
+
+static void
 ngx_pos_generation_abandon(void)
 {
-    if (edge.builder != NULL) {
-        pos_book_builder_destroy(edge.builder);
-        edge.builder = NULL;
-    }
+    ngx_pos_generation_end_builder();
 
     if (edge.next != NULL) {
         ngx_pos_generation_release(edge.next);
@@ -248,7 +251,7 @@ ngx_pos_generation_begin(void)
 
     edge.next = generation;
     edge.last_no = 0;
-    edge.started_us = ngx_pos_clock_us();
+    edge.started_us = ngx_pos_metrics_now_us();
 
     return NGX_OK;
 }
@@ -276,6 +279,7 @@ ngx_pos_generation_name_revision(ngx_pos_shop_t *shop)
 static ngx_int_t
 ngx_pos_generation_add_shop(const pos_head_t *head)
 {
+    ngx_int_t         rc;
     pos_status_t      status;
     ngx_pos_shop_t   *shop, *before, **slot;
 
@@ -301,6 +305,18 @@ ngx_pos_generation_add_shop(const pos_head_t *head)
         shop->book = before->book;
         pos_book_retain(shop->book);
         return NGX_OK;
+    }
+
+    edge.follows = 0;
+
+    if (before != NULL && before->book != NULL) {
+        rc = ngx_pos_follow(edge.next->snapshot, head, before, edge.vm,
+                            &edge.changes, &edge.builder);
+
+        if (rc != NGX_DECLINED) {
+            edge.follows = (rc == NGX_AGAIN);
+            return rc;
+        }
     }
 
     status = pos_book_builder_create(&shop->source,
@@ -348,8 +364,7 @@ ngx_pos_generation_build(void)
         return NGX_AGAIN;
     }
 
-    pos_book_builder_destroy(edge.builder);
-    edge.builder = NULL;
+    ngx_pos_generation_end_builder();
 
     shop = ((ngx_pos_shop_t **) edge.next->shops.elts)
                                                 [edge.next->shops.nelts - 1];
@@ -366,6 +381,7 @@ ngx_pos_generation_build(void)
 
     shop->book = book;
     edge.stats.compiled++;
+    edge.stats.followed += edge.follows;
     ngx_pos_generation_log_reports(shop);
 
     return NGX_DONE;
@@ -409,7 +425,7 @@ ngx_pos_generation_swap(void)
     edge.stats.reports = reports;
     edge.stats.revisions = revisions;
     edge.stats.prepare_last =
-        (ngx_msec_t) ((ngx_pos_clock_us() - edge.started_us) / 1000);
+        (ngx_msec_t) ((ngx_pos_metrics_now_us() - edge.started_us) / 1000);
 
     if (before != NULL) {
         ngx_pos_generation_release(before);
@@ -422,19 +438,18 @@ ngx_pos_generation_swap(void)
 static ngx_int_t
 ngx_pos_generation_slice(void)
 {
-    uint64_t      begun, used;
-    ngx_int_t     rc;
-    pos_head_t    head;
-    pos_status_t  status;
+    ngx_int_t        rc;
+    pos_head_t       head;
+    pos_status_t     status;
+    ngx_pos_slice_t  slice;
 
-    begun = ngx_pos_clock_us();
+    ngx_pos_slice_begin(&slice);
 
     do {
         if (edge.builder != NULL) {
             rc = ngx_pos_generation_build();
 
             if (rc == NGX_AGAIN || rc == NGX_DONE) {
-                used = ngx_pos_clock_us() - begun;
                 continue;
             }
         }
@@ -444,11 +459,11 @@ ngx_pos_generation_slice(void)
 
         if (status == POS_NOT_FOUND) {
             ngx_pos_generation_swap();
+            ngx_pos_slice_end(&slice, &edge.stats);
             return NGX_OK;
         }
 
         edge.last_no = head.no;
-        used = ngx_pos_clock_us() - begun;
 
         if (status != POS_OK) {
             ngx_log_error(NGX_LOG_CRIT, ngx_cycle->log, 0,
@@ -462,13 +477,9 @@ ngx_pos_generation_slice(void)
             return NGX_ERROR;
         }
 
-    } while (used < NGX_POS_SLICE_US);
+    } while (!ngx_pos_slice_over(&slice, NGX_POS_SLICE_US));
 
-    used = ngx_pos_clock_us() - begun;
-
-    if (used > edge.stats.slice_max) {
-        edge.stats.slice_max = (ngx_msec_t) used;
-    }
+    ngx_pos_slice_end(&slice, &edge.stats);
 
     return NGX_AGAIN;
 }
@@ -539,22 +550,18 @@ ngx_pos_generation_work(void)
 static ngx_msec_t
 ngx_pos_generation_clean(void)
 {
-    uint64_t  begun, used;
+    ngx_pos_slice_t  slice;
 
-    begun = ngx_pos_clock_us();
+    ngx_pos_slice_begin(&slice);
 
     do {
         if (!ngx_pos_generation_let_go()) {
-            return NGX_POS_TICK_FAST;
+            break;
         }
 
-        used = ngx_pos_clock_us() - begun;
+    } while (!ngx_pos_slice_over(&slice, NGX_POS_SLICE_US));
 
-    } while (used < NGX_POS_SLICE_US);
-
-    if (used > edge.stats.slice_max) {
-        edge.stats.slice_max = (ngx_msec_t) used;
-    }
+    ngx_pos_slice_end(&slice, &edge.stats);
 
     return NGX_POS_TICK_FAST;
 }
@@ -616,14 +623,15 @@ ngx_pos_generation_init_worker(ngx_cycle_t *cycle, ngx_str_t *dir)
     /* The first generation stands before the first request is taken: a worker
      * that comes after a reload or a crash must not refuse what the one before
      * it would have answered. Bounded, so that a huge book cannot hold it. */
-    begun = ngx_pos_clock_us();
+    begun = ngx_pos_metrics_now_us();
 
     do {
         wait = ngx_pos_generation_work();
     } while (edge.current == NULL && wait == NGX_POS_TICK_FAST
-             && ngx_pos_clock_us() - begun < NGX_POS_FIRST_MAX);
+             && ngx_pos_metrics_now_us() - begun < NGX_POS_FIRST_MAX);
 
     edge.stats.slice_max = 0;
+    edge.stats.slice_cpu_max = 0;
     ngx_pos_metrics_generation(&edge.stats);
     ngx_add_timer(&edge.timer, wait);
 

@@ -46,10 +46,14 @@ typedef struct {
     ngx_uint_t  swaps;            /* generations put in service               */
     ngx_uint_t  alive;            /* not closed yet; more than 2 is unusual   */
     ngx_uint_t  compiled;         /* books built, not taken over              */
+    ngx_uint_t  followed;         /* of them, from the one before and what
+                                     changed of it                            */
     ngx_uint_t  failed;           /* books that could not be built            */
     ngx_uint_t  reports;          /* rows left out of the current books       */
     uint64_t    revisions;        /* the current books' revisions, added up   */
-    ngx_msec_t  slice_max;        /* longest slice, µs                        */
+    ngx_msec_t  slice_max;        /* longest slice, µs …                      */
+    ngx_msec_t  slice_cpu_max;    /* … and by processor time alone            */
+    uint64_t    slices_cpu;       /* processor time of all slices, µs         */
     ngx_msec_t  prepare_last;     /* first slice to swap, ms                  */
 } ngx_pos_generation_stats_t;
 

@@ -117,10 +117,12 @@ ngx_pos_metrics_clear(ngx_pos_metrics_worker_t *slot)
     slot->missing_at = 0;
     slot->generations = 0;
     slot->books_compiled = 0;
+    slot->books_followed = 0;
     slot->books_failed = 0;
     slot->reports = 0;
     slot->revisions = 0;
     slot->slice_max_us = 0;
+    slot->slice_cpu_max_us = slot->slices_cpu_us = 0;
 }
 
 void
@@ -191,10 +193,13 @@ ngx_pos_metrics_generation(const ngx_pos_generation_stats_t *stats)
 
     mine->generations = stats->swaps;
     mine->books_compiled = stats->compiled;
+    mine->books_followed = stats->followed;
     mine->books_failed = stats->failed;
     mine->reports = stats->reports;
     mine->revisions = stats->revisions;
     mine->slice_max_us = stats->slice_max;
+    mine->slice_cpu_max_us = stats->slice_cpu_max;
+    mine->slices_cpu_us = stats->slices_cpu;
 }
 
 void

@@ -32,9 +32,9 @@ typedef struct {
     uint64_t   pg_lost, pg_retries, pg_overloads, pg_timeouts, pg_connect_failures;
     uint64_t   missing_functions;    /* operations the database did not know  */
     time_t     missing_at;           /* the last of them                      */
-    uint64_t   generations, books_compiled, books_failed, reports;
+    uint64_t   generations, books_compiled, books_followed, books_failed, reports;
     uint64_t   revisions;            /* of its book, all retailers' together  */
-    uint64_t   slice_max_us;
+    uint64_t   slice_max_us, slice_cpu_max_us, slices_cpu_us;
     uint64_t   quotes, quote_lines, script_errors, compare_differs, not_optimal;
 } ngx_pos_metrics_worker_t;
 

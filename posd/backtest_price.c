@@ -216,9 +216,9 @@ compiled(pos_backtest_worker_t *w)
 {
     const pos_book_report_t *report;
     pos_str_t                id = w->overlay[POS_WITH].id;
-    uintptr_t                index = (uintptr_t) pos_map_get(&w->books[POS_WITH]->promotion_by_id, id);
+    uint32_t                 place;
     char                     why[400] = "the book does not take it";
-    bool                     bad = index == 0;
+    bool                     bad = !pos_book_find(w->books[POS_WITH], id, &place);
 
     for (report = pos_book_reports(w->books[POS_WITH]); report != NULL; report = report->next) {
         if (report->kind == POS_KIND_PROMOTION && pos_str_eq(report->key, id)) {
@@ -232,7 +232,7 @@ compiled(pos_backtest_worker_t *w)
         fail(w, POS_INVALID, why);
         return false;
     }
-    w->coupon = !bad && w->books[POS_WITH]->promotions[index - 1]->coupon;
+    w->coupon = !bad && w->books[POS_WITH]->promotions[place]->coupon;
     return true;
 }
 

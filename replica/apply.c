@@ -2,7 +2,7 @@
  * Rows: applying a revision, copying a retailer in bulk, revealing, sweeping.
  */
 
-#include "replica/writer_book.h"
+#include "replica/changes.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -14,6 +14,7 @@ typedef struct {
     uint64_t rows[POS_KIND_COUNT];
     uint8_t  small[POS_SHA256_SIZE];
     size_t   refused;
+    pos_changes_t *changes;       /* NULL: they are not kept */
 } tally_t;
 
 
@@ -192,8 +193,14 @@ row_apply(pos_replica_writer_t *w, MDB_txn *txn, const pos_row_t *r, tally_t *t)
     if (there && pos_frame_open(pos_store_str(old), &payload)) {
         tally_digest(t, r->kind, &row, payload);
     }
+    if (r->value.data == NULL && !there) {
+        return 0;
+    }
+    if (t->changes != NULL && pos_store_is_small(r->kind)) {
+        pos_changes_note(t->changes, r->kind, r->key);
+    }
     if (r->value.data == NULL) {
-        return there ? row_delete(w, txn, r, &row, t) : 0;
+        return row_delete(w, txn, r, &row, t);
     }
 
     t->rows[r->kind] += !there;
@@ -255,9 +262,10 @@ revision_take(pos_store_head_t *h, const pos_revision_t *r)
 static int
 apply_work(pos_replica_writer_t *w, MDB_txn *txn, void *arg)
 {
-    apply_t *a = arg;
-    tally_t  t = { 0 };
-    int      rc;
+    apply_t      *a = arg;
+    pos_changes_t changes;
+    tally_t       t = { .changes = &changes };
+    int           rc;
 
     a->fresh = *a->head;
     if (a->fresh.head.generation == 0) {
@@ -269,6 +277,7 @@ apply_work(pos_replica_writer_t *w, MDB_txn *txn, void *arg)
     t.generation = a->fresh.head.generation;
     memcpy(t.rows, a->fresh.head.rows, sizeof(t.rows));
     memcpy(t.small, a->fresh.head.small, sizeof(t.small));
+    pos_changes_begin(&changes, t.small);
     rc = rows_apply(w, txn, a->rows, a->count, true, &t);
     if (rc != 0) {
         return rc;
@@ -281,7 +290,8 @@ apply_work(pos_replica_writer_t *w, MDB_txn *txn, void *arg)
     }
 
     a->refused = t.refused;
-    return pos_writer_put_head(w, txn, &a->fresh);
+    rc = pos_changes_put(w, txn, &changes, &a->fresh.head);
+    return rc ? rc : pos_writer_put_head(w, txn, &a->fresh);
 }
 
 
@@ -316,6 +326,16 @@ head_work(pos_replica_writer_t *w, MDB_txn *txn, void *arg)
 }
 
 
+static int
+forget_work(pos_replica_writer_t *w, MDB_txn *txn, void *arg)
+{
+    pos_store_head_t *h = arg;
+    int               rc = pos_changes_drop(w, txn, h->head.no);
+
+    return rc ? rc : pos_writer_put_head(w, txn, h);
+}
+
+
 /* The number stays taken, by an empty head: rows of it may still stand. */
 pos_status_t
 pos_writer_forget(pos_replica_writer_t *w, const char *id)
@@ -328,7 +348,7 @@ pos_writer_forget(pos_replica_writer_t *w, const char *id)
     }
 
     gone.head.no = h->head.no;
-    status = pos_writer_transact(w, head_work, &gone);
+    status = pos_writer_transact(w, forget_work, &gone);
     if (status == POS_OK) {
         *h = gone;
         w->sweep.len = 0;
@@ -451,9 +471,11 @@ bulk_index(pos_replica_writer_t *w, MDB_txn *txn, const pos_store_head_t *h)
 static int
 reveal_work(pos_replica_writer_t *w, MDB_txn *txn, void *arg)
 {
-    int rc = bulk_index(w, txn, arg);
+    pos_store_head_t *h = arg;
+    int               rc = bulk_index(w, txn, h);
 
-    return rc ? rc : pos_writer_put_head(w, txn, arg);
+    rc = rc ? rc : pos_changes_drop(w, txn, h->head.no);
+    return rc ? rc : pos_writer_put_head(w, txn, h);
 }
 
 

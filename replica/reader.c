@@ -115,6 +115,10 @@ book_databases(pos_store_book_t *book)
     rc = mdb_dbi_open(txn, "head", 0, &book->head);
     rc = rc ? rc : mdb_dbi_open(txn, "row", 0, &book->row);
     rc = rc ? rc : mdb_dbi_open(txn, "key", 0, &book->key);
+    /* A writer from before there were changes made the file. */
+    if (rc == 0 && mdb_dbi_open(txn, "change", 0, &book->change) != 0) {
+        book->change = 0;
+    }
     if (rc != 0) {
         mdb_txn_abort(txn);
         /* A file whose first commit is still to come. */
@@ -389,7 +393,8 @@ pos_snapshot_open(pos_replica_t *r, pos_snapshot_t **out)
         return pos_reader_fail(r, "snapshot", ENOMEM);
     }
 
-    rc = snapshot_begin(r->book, &s->txn);
+    rc = r->book->change == 0 ? book_databases(r->book) : 0;
+    rc = rc ? rc : snapshot_begin(r->book, &s->txn);
     if (rc != 0) {
         free(s);
         return pos_reader_fail(r, "snapshot", rc);

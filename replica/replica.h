@@ -101,6 +101,19 @@ typedef struct {
 void pos_snapshot_source(pos_snapshot_t *snapshot, const pos_head_t *head,
     pos_snapshot_source_t *ctx, pos_book_source_t *out);
 
+/* ---- what changed ---- */
+
+/* The promotions whose rows are not what they were when `small` of the retailer's head was
+ * `since`, ascending, each once; it may name some that are the same again. The array is in
+ * `arena`, the keys live as long as the snapshot. POS_NOT_FOUND: that is not known, or other
+ * small entities changed too, or so much that it is not worth it. */
+pos_status_t pos_snapshot_changes(pos_snapshot_t *snapshot, const pos_head_t *head,
+    const uint8_t since[POS_SHA256_SIZE], pos_arena_t *arena, const pos_str_t **keys,
+    uint32_t *count) POS_MUSTCHECK;
+/* One row, its value as pos_snapshot_next_row() has it. */
+pos_status_t pos_snapshot_row(pos_snapshot_t *snapshot, const pos_head_t *head,
+    pos_kind_t kind, pos_str_t key, pos_str_t *value) POS_MUSTCHECK;
+
 /* ---- API keys ---- */
 
 /* The key with this SHA-256, of whatever retailer: `*json` is its document

@@ -194,6 +194,14 @@ row_next(pos_snapshot_t *s, uint32_t no, uint32_t generation, pos_kind_t kind,
 
 
 pos_status_t
+pos_snapshot_row(pos_snapshot_t *s, const pos_head_t *head, pos_kind_t kind, pos_str_t key,
+    pos_str_t *value)
+{
+    return row_get(s, head->no, head->generation, kind, key, value);
+}
+
+
+pos_status_t
 pos_snapshot_next_row(pos_snapshot_t *s, const pos_head_t *head,
     pos_kind_t kind, const pos_str_t *after, pos_str_t *key, pos_str_t *value)
 {

@@ -2,12 +2,13 @@
  * What reader and writer share: names of files and databases, keys, and the
  * records of heads and of the clock.
  *
- * The book's file holds three databases:
+ * The book's file holds four databases:
  *   head  retailer's number (u32, big endian)              -> head record
  *         0                                               -> "whole", framed:
  *         once every retailer of the database was here
  *   row   number, generation (u32 big endian), kind, key   -> framed value
  *   key   SHA-256 of an API key                            -> framed number
+ *   change  what each revision changed: changes.h
  *
  * The generation is what lets a whole retailer be copied beside what is served
  * and be revealed by one small write: its head names the generation to read.
@@ -39,6 +40,7 @@ bool    pos_store_is_small(pos_kind_t kind);
 typedef struct {
     MDB_env  *env;
     MDB_dbi   head, row, key;
+    MDB_dbi   change;      /* reader: 0: the file has none (yet)          */
     uint32_t  number;      /* of book.<number>.mdb */
     uint32_t  refs;        /* reader: its snapshots, and the replica's own */
 } pos_store_book_t;

@@ -129,6 +129,7 @@ load_work(pos_replica_writer_t *w, MDB_txn *txn, void *arg)
     rc = mdb_dbi_open(txn, "head", MDB_CREATE, &b->head);
     rc = rc ? rc : mdb_dbi_open(txn, "row", MDB_CREATE, &b->row);
     rc = rc ? rc : mdb_dbi_open(txn, "key", MDB_CREATE, &b->key);
+    rc = rc ? rc : mdb_dbi_open(txn, "change", MDB_CREATE, &b->change);
     return rc ? rc : heads_read(w, txn);
 }
 

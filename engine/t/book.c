@@ -85,9 +85,9 @@ build(const pos_book_source_t *source, const pos_book_t *before, pos_script_vm_t
 static pos_promotion_t *
 promotion_of(const pos_book_t *book, const char *id)
 {
-    uintptr_t at = (uintptr_t) pos_map_get(&book->promotion_by_id, pos_str_z(id));
+    uint32_t at;
 
-    return at ? book->promotions[at - 1] : NULL;
+    return pos_book_find(book, pos_str_z(id), &at) ? book->promotions[at] : NULL;
 }
 
 

@@ -35,9 +35,9 @@ open_shop(const char *text)
 static const pos_promotion_t *
 promotion(const char *id)
 {
-    uintptr_t index = (uintptr_t) pos_map_get(&shop.book->promotion_by_id, pos_str_z(id));
+    uint32_t at;
 
-    return index > 0 ? shop.book->promotions[index - 1] : NULL;
+    return pos_book_find(shop.book, pos_str_z(id), &at) ? shop.book->promotions[at] : NULL;
 }
 
 

@@ -143,6 +143,30 @@ build(const pos_book_source_t *source, const pos_book_t *before, bool first, pos
 }
 
 
+/* One promotion's change; the book before is there twice, so that none is let go here. */
+static uint32_t
+follow(const pos_book_t *before, bool first)
+{
+    pos_book_change_t change = { pos_str("p000777"),
+        pos_str("{\"id\":\"p000777\",\"class\":\"line\",\"priority\":3,\"then\":[{\"percent_off\":1,\"items\":{\"sku\":[\"k778\"]}}]}") };
+    pos_book_builder_t *b = NULL;
+    pos_book_t         *book = NULL;
+    pos_status_t        status = pos_book_builder_follow(before, NULL, &change, 1, &b);
+    uint32_t            steps = 0;
+
+    while (status == POS_OK && book == NULL) {
+        int64_t start = tap_cpu_ns();
+
+        status = pos_book_builder_step(b, ROWS, &book);
+        note(steps++, tap_cpu_ns() - start, first);
+        status = status == POS_AGAIN ? POS_OK : status;
+    }
+    pos_book_builder_destroy(b);
+    pos_book_release(book);
+    return book != NULL ? steps : 0;
+}
+
+
 static uint32_t
 let_go(pos_book_t *book, bool first)
 {
@@ -160,13 +184,24 @@ let_go(pos_book_t *book, bool first)
 
 
 static int64_t
-worst_of(uint32_t steps, const char *what, uint32_t count)
+sum_of(uint32_t steps)
 {
-    int64_t  worst = 0, sum = 0;
-    uint32_t at = 0;
+    int64_t sum = 0;
 
     for (uint32_t i = 0; i < steps && i < STEPS; i++) {
         sum += cost[i];
+    }
+    return sum;
+}
+
+
+static int64_t
+worst_of(uint32_t steps, const char *what, uint32_t count)
+{
+    int64_t  worst = 0, sum = sum_of(steps);
+    uint32_t at = 0;
+
+    for (uint32_t i = 0; i < steps && i < STEPS; i++) {
         if (cost[i] > worst) {
             worst = cost[i];
             at = i;
@@ -179,7 +214,8 @@ worst_of(uint32_t steps, const char *what, uint32_t count)
 
 
 typedef struct {
-    int64_t compile, take_over, release;
+    int64_t compile, take_over, follow, release;
+    int64_t all_taken_over, all_followed;
 } worst_t;
 
 
@@ -188,7 +224,7 @@ measure(uint32_t count, filing_t filing)
 {
     shop_t      s;
     pos_book_t *book = NULL, *next;
-    worst_t     worst = { 0, 0, 0 };
+    worst_t     worst = { 0 };
     uint32_t    steps = 0;
 
     if (!ok(open_shop(&s, count, filing), "a book of %u", count)) {
@@ -205,6 +241,13 @@ measure(uint32_t count, filing_t filing)
         pos_book_release(next);
     }
     worst.take_over = worst_of(steps, "taken over", count);
+    worst.all_taken_over = sum_of(steps);
+    for (int i = 0; i < REPEATS; i++) {
+        steps = follow(book, i == 0);
+    }
+    ok(steps > 0, "is followed");
+    worst.follow = worst_of(steps, "followed", count);
+    worst.all_followed = sum_of(steps);
     pos_book_release(book);
     for (int i = 0; i < REPEATS; i++) {
         (void) build(&s.source, NULL, false, &book);
@@ -233,6 +276,8 @@ compare(filing_t filing, const char *what)
 
     ok(within(large.compile, small.compile), "%s: the longest step of compiling does not grow", what);
     ok(within(large.take_over, small.take_over), "%s: nor that of taking over", what);
+    ok(within(large.follow, small.follow), "%s: nor that of following by one change", what);
+    ok(large.all_followed * 8 < large.all_taken_over, "%s: which is a small part of it", what);
     ok(within(large.release, small.release), "%s: nor that of letting go", what);
 }
 
