@@ -20,7 +20,7 @@ if (!-e $data) {
 
 my (%prices, %invoices, @order);
 read_rows();
-my $pos = PosTest->start(check_responses => $once ? 'on' : 'off');
+my $pos = PosTest->start(check_responses => $once ? 'on' : 'off', env => { POS_WATCH => 0 });
 imported($pos->import_book(book(), seconds => 300, timeout => 300));
 my $begun = time;
 imported($pos->import_book({ orders => [map { $invoices{$_} } @order] }, seconds => 300, timeout => 300));
@@ -29,26 +29,41 @@ my $put = $pos->put('/v1/promotions/category-3', { id => 'category-3', class => 
     headers => { 'If-Match' => $pos->get('/v1/promotions/category-3')->{headers}{etag} });
 die "a version: $put->{status} $put->{body}\n" if $put->{status} != 200;
 
-my (%results, @engine, @elapsed, $counts);
-for (1 .. ($once ? 2 : 5)) {
-    my $r = $pos->post('/v1/promotions/category-3/backtests', { from => '2010-12-01', to => '2011-12-31' });
-    my $job = $pos->wait_job($r->{headers}{location}, 300);
-    my $b = $pos->get("/v1/promotions/category-3/backtests/$r->{json}{backtest}")->{json};
-    die "back-test: $r->{body} $job->{body}\n" if !$b->{result};
-    $results{ PosTest::json($b->{result}) }++;
-    push @engine,  $b->{run}{engine_ms};
-    push @elapsed, $b->{run}{elapsed_ms};
-    $counts = $b->{result}{orders};
-}
-printf "engine %s ms, elapsed %s ms\n", "@engine", "@elapsed"; printf "\nread %d, priced %d, refused %d, touched %d, %s\n", @{$counts}{qw(read priced refused touched)}, keys %results == 1 ? 'one result' : scalar(keys %results) . ' results';
+my (%results, $counts);
+my ($engine, $elapsed) = runs($once ? 2 : 5);
+printf "\nread %d, priced %d, refused %d, touched %d, %s\n", @{$counts}{qw(read priced refused touched)}, keys %results == 1 ? 'one result' : scalar(keys %results) . ' results';
 exit(keys %results == 1 ? 0 : 1) if $once;
 
+# What one core does is told by one worker: two may share a core's caches.
+my $posd = $pos->pid('posd');
+kill 'TERM', $posd;
+$pos->wait_for('posd to end', 20, sub { !PosTest::alive($posd) });
+$pos->start_posd('--workers', 1);
+my ($alone) = runs(5);
 Bench::row('real invoices imported into the history', @order / $import, '/s');
-Bench::row('engine time of 25,900 invoices with twenty promotions', Bench::percentile(50, @engine), 'ms', ['<=', 1000 / 3]);
-Bench::row('real baskets a second of engine time, priced and counted with and without', 1000 * $counts->{priced} / Bench::percentile(50, @engine), '/s');
-Bench::row('from start to end, with two processors', Bench::percentile(50, @elapsed), 'ms');
-Bench::row('different results of five runs', keys(%results) - 1, '', ['<=', 0]);
+Bench::row('engine time of 25,900 invoices with twenty promotions, one worker', $alone, 'ms', ['<=', 1000 / 3]);
+Bench::row('real baskets a second of engine time, priced and counted with and without', 1000 * $counts->{priced} / $alone, '/s');
+Bench::row('the same, two workers', $engine, 'ms');
+Bench::row('from start to end, with two workers', $elapsed, 'ms');
+Bench::row('different results of ten runs', keys(%results) - 1, '', ['<=', 0]);
 Bench::table('Back-test: real invoices, twenty promotions');
+
+# So many back-tests: the medians of the engine's time and of the whole.
+sub runs {
+    my ($times) = @_;
+    my (@engine, @elapsed);
+    for (1 .. $times) {
+        my $r = $pos->post('/v1/promotions/category-3/backtests', { from => '2010-12-01', to => '2011-12-31' });
+        my $job = $pos->wait_job($r->{headers}{location}, 300);
+        my $b = $pos->get("/v1/promotions/category-3/backtests/$r->{json}{backtest}")->{json};
+        die "back-test: $r->{body} $job->{body}\n" if !$b->{result};
+        $results{ PosTest::json($b->{result}) }++;
+        push @engine,  $b->{run}{engine_ms};
+        push @elapsed, $b->{run}{elapsed_ms};
+        $counts = $b->{result}{orders};
+    }
+    return (Bench::percentile(50, @engine), Bench::percentile(50, @elapsed));
+}
 
 sub imported {
     my ($job) = @_;
