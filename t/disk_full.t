@@ -51,7 +51,9 @@ subtest 'the replica is full' => sub {
     my $n = 0;
     my $stuck = $pos->wait_for('the replica to be stuck', 30, sub {
         $n++;
-        my $r = $pos->put("/v1/categories/full-$n", { code => "full-$n", name => 'Full ' . ('x' x 100) });
+        # Large enough to want pages of its own: the file has free ones, how many hangs on what was swept when.
+        my $r = $pos->put("/v1/products/full-$n", { sku => "full-$n", name => 'Full', unit => 'each', tax_category => 'standard',
+            attributes => { map { ("a$_" => 'x' x 100) } 1 .. 60 } });
         return 'refused' if $r->{status} !~ /^20/;
         return posd_log() =~ /No space left/ ? 'full' : '';
     });
