@@ -188,7 +188,6 @@ typedef struct {
     bool                  coupon;      /* the promotion asks for one                */
     uint32_t              turn;        /* whose books these are; 0: of none yet     */
     uint8_t               small[POS_SHA256_SIZE];   /* the digest of what they are built of */
-    bool                  untaken;     /* this book does not take the version       */
 } pos_backtest_worker_t;
 
 struct pos_backtest_s {
@@ -242,6 +241,18 @@ bool           pos_then_go(pos_backtest_t *b, pos_backtest_then_t *then, uint32_
 pos_replica_t *pos_then_replica(const pos_backtest_then_t *then);
 /* Removes what killed processes have left in the replica's folder. */
 void pos_then_clear(const char *replica);
+
+/* ---- backtest_books.c: a worker's books ---- */
+
+#define POS_WORK_BLOCK  65536    /* bytes, of a worker's arenas */
+
+/* Ends the job's work; the first to say why is heard. */
+void pos_books_fail(pos_backtest_worker_t *w, pos_status_t status, const char *why);
+/* False: it has failed, and the job knows. */
+bool pos_books_begin(pos_backtest_worker_t *w) POS_MUSTCHECK;
+/* The books of the job's turn, in place of those of the one before. False: as above. */
+bool pos_books_open(pos_backtest_worker_t *w) POS_MUSTCHECK;
+void pos_books_end(pos_backtest_worker_t *w);
 
 /* A thread's life: `data` is its pos_backtest_worker_t. */
 void *pos_backtest_work(void *data);
