@@ -1,5 +1,5 @@
 /*
- * Rows: applying a revision, copying a retailer in bulk, revealing, sweeping.
+ * Rows: applying a revision, copying a retailer in bulk, revealing.
  */
 
 #include "replica/changes.h"
@@ -111,8 +111,8 @@ key_index_put(pos_replica_writer_t *w, MDB_txn *txn, pos_str_t hex, uint32_t no)
 
 
 /* Only while it still names this retailer. */
-static int
-key_index_del(pos_replica_writer_t *w, MDB_txn *txn, pos_str_t hex, uint32_t no)
+int
+pos_writer_key_del(pos_replica_writer_t *w, MDB_txn *txn, pos_str_t hex, uint32_t no)
 {
     uint8_t   hash[POS_SHA256_SIZE];
     MDB_val   key = pos_store_val(hash, sizeof(hash)), value;
@@ -162,7 +162,7 @@ row_delete(pos_replica_writer_t *w, MDB_txn *txn, const pos_row_t *r,
 
     t->rows[r->kind] -= t->rows[r->kind] > 0;
     return rc == 0 && r->kind == POS_KIND_KEY
-           ? key_index_del(w, txn, r->key, t->no) : rc;
+           ? pos_writer_key_del(w, txn, r->key, t->no) : rc;
 }
 
 
@@ -514,204 +514,4 @@ void
 pos_bulk_abandon(pos_bulk_t *b)
 {
     free(b);
-}
-
-
-/* ---- sweep ---- */
-
-typedef struct {
-    size_t          left;        /* rows that may still be deleted here */
-    bool            more;
-    pos_store_key_t at;
-} sweep_t;
-
-
-static const pos_store_head_t *
-sweep_head(const pos_replica_writer_t *w, uint32_t no)
-{
-    size_t i;
-
-    for (i = 0; i < w->head_count; i++) {
-        if (w->heads[i].head.no == no) {
-            return &w->heads[i];
-        }
-    }
-
-    return NULL;
-}
-
-
-static int
-sweep_delete(pos_replica_writer_t *w, MDB_txn *txn, MDB_cursor *cursor,
-    MDB_val key, uint32_t no)
-{
-    char hex[2 * POS_SHA256_SIZE];
-    int  rc;
-
-    if (((const uint8_t *) key.mv_data)[8] != pos_store_kind(POS_KIND_KEY)
-        || key.mv_size != POS_STORE_PREFIX + sizeof(hex))
-    {
-        return mdb_cursor_del(cursor, 0);
-    }
-
-    memcpy(hex, (const char *) key.mv_data + POS_STORE_PREFIX, sizeof(hex));
-    rc = mdb_cursor_del(cursor, 0);
-    if (rc == 0) {
-        const pos_store_head_t *h = sweep_head(w, no);
-        pos_store_key_t         row;
-        MDB_val                 live, value;
-
-        /* A key that the served generation has too stays known. */
-        if (h != NULL
-            && pos_store_row_key(&row, no, h->head.generation, POS_KIND_KEY,
-                                 pos_str_of(hex, sizeof(hex))))
-        {
-            live = pos_store_val(row.bytes, row.len);
-            if (mdb_get(txn, w->target->row, &live, &value) == 0) {
-                return 0;
-            }
-        }
-        rc = key_index_del(w, txn, pos_str_of(hex, sizeof(hex)), no);
-    }
-
-    return rc;
-}
-
-
-/* Skips generations that are served or being copied, deletes the others. */
-static int
-sweep_rows(pos_replica_writer_t *w, MDB_txn *txn, MDB_cursor *cursor, sweep_t *s)
-{
-    const pos_store_head_t *h;
-    uint32_t                no, generation;
-    MDB_val                 key, value;
-    int                     rc;
-
-    for (;;) {
-        key = pos_store_val(s->at.bytes, s->at.len);
-        rc = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
-        if (rc != 0) {
-            return rc;
-        }
-        if (key.mv_size < POS_STORE_PREFIX) {
-            rc = mdb_cursor_del(cursor, 0);
-            if (rc != 0) {
-                return rc;
-            }
-            continue;
-        }
-
-        no = pos_store_get_u32(key.mv_data);
-        generation = pos_store_get_u32((const uint8_t *) key.mv_data + 4);
-        h = sweep_head(w, no);
-        if (h != NULL && (generation == h->head.generation
-                          || generation == h->building))
-        {
-            if (generation == UINT32_MAX) {
-                return EINVAL;
-            }
-            pos_store_put_u32(s->at.bytes, no);
-            pos_store_put_u32(s->at.bytes + 4, generation + 1);
-            s->at.len = 8;
-            continue;
-        }
-        if (s->left == 0) {
-            s->more = true;
-            return 0;
-        }
-
-        s->left--;
-        memcpy(s->at.bytes, key.mv_data, 8);
-        s->at.len = 8;
-        rc = sweep_delete(w, txn, cursor, key, no);
-        if (rc != 0) {
-            return rc;
-        }
-    }
-}
-
-
-static int
-sweep_work(pos_replica_writer_t *w, MDB_txn *txn, void *arg)
-{
-    sweep_t    *s = arg;
-    size_t      left = s->left;
-    MDB_cursor *cursor;
-    int         rc;
-
-    s->more = false;
-    s->at = w->sweep;
-    if (s->at.len == 0) {
-        memset(s->at.bytes, 0, 8);
-        s->at.len = 8;
-    }
-
-    rc = mdb_cursor_open(txn, w->target->row, &cursor);
-    if (rc != 0) {
-        return rc;
-    }
-
-    rc = sweep_rows(w, txn, cursor, s);
-    mdb_cursor_close(cursor);
-    if (rc != 0 && rc != MDB_NOTFOUND) {
-        s->left = left;
-        return rc;
-    }
-
-    return 0;
-}
-
-
-pos_status_t
-pos_writer_sweep(pos_replica_writer_t *w, size_t rows)
-{
-    sweep_t      s = { .left = rows };
-    pos_status_t status = pos_writer_transact_soon(w, sweep_work, &s);
-
-    if (status != POS_OK) {
-        return status;
-    }
-
-    if (s.more) {
-        w->sweep = s.at;
-        return POS_AGAIN;
-    }
-
-    w->sweep.len = 0;
-    return POS_OK;
-}
-
-
-/* ---- coupons ---- */
-
-pos_status_t
-pos_coupon_encode(const pos_coupon_t *c, uint8_t *buffer, size_t size,
-    size_t *len)
-{
-    pos_bytes_out_t out;
-    uint32_t        i;
-
-    if (size < POS_FRAME_SIZE) {
-        return POS_LIMIT;
-    }
-
-    out = (pos_bytes_out_t) { buffer + POS_FRAME_SIZE, buffer + POS_FRAME_SIZE,
-                              buffer + size, false };
-    pos_out_str(&out, c->code);
-    pos_out_int(&out, c->remaining);
-    pos_out_int(&out, c->per_customer);
-    pos_out_int(&out, c->from);
-    pos_out_int(&out, c->until);
-    pos_out_varint(&out, c->promotion_count);
-    for (i = 0; i < c->promotion_count; i++) {
-        pos_out_str(&out, c->promotions[i]);
-    }
-
-    if (out.full) {
-        return POS_LIMIT;
-    }
-
-    pos_frame_seal(buffer, (size_t) (out.pos - out.start));
-    *len = (size_t) (out.pos - buffer);
-    return POS_OK;
 }

@@ -54,6 +54,9 @@ pos_store_head_t *pos_writer_stored(const pos_replica_writer_t *w,
 /* Finds or makes (in memory) the head of `id`. NULL without memory. */
 pos_store_head_t *pos_writer_need(pos_replica_writer_t *w, const char *id);
 pos_status_t pos_writer_load_heads(pos_replica_writer_t *w) POS_MUSTCHECK;
+/* The key's entry in the index of keys, where it is this retailer's. */
+int pos_writer_key_del(pos_replica_writer_t *w, MDB_txn *txn, pos_str_t hex,
+    uint32_t no);
 int pos_writer_put_head(pos_replica_writer_t *w, MDB_txn *txn,
     const pos_store_head_t *head);
 
