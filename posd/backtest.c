@@ -334,6 +334,18 @@ end_workers(pos_backtest_t *b)
 
 /* ---- chunks ---- */
 
+/* Orders of a day that is not asked for, which a store's clock alone tells, are read but use no book. */
+static void
+note_book(pos_backtest_t *b, const pos_chunk_t *chunk)
+{
+    if (chunk->tally.read > 0 && chunk->book != b->used_turn) {
+        b->used++;
+        b->used_turn = chunk->book;
+        memcpy(b->used_revision, b->task.revision, sizeof(b->used_revision));
+    }
+}
+
+
 /* Takes what is priced, as far as its turn has come. `wait`: until one more is; no longer than
  * a look. False: a worker failed. */
 static bool
@@ -356,6 +368,7 @@ merge(pos_backtest_t *b, bool wait)
     pthread_mutex_unlock(&b->lock);
     while (ok && due) {
         pos_tally_add(&b->all, &chunk->tally);
+        note_book(b, chunk);
         chunk->state = POS_CHUNK_FREE;
         chunk = &b->chunks[++b->merged % b->chunk_count];
         pthread_mutex_lock(&b->lock);
@@ -576,7 +589,13 @@ read_all(pos_backtest_t *b)
             return false;
         }
     }
-    return drain(b) && (b->turn > 0 || open_then(b, 0)) && pos_pg_run(&b->pg, BT_TIMEOUT, "commit");
+    if (!drain(b) || (b->turn == 0 && !open_then(b, 0))) {
+        return false;
+    }
+    if (b->used > 0) {
+        memcpy(b->task.revision, b->used_revision, sizeof(b->task.revision));
+    }
+    return pos_pg_run(&b->pg, BT_TIMEOUT, "commit");
 }
 
 
@@ -670,7 +689,8 @@ pos_backtest_run(pos_backtests_t *process, pos_pg_t *control, const pos_import_j
     }
     if (status != POS_OK) {
         pos_log("warning", "job %s stops: %s", job->job,
-            b->lost ? "its lease is gone, or it was cancelled" : b->why[0] ? b->why : b->pg.error);
+            b->lost ? "its lease is gone, or it was cancelled" : b->why[0] ? b->why
+            : b->pg.error[0] || b->then == NULL ? b->pg.error : pos_then_error(b->then));
     }
     close_snapshots(b);
     if (b->then != NULL) {

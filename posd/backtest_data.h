@@ -210,6 +210,8 @@ struct pos_backtest_s {
     /* the reader's */
     uint64_t                merged;
     uint64_t                orders;            /* read                              */
+    uint32_t                used, used_turn;   /* books that counted orders were priced by; the last one's turn */
+    char                    used_revision[48];
     uint32_t                then_book;         /* by which those are priced that are read now */
     char                   *held;              /* a tuple of the next book's orders */
     size_t                  held_len;
@@ -239,6 +241,8 @@ uint32_t pos_then_book_of(const pos_backtest_then_t *then, int64_t at, uint32_t 
 /* Makes the replica that book; all snapshots must be closed. */
 bool           pos_then_go(pos_backtest_t *b, pos_backtest_then_t *then, uint32_t which) POS_MUSTCHECK;
 pos_replica_t *pos_then_replica(const pos_backtest_then_t *then);
+/* What the database said last when it would not. */
+const char *pos_then_error(const pos_backtest_then_t *then);
 /* Removes what killed processes have left in the replica's folder. */
 void pos_then_clear(const char *replica);
 

@@ -16,6 +16,7 @@
 #include "posd/pg.h"
 
 #define THEN_TIMEOUT  (10 * 60 * 1000000LL)    /* history is sorted before the first row comes */
+#define THEN_LOOK     100000                   /* µs between two looks at the job */
 #define THEN_MAP      (64 * 1024 * 1024)
 #define THEN_PREFIX   "past-"
 #define THEN_FETCH    "fetch 1000 from past_rows"
@@ -135,6 +136,9 @@ pos_then_open(pos_backtest_t *b, pos_backtest_then_t **out)
         ok = t->dir[0] != '\0' && t->entities != NULL;
         *out = ok ? t : NULL;
     }
+    if (!ok && t != NULL && t->pg.error[0] != '\0') {
+        pos_log("error", "job %s: the books of then: %s", b->lease->job, t->pg.error);
+    }
     if (t != NULL && *out == NULL) {
         pos_then_close(t);
     }
@@ -226,11 +230,29 @@ add_zones(pos_backtest_t *b, pos_backtest_then_t *t)
 }
 
 
+/* The first come when all history is sorted: meanwhile the lease is renewed, and a job that was
+ * cancelled ends. */
+static PGresult *
+wait_for_rows(pos_backtest_t *b, pos_backtest_then_t *t)
+{
+    if (!pos_pg_send(&t->pg, THEN_FETCH)) {
+        return NULL;
+    }
+    while (!pos_pg_ready(&t->pg)) {
+        if (!pos_backtest_progress(b, "opening")) {
+            return NULL;
+        }
+        pos_wait(PQsocket(t->pg.conn), THEN_LOOK);
+    }
+    return pos_pg_receive(&t->pg, THEN_TIMEOUT);
+}
+
+
 /* One fetch; `*more`: there may be another. */
 static bool
 fetch_rows(pos_backtest_t *b, pos_backtest_then_t *t, const pos_zone_t *zone, bool *more)
 {
-    PGresult *r = pos_pg_query(&t->pg, THEN_TIMEOUT, THEN_FETCH, 0, NULL);
+    PGresult *r = wait_for_rows(b, t);
     bool      ok = r != NULL;
 
     *more = ok && PQntuples(r) > 0;
@@ -299,4 +321,11 @@ pos_replica_t *
 pos_then_replica(const pos_backtest_then_t *t)
 {
     return t->replica;
+}
+
+
+const char *
+pos_then_error(const pos_backtest_then_t *t)
+{
+    return t->pg.error;
 }

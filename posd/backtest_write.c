@@ -289,7 +289,7 @@ pos_backtest_result(const pos_backtest_t *b, pos_arena_t *arena)
     pos_write_key(&w, "revision");
     pos_write_string(&w, pos_str_z(b->task.revision));
     pos_write_key(&w, "books");
-    pos_write_int(&w, b->turn);
+    pos_write_int(&w, b->used);
     write_orders(&w, t);
     write_counts(&w, &t->reasons, "refused", write_reason, arena);
     pos_write_key(&w, "refused_otherwise");

@@ -249,6 +249,9 @@ subtest 'the books of then' => sub {
     is_deeply([map { "$_->{category} $_->{orders}" } @{ $r->{by_category} }], ['drinks 6', 'kitchen 4'], 'by the category of then');
     is("$r->{books} " . ($r->{revision} =~ /^(\d+)-/)[0], "6 $revs[-1]", 'six books, of which the newest is named');
     is($b->{book}, 'then', 'the back-test says which');
+    # Orders are read a day around the days asked for: those of other days use no book.
+    my $five = backtest('penny', { %february, to => '2025-02-05' })->{result};
+    is("$five->{orders}{read} $five->{books} " . ($five->{revision} =~ /^(\d+)-/)[0], "6 3 $revs[1]", 'of five days the books of those alone');
     my $now = backtest('penny', { %february, book => 'now' })->{result};
     is("$now->{totals}[0]{without}{paid} $now->{orders}{touched} $now->{books}", '8000 0 1', 'the book of now is another');
     my @same;
@@ -266,7 +269,17 @@ subtest 'the books of then' => sub {
     ok(!-e $left, 'a folder that was left by a killed process is gone');
     put('settings', then => [{ percent_off => 10, items => { category => ['drinks', 'nowhere'] } }]);
     is(backtest('settings', \%february)->{result}{orders}{read}, 10, 'a version that names what is nowhere');
-    is(backtest('penny', { %february, from => '2025-01-20', to => '2025-01-21' })->{result}{orders}{read}, 0, 'days of nothing');
+    $r = backtest('penny', { %february, from => '2025-01-20', to => '2025-01-21' })->{result};
+    is("$r->{orders}{read} $r->{books}", '0 0', 'days of nothing');
+    # A database that will not say what was: the log has its words.
+    $pos->sql('alter function pos.backtest_zone(bigint) rename to backtest_zone_away');
+    my $ask = ask('penny', \%february);
+    ok($pos->wait_for('the words', 20, sub { $pos->log_text =~ /job \Q$ask->{json}{id}\E stops: .*backtest_zone/ }), 'why a book of then cannot be read is said');
+    $pos->sql('alter function pos.backtest_zone_away(bigint) rename to backtest_zone');
+    $ask->{promotion} = 'penny';
+    $pos->sql("update pos.job set leased_until = now() where job_id = '$ask->{json}{id}'");
+    is(finished($ask)->{ran}{status}, 'succeeded', 'and the next attempt succeeds');
+    $pos->expect_log(qr/backtest_zone/);
     ok($pos->wait_for('the folder to go', 20, sub { my @left = glob "$pos->{dir}/replica/past-*"; return !@left }), 'and nothing is left behind');
     # As it was for the rest.
     $price->(600);
