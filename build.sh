@@ -625,7 +625,7 @@ run_bench() {
 }
 
 # What takes too long for every test run: processes killed a hundred times, a worker's
-# memory over many requests, the faults and attacks under the sanitizers, the same
+# memory over many requests, the units, faults and attacks under the sanitizers, the same
 # quotes from five builds of poscalc, and a hundred thousand carts against the oracle.
 run_soak() {
     install_packages $PACKAGES $TEST_PACKAGES
@@ -635,6 +635,12 @@ run_soak() {
     POS_SOAK=${POS_SOAK:-100} prove -v -I "$ROOT/t/lib" "$ROOT/t/kill9.t" || code=1
     POS_REQUESTS=${POS_REQUESTS:-200000} prove -v -I "$ROOT/t/lib" "$ROOT/t/attack.t" || code=1
     POS_ABUSE=all prove -v -I "$ROOT/t/lib" "$ROOT/t/contract_abuse.t" || code=1
+    if make -s -C "$ROOT" -j"$(nproc)" BUILD="$BUILD-units" CC=clang CXX=clang++ SAN=address,undefined unit >&2; then
+        # What counts calls of malloc, or its time, cannot with a malloc that is the sanitizer's.
+        prove $(find "$BUILD-units/t" -type f -perm -u+x ! -name '*_memory' ! -name '*_slices' | sort) || code=1
+    else
+        code=1
+    fi
     POS_ASAN=all prove -v -I "$ROOT/t/lib" "$ROOT/t/asan.t" || code=1
     POS_REPLAY=all POS_JOBS=$(nproc) prove -v "$ROOT/t/replay.t" || code=1
     POS_ORACLE_CARTS=${POS_ORACLE_CARTS:-100000} POS_SEED=${POS_SEED:-1000000} prove -v "$ROOT/t/oracle.t" || code=1

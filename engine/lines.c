@@ -116,11 +116,14 @@ split_taxes(const pos_work_t *w, const pos_tax_list_t *taxes, pos_line_result_t 
     const uint32_t *which, uint32_t count)
 {
     int64_t *weights = pos_arena_alloc(w->arena, 4 * (size_t) count * sizeof(int64_t));
-    int64_t *fees = weights + count, *parts = fees + count, *fee_parts = parts + count;
+    int64_t *fees, *parts, *fee_parts;
 
     if (weights == NULL) {
         return POS_NO_MEMORY;
     }
+    fees = weights + count;
+    parts = fees + count;
+    fee_parts = parts + count;
     for (uint32_t k = 0; k < count; k++) {
         weights[k] = lines[which[k]].total;
         fees[k] = lines[which[k]].fees;

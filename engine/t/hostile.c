@@ -88,6 +88,8 @@ static struct {
     bool    called;
 } bytes;
 
+#if !POS_ARENA_GUARDED
+
 static void
 count_bytes(int64_t change)
 {
@@ -102,8 +104,6 @@ count_bytes(int64_t change)
         bytes.most = bytes.now - bytes.start;
     }
 }
-
-#if !POS_ARENA_GUARDED
 
 void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t count, size_t size);

@@ -451,7 +451,7 @@ test_report(void)
 {
     tally_t   t = { 0 };
     shop_t    s = { 0 };
-    pos_str_t report;
+    pos_str_t report = pos_str("");
     uint64_t  nth;
     long      before = held;
 
@@ -472,6 +472,79 @@ test_report(void)
     tell(&t, nth, "a book with a report");
     shop_close(&s);
     is_int(held - before, 0, "and none of it is left");
+}
+
+/* The book that another becomes: one promotion another, one gone, one new, one in Lua. */
+static pos_book_t *
+follow(const shop_t *s, pos_status_t *status)
+{
+    const pos_book_change_t changes[] = {
+        { pos_str("lua"), pos_str("{\"id\":\"lua\",\"script\":\"return promotion { id = 'lua', name = 'Less', class = 'line',"
+            " apply = function(cart) cart:items { sku = { 'C' } }:percent_off(7, 'Less') end }\"}") },
+        { pos_str("new"), pos_str("{\"id\":\"new\",\"class\":\"order\",\"then\":[{\"percent_off\":1}]}") },
+        { pos_str("nth"), pos_str("{\"id\":\"nth\",\"class\":\"line\",\"then\":[{\"nth\":{\"items\":{},\"group\":2,\"position\":2,\"percent_off\":50}}]}") },
+        { pos_str("off"), pos_str("{\"id\":\"off\",\"class\":\"line\",\"then\":[{\"percent_off\":20}]}") },
+        { pos_str("ship"), { NULL, 0 } },
+    };
+    pos_book_builder_t *builder = NULL;
+    pos_book_t         *book = NULL;
+
+    *status = pos_book_builder_follow(s->book, s->vm, changes, 5, &builder);
+    while (*status == POS_OK && book == NULL) {
+        *status = pos_book_builder_step(builder, 1, &book);
+        *status = *status == POS_AGAIN ? POS_OK : *status;
+    }
+    pos_book_builder_destroy(builder);
+    /* A script without memory is left out, which is told: the next change tries it again. */
+    if (book != NULL && pos_book_reports(book) != NULL) {
+        pos_book_release(book);
+        book = NULL;
+        *status = POS_NO_MEMORY;
+    }
+    return book;
+}
+
+/* What it comes to, by the answer that it gives. */
+static pos_status_t
+follow_answer(shop_t *s, uint64_t nth, answer_t *out)
+{
+    pos_book_t  *before = s->book, *book;
+    pos_status_t status;
+
+    fail_nth(nth);
+    book = follow(s, &status);
+    fail_nth(0);
+    if (book != NULL) {
+        s->book = book;
+        status = work(s, quote, 65536, 0, out);
+        s->book = before;
+        pos_book_release(book);
+    }
+    return status;
+}
+
+static void
+test_follow(const answer_t *before)
+{
+    static answer_t right, got;
+    tally_t         t = { 0 };
+    shop_t          s = { 0 };
+    uint64_t        nth;
+    long            start = held;
+
+    ok(build(&s) == POS_OK && follow_answer(&s, 0, &right) == POS_OK && !same(&right, before), "a book that follows another");
+    for (nth = 1; nth < MOST; nth++) {
+        pos_status_t status = follow_answer(&s, nth, &got);
+
+        t.changed += status == POS_OK && !same(&got, &right);
+        if (is_over(&t, status)) {
+            break;
+        }
+        t.changed += nth % 8 == 0 && (work(&s, quote, 65536, 0, &got) != POS_OK || !same(&got, before));
+    }
+    tell(&t, nth, "following");
+    shop_close(&s);
+    is_int(held - start, 0, "and none of it is left");
 }
 
 int
@@ -502,5 +575,6 @@ main(void)
     test_first(quote, &right);
     test_build();
     test_report();
+    test_follow(&right);
     return tap_done();
 }
